@@ -1,0 +1,17 @@
+//! The pure core of Probity: when a check is due, what its outcomes mean, and what state its target's connection is in.
+//!
+//! Nothing here waits, reads a clock, draws a random number, or can fail once its policies are validated: every function
+//! takes the present as a [`Now`](time::Now) and randomness as a number. So a year of operation is tested in
+//! milliseconds, and the runner's shell is left with input and output alone.
+
+pub mod backoff;
+pub mod connection;
+pub mod event;
+pub mod health;
+pub mod history;
+pub mod machine;
+pub mod outcome;
+pub mod schedule;
+pub mod snapshot;
+pub mod stats;
+pub mod time;

@@ -1,0 +1,238 @@
+//! What came of a run: a verdict on the target, or a fault of the probe.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+
+/// How a target is, in its probe's judgement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Status {
+    /// It does what it is for.
+    Healthy,
+    /// It works, but not as well as it should.
+    Degraded,
+    /// It does not do what it is for.
+    Unhealthy,
+}
+
+impl Status {
+    /// Whether the target is of use: healthy or degraded.
+    #[must_use]
+    pub fn is_up(self) -> bool {
+        self != Status::Unhealthy
+    }
+
+    /// The word used in configuration, HTTP and metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Status::Healthy => "healthy",
+            Status::Degraded => "degraded",
+            Status::Unhealthy => "unhealthy",
+        }
+    }
+}
+
+/// The value of a [`Detail`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// Any text.
+    Text(String),
+    /// A whole number.
+    Integer(i64),
+    /// Any other number; may be NaN or infinite, as the guest gave it.
+    Number(f64),
+    /// Yes or no.
+    Boolean(bool),
+}
+
+/// One fact about the target.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Detail {
+    /// What the fact is about.
+    pub key: String,
+    /// The fact.
+    pub value: Value,
+}
+
+/// One figure of a run, for time series.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Measurement {
+    /// Lower-case words joined by `-`.
+    pub name: String,
+    /// A UCUM code such as `s` or `By`.
+    pub unit: String,
+    /// May be NaN or infinite, as the guest gave it.
+    pub value: f64,
+}
+
+/// What a probe says of its target.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verdict {
+    /// How the target is.
+    pub status: Status,
+    /// One line for a person.
+    pub message: Arc<str>,
+    /// Facts about the target.
+    pub details: Vec<Detail>,
+    /// Figures of the run.
+    pub measurements: Vec<Measurement>,
+    /// How long the target took, if the probe timed it.
+    pub latency: Option<Duration>,
+    /// Trying again soon is pointless (wrong credentials, say). Means nothing unless unhealthy.
+    pub permanent: bool,
+}
+
+/// Why there is no verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FaultKind {
+    /// The run's time was used up, computing or waiting.
+    Timeout,
+    /// The run's work was used up.
+    OutOfFuel,
+    /// The probe wanted more memory than it may have.
+    OutOfMemory,
+    /// The probe returned more than may be taken from it.
+    OutputTooLarge,
+    /// The probe crashed.
+    Trap,
+    /// The sandbox refused something the probe could not do without.
+    Denied,
+    /// The probe does not accept its settings.
+    InvalidSettings,
+    /// There is no component that could run, or it does not fit this runner.
+    Link,
+    /// The runner could not do its part, or the probe gave up for a reason of its own.
+    Host,
+}
+
+impl FaultKind {
+    /// Every kind, in the order of [`FaultKind::index`].
+    pub const ALL: [FaultKind; 9] = [
+        FaultKind::Timeout,
+        FaultKind::OutOfFuel,
+        FaultKind::OutOfMemory,
+        FaultKind::OutputTooLarge,
+        FaultKind::Trap,
+        FaultKind::Denied,
+        FaultKind::InvalidSettings,
+        FaultKind::Link,
+        FaultKind::Host,
+    ];
+
+    /// The word used in HTTP and metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            FaultKind::Timeout => "timeout",
+            FaultKind::OutOfFuel => "out-of-fuel",
+            FaultKind::OutOfMemory => "out-of-memory",
+            FaultKind::OutputTooLarge => "output-too-large",
+            FaultKind::Trap => "trap",
+            FaultKind::Denied => "denied",
+            FaultKind::InvalidSettings => "invalid-settings",
+            FaultKind::Link => "link",
+            FaultKind::Host => "host",
+        }
+    }
+
+    /// Its place in [`FaultKind::ALL`].
+    #[must_use]
+    pub fn index(self) -> usize {
+        self as usize
+    }
+}
+
+impl fmt::Display for FaultKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A probe's failure to give a verdict. It says nothing of the target.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fault {
+    /// What kind of failure.
+    pub kind: FaultKind,
+    /// What happened, and what the operator can do about it.
+    pub message: Arc<str>,
+}
+
+impl Fault {
+    /// A fault with its message.
+    #[must_use]
+    pub fn new(kind: FaultKind, message: impl Into<Arc<str>>) -> Fault {
+        Fault { kind, message: message.into() }
+    }
+}
+
+/// What came of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// The probe judged its target.
+    Verdict(Verdict),
+    /// The probe failed: nothing is known of the target.
+    Fault(Fault),
+}
+
+impl Outcome {
+    /// The verdict's message, or the fault's.
+    #[must_use]
+    pub fn message(&self) -> &Arc<str> {
+        match self {
+            Outcome::Verdict(verdict) => &verdict.message,
+            Outcome::Fault(fault) => &fault.message,
+        }
+    }
+}
+
+/// What a run used of its budgets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Units of fuel, as wasmtime counts them: about one an instruction.
+    pub fuel: u64,
+    /// The largest total size of the guest's memories, in bytes.
+    pub peak_memory: u64,
+}
+
+/// What came of one attempt, with all that it leaves behind.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Attempt {
+    /// A verdict or a fault.
+    pub outcome: Outcome,
+    /// What it used.
+    pub usage: Usage,
+    /// What the probe wants handed to the next run; empty after a fault.
+    pub state: Vec<u8>,
+}
+
+impl From<Fault> for Attempt {
+    /// An attempt that did not get as far as the probe.
+    fn from(fault: Fault) -> Self {
+        Attempt { outcome: Outcome::Fault(fault), usage: Usage::default(), state: Vec::new() }
+    }
+}
+
+/// A run that is over.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run {
+    /// When it started, by the wall clock.
+    pub started: Timestamp,
+    /// How long it took from start to outcome.
+    pub took: Duration,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// What it used.
+    pub usage: Usage,
+}
+
+impl Run {
+    /// How long the target took by the probe's own timing, or else how long the run took.
+    #[must_use]
+    pub fn latency(&self) -> Duration {
+        match &self.outcome {
+            Outcome::Verdict(Verdict { latency: Some(latency), .. }) => *latency,
+            _ => self.took,
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Counters of one check's life.
+
+use std::time::Duration;
+
+use crate::outcome::{FaultKind, Outcome, Run, Status};
+
+/// What a check has done since it was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Runs whose verdict was healthy.
+    pub healthy: u64,
+    /// Runs whose verdict was degraded.
+    pub degraded: u64,
+    /// Runs whose verdict was unhealthy.
+    pub unhealthy: u64,
+    /// Runs that ended in a fault, by [`FaultKind::index`].
+    pub faults: [u64; FaultKind::ALL.len()],
+    /// Scheduled ticks that passed while the run before was still going.
+    pub missed_ticks: u64,
+    /// Failures in a row, of the target, up to the last verdict.
+    pub consecutive_failures: u64,
+    /// Faults in a row, of the probe, up to the last run.
+    pub consecutive_faults: u64,
+    /// Fuel used by all runs.
+    pub fuel: u64,
+    /// Time that all runs took together.
+    pub took: Duration,
+}
+
+impl Stats {
+    /// Counts one run.
+    pub fn count(&mut self, run: &Run) {
+        self.fuel = self.fuel.saturating_add(run.usage.fuel);
+        self.took = self.took.saturating_add(run.took);
+        match &run.outcome {
+            Outcome::Verdict(verdict) => {
+                self.consecutive_faults = 0;
+                if verdict.status.is_up() {
+                    self.consecutive_failures = 0;
+                } else {
+                    self.consecutive_failures += 1;
+                }
+                match verdict.status {
+                    Status::Healthy => self.healthy += 1,
+                    Status::Degraded => self.degraded += 1,
+                    Status::Unhealthy => self.unhealthy += 1,
+                }
+            }
+            Outcome::Fault(fault) => {
+                self.consecutive_faults += 1;
+                self.faults[fault.kind.index()] += 1;
+            }
+        }
+    }
+
+    /// All runs that came to an end.
+    #[must_use]
+    pub fn runs(&self) -> u64 {
+        self.healthy + self.degraded + self.unhealthy + self.faults.iter().sum::<u64>()
+    }
+}
