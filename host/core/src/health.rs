@@ -277,6 +277,8 @@ mod tests {
         }
     }
 
+    type Checks<'a> = &'a [(Health, bool)];
+
     #[test]
     fn only_a_critical_failure_makes_the_whole_unhealthy() {
         use Health as H;
@@ -287,7 +289,7 @@ mod tests {
             }
             tally.overall(phase)
         };
-        let table: [(Phase, &[(Health, bool)], Overall); 10] = [
+        let table: [(Phase, Checks<'_>, Overall); 10] = [
             (Phase::Running, &[], Overall::Healthy),
             (Phase::Running, &[(H::Healthy, true)], Overall::Healthy),
             (Phase::Running, &[(H::Pending, true)], Overall::Healthy),

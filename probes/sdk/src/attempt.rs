@@ -1,0 +1,81 @@
+//! One call of a probe: what it was told, how long it may take, and how long each phase of it took.
+
+use std::time::Duration;
+
+use crate::{
+    Run, Verdict,
+    clock::{Deadline, Instant},
+    settings::Span,
+};
+
+/// The attempt under way.
+pub struct Attempt {
+    run: Run,
+    begun: Instant,
+    deadline: Deadline,
+    phases: Vec<(&'static str, Duration)>,
+}
+
+impl Attempt {
+    pub(crate) fn begin(run: Run) -> Self {
+        let begun = Instant::now();
+        let deadline = Deadline::of_run(begun, Duration::from_nanos(run.time_left));
+        Self { run, begun, deadline, phases: Vec::new() }
+    }
+
+    /// What the runner tells of this attempt.
+    pub fn run(&self) -> &Run {
+        &self.run
+    }
+
+    /// When waiting for the target must end, so that the verdict still comes in time.
+    pub fn deadline(&self) -> Deadline {
+        self.deadline
+    }
+
+    /// The time since the attempt began.
+    pub fn elapsed(&self) -> Duration {
+        self.begun.elapsed()
+    }
+
+    /// Does one phase of the attempt, such as `connect`. If it succeeds, its duration becomes a measurement of that name; a
+    /// phase that is done more than once is measured as a whole.
+    ///
+    /// # Errors
+    ///
+    /// Those of `work`.
+    pub fn phase<T, E>(&mut self, name: &'static str, work: impl FnOnce(Deadline) -> Result<T, E>) -> Result<T, E> {
+        let begun = Instant::now();
+        let done = work(self.deadline)?;
+        let took = begun.elapsed();
+        match self.phases.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, total)) => *total += took,
+            None => self.phases.push((name, took)),
+        }
+        Ok(done)
+    }
+
+    /// A healthy verdict, or a degraded one if the attempt has taken longer than `limit` by now.
+    pub fn healthy_within(&self, limit: Option<Span>, message: impl Into<String>) -> Verdict {
+        let took = self.elapsed();
+        let message = message.into();
+        match limit {
+            Some(Span(limit)) if took > limit => {
+                Verdict::degraded(format!("{message}, but it took {}: more than {}", Span(took), Span(limit)))
+            }
+            _ => Verdict::healthy(message),
+        }
+    }
+
+    /// Adds the phases and the whole to the verdict's measurements.
+    pub(crate) fn finish(self, mut verdict: Verdict) -> Verdict {
+        let total = self.elapsed();
+        for (name, took) in self.phases.into_iter().chain([("total", total)]) {
+            verdict = verdict.measurement(name, "s", took.as_secs_f64());
+        }
+        if verdict.latency.is_none() {
+            verdict = verdict.latency(total);
+        }
+        verdict
+    }
+}

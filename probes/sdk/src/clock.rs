@@ -1,0 +1,109 @@
+//! Time, as the sandbox knows it: two clocks, and waiting that ends.
+
+use std::time::Duration;
+
+use crate::{
+    Cause,
+    bindings::wasi::{
+        clocks::{monotonic_clock, wall_clock},
+        io::poll::{Pollable, poll},
+    },
+    contract::nanoseconds,
+};
+
+/// A point on the monotonic clock, whose zero means nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Instant(u64);
+
+impl Instant {
+    /// The present.
+    pub fn now() -> Self {
+        Self(monotonic_clock::now())
+    }
+
+    /// The time since then.
+    pub fn elapsed(self) -> Duration {
+        Duration::from_nanos(Self::now().0.saturating_sub(self.0))
+    }
+}
+
+/// The time since 1970-01-01T00:00:00Z by the system's clock.
+pub fn since_epoch() -> Duration {
+    let now = wall_clock::now();
+    Duration::new(now.seconds, now.nanoseconds)
+}
+
+/// The point at which waiting for a target ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deadline(Instant);
+
+impl Deadline {
+    /// The end of a run that has `time_left` at `now`, less what it takes to give the verdict in time.
+    pub(crate) fn of_run(now: Instant, time_left: Duration) -> Self {
+        Self(Instant(now.0.saturating_add(nanoseconds(time_left.saturating_sub(margin(time_left))))))
+    }
+
+    /// What is left until then; zero once it is past.
+    pub fn remaining(self) -> Duration {
+        Duration::from_nanos(self.0.0.saturating_sub(Instant::now().0))
+    }
+
+    /// The nearer deadline that leaves time for `parts` tries of equal length, of which this is the first. A share of no
+    /// parts is the whole.
+    #[must_use]
+    pub fn share(self, parts: usize) -> Self {
+        let now = Instant::now();
+        Self(Instant(now.0.saturating_add(self.0.0.saturating_sub(now.0) / (parts.max(1) as u64))))
+    }
+
+    /// Repeats `step` until it yields something, and waits for `event` between the tries.
+    ///
+    /// # Errors
+    ///
+    /// That of `step`, or [`Cause::TimedOut`].
+    pub(crate) fn until<T, E>(
+        self,
+        event: impl Fn() -> Pollable,
+        mut step: impl FnMut() -> Result<Option<T>, E>,
+    ) -> Result<T, Cause>
+    where
+        Cause: From<E>,
+    {
+        let begun = Instant::now();
+        loop {
+            if let Some(done) = step()? {
+                return Ok(done);
+            }
+            let alarm = monotonic_clock::subscribe_instant(self.0.0);
+            if !poll(&[&event(), &alarm]).contains(&0) {
+                return Err(Cause::TimedOut(begun.elapsed()));
+            }
+        }
+    }
+}
+
+/// What is kept back of a run's time-out, so that a silent target is found unhealthy by the probe before the runner finds
+/// the probe at fault: a twenty-fifth, but not less than two ticks of the runner's 10 ms clock, nor more than half a second,
+/// and never more than half of the whole.
+fn margin(time_left: Duration) -> Duration {
+    const LEAST: Duration = Duration::from_millis(20);
+    const MOST: Duration = Duration::from_millis(500);
+    (time_left / 25).clamp(LEAST, MOST).min(time_left / 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_margin_grows_with_the_time_out_within_bounds() {
+        for (time_left, kept_back) in [(0, 0), (10, 5), (100, 20), (1_000, 40), (5_000, 200), (60_000, 500)] {
+            assert_eq!(margin(Duration::from_millis(time_left)), Duration::from_millis(kept_back), "{time_left} ms");
+        }
+    }
+
+    #[test]
+    fn a_run_without_end_has_a_deadline_without_overflow() {
+        assert_eq!(Deadline::of_run(Instant(1), Duration::MAX), Deadline(Instant(u64::MAX)));
+    }
+}

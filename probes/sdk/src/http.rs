@@ -1,0 +1,259 @@
+//! HTTP requests, sent by the runner on the probe's behalf: it resolves, connects, and speaks TLS.
+
+use crate::{
+    Cause, Error,
+    bindings::wasi::{
+        http::{
+            outgoing_handler::handle,
+            types::{
+                ErrorCode, Fields, FutureIncomingResponse, IncomingBody, IncomingResponse, Method, OutgoingBody,
+                OutgoingRequest, RequestOptions, Scheme, http_error_code,
+            },
+        },
+        io::streams::{InputStream, StreamError},
+    },
+    clock::{Deadline, Instant},
+    contract::nanoseconds,
+    error::QUOTED,
+    stream,
+    text::first_line,
+    url::Url,
+};
+
+/// One request.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// Such as `GET`.
+    pub method: &'a str,
+    /// Where it goes.
+    pub url: &'a Url,
+    /// Names and values, in the order in which they are sent.
+    pub headers: &'a [(String, String)],
+    /// What is sent after the headers; nothing if it is empty.
+    pub body: &'a [u8],
+}
+
+/// The answer, whose body is yet to be read.
+pub struct Response {
+    /// The status code.
+    pub status: u16,
+    /// Names in lower case and values, in the order in which they came.
+    pub headers: Vec<(String, Vec<u8>)>,
+    // A body must outlive its stream, and a response its body: fields are dropped in this order.
+    stream: InputStream,
+    _body: IncomingBody,
+    _response: IncomingResponse,
+    url: Url,
+}
+
+/// A body that was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Body {
+    /// Its bytes, as many as were allowed.
+    pub bytes: Vec<u8>,
+    /// Whether there were more.
+    pub cut: bool,
+}
+
+/// Sends a request, and waits for the head of the answer.
+///
+/// # Errors
+///
+/// Any [`Cause`].
+pub fn send(request: &Request<'_>, deadline: Deadline) -> Result<Response, Error> {
+    let doing = |cause| Error::new(format!("asking {}", request.url), cause);
+    let (status, headers, response) = exchange(request, deadline).map_err(doing)?;
+    let (body, stream) = open_body(&response).map_err(doing)?;
+    Ok(Response { status, headers, stream, _body: body, _response: response, url: request.url.clone() })
+}
+
+impl Response {
+    /// The first value of a header, whose name is given in lower case.
+    pub fn header(&self, name: &str) -> Option<&[u8]> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_slice())
+    }
+
+    /// Reads the body to its end, or `most` bytes of it.
+    ///
+    /// # Errors
+    ///
+    /// [`Cause::TimedOut`], [`Cause::Closed`], [`Cause::Broken`], [`Cause::Protocol`] or [`Cause::Runner`].
+    pub fn read_body(&mut self, most: usize, deadline: Deadline) -> Result<Body, Error> {
+        let mut bytes = Vec::new();
+        loop {
+            // One byte more than is allowed tells a body that fits from one that does not.
+            let room = (most - bytes.len()).saturating_add(1);
+            let more = read(&self.stream, room, deadline)
+                .map_err(|cause| Error::new(format!("reading the body of {}", self.url), cause))?;
+            if more.is_empty() {
+                return Ok(Body { bytes, cut: false });
+            }
+            bytes.extend(more);
+            if bytes.len() > most {
+                bytes.truncate(most);
+                return Ok(Body { bytes, cut: true });
+            }
+        }
+    }
+}
+
+type Head = (u16, Vec<(String, Vec<u8>)>, IncomingResponse);
+
+fn exchange(request: &Request<'_>, deadline: Deadline) -> Result<Head, Cause> {
+    let begun = Instant::now();
+    let pending = start(request, deadline, begun)?;
+    let answered = || {
+        // The outer error would mean that the answer was taken before: it is taken once, on the way out of the wait.
+        let answer = pending.get().map(|taken| taken.unwrap_or(Err(ErrorCode::InternalError(None))));
+        answer.transpose().map_err(|code| cause(code, begun))
+    };
+    let response = deadline.until(|| pending.subscribe(), answered)?;
+    let headers = response.headers().entries();
+    let headers = headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
+    Ok((response.status(), headers, response))
+}
+
+/// Hands the request to the runner, and its body after it.
+fn start(request: &Request<'_>, deadline: Deadline, begun: Instant) -> Result<FutureIncomingResponse, Cause> {
+    let outgoing = outgoing(request)?;
+    let body = if request.body.is_empty() { None } else { Some(outgoing.body().map_err(|()| not_taken("a body"))?) };
+    let pending = handle(outgoing, Some(options(deadline)?)).map_err(|code| cause(code, begun))?;
+    if let Some(body) = body {
+        send_body(body, request.body, deadline)?;
+    }
+    Ok(pending)
+}
+
+fn send_body(body: OutgoingBody, bytes: &[u8], deadline: Deadline) -> Result<(), Cause> {
+    let stream = body.write().map_err(|()| not_taken("a body"))?;
+    match stream::write(&stream, bytes, deadline) {
+        Ok(()) => {}
+        Err(silent @ Cause::TimedOut(_)) => return Err(silent),
+        // The answer says why, or comes all the same: a server may answer before it has read all.
+        Err(_) => return Ok(()),
+    }
+    drop(stream);
+    // Fails as the write would have.
+    let _ = OutgoingBody::finish(body, None);
+    Ok(())
+}
+
+fn outgoing(request: &Request<'_>) -> Result<OutgoingRequest, Cause> {
+    let headers = Fields::new();
+    for (name, value) in request.headers {
+        headers.append(name, value.as_bytes()).map_err(|_| not_taken(&format!("the header {name}")))?;
+    }
+    if !request.body.is_empty() {
+        // Without it HTTP/1.1 would send the body in chunks, which not every server takes.
+        let length = request.body.len().to_string();
+        headers.append("content-length", length.as_bytes()).map_err(|_| not_taken("the header content-length"))?;
+    }
+    let outgoing = OutgoingRequest::new(headers);
+    let scheme = if request.url.secure() { Scheme::Https } else { Scheme::Http };
+    outgoing.set_method(&method(request.method)).map_err(|()| not_taken("this method"))?;
+    outgoing.set_scheme(Some(&scheme)).map_err(|()| not_taken("this scheme"))?;
+    outgoing.set_authority(Some(request.url.authority())).map_err(|()| not_taken("this host"))?;
+    outgoing.set_path_with_query(Some(request.url.path_with_query())).map_err(|()| not_taken("this path"))?;
+    Ok(outgoing)
+}
+
+/// Time-outs for the runner, so that it stops when the probe does.
+fn options(deadline: Deadline) -> Result<RequestOptions, Cause> {
+    let options = RequestOptions::new();
+    let left = Some(nanoseconds(deadline.remaining()));
+    options.set_connect_timeout(left).map_err(|()| not_taken("a connect time-out"))?;
+    options.set_first_byte_timeout(left).map_err(|()| not_taken("a first-byte time-out"))?;
+    options.set_between_bytes_timeout(left).map_err(|()| not_taken("a between-bytes time-out"))?;
+    Ok(options)
+}
+
+fn method(name: &str) -> Method {
+    match name {
+        "GET" => Method::Get,
+        "HEAD" => Method::Head,
+        "POST" => Method::Post,
+        "PUT" => Method::Put,
+        "DELETE" => Method::Delete,
+        "CONNECT" => Method::Connect,
+        "OPTIONS" => Method::Options,
+        "TRACE" => Method::Trace,
+        "PATCH" => Method::Patch,
+        other => Method::Other(other.to_owned()),
+    }
+}
+
+/// The runner does not take a part of the request.
+fn not_taken(part: &str) -> Cause {
+    Cause::Unsupported(part.to_owned())
+}
+
+fn open_body(response: &IncomingResponse) -> Result<(IncomingBody, InputStream), Cause> {
+    // Each can be had once, and is had here alone.
+    let gone = |()| Cause::Runner("it has no body to read".to_owned());
+    let body = response.consume().map_err(gone)?;
+    let stream = body.stream().map_err(gone)?;
+    Ok((body, stream))
+}
+
+/// What has arrived of a body; none at its end.
+fn read(stream: &InputStream, most: usize, deadline: Deadline) -> Result<Vec<u8>, Cause> {
+    let begun = Instant::now();
+    let arrived = || {
+        stream::arrived(stream, most).map_err(|error| match &error {
+            StreamError::LastOperationFailed(failed) => match http_error_code(failed) {
+                Some(code) => cause(code, begun),
+                None => Cause::from(error),
+            },
+            StreamError::Closed => Cause::Closed,
+        })
+    };
+    deadline.until(|| stream.subscribe(), arrived)
+}
+
+/// What the runner's error code means; `begun` is when the waiting began, for its time-outs.
+fn cause(code: ErrorCode, begun: Instant) -> Cause {
+    let protocol = |text: &str| Cause::Protocol(text.to_owned());
+    match code {
+        ErrorCode::HttpRequestDenied | ErrorCode::DestinationIpProhibited => Cause::Denied,
+        ErrorCode::DnsTimeout => Cause::ResolverFailed,
+        ErrorCode::DnsError(_) | ErrorCode::DestinationNotFound => Cause::Unresolvable,
+        ErrorCode::DestinationUnavailable | ErrorCode::DestinationIpUnroutable => Cause::Unreachable,
+        ErrorCode::ConnectionRefused => Cause::Refused,
+        ErrorCode::ConnectionTerminated | ErrorCode::HttpResponseIncomplete => Cause::Closed,
+        ErrorCode::ConnectionTimeout
+        | ErrorCode::ConnectionReadTimeout
+        | ErrorCode::ConnectionWriteTimeout
+        | ErrorCode::HttpResponseTimeout => Cause::TimedOut(begun.elapsed()),
+        ErrorCode::TlsProtocolError => Cause::Tls("no common ground in the handshake".to_owned()),
+        ErrorCode::TlsCertificateError => Cause::Tls("the server's certificate is not valid here".to_owned()),
+        ErrorCode::TlsAlertReceived(alert) => Cause::Tls(match alert.alert_message {
+            Some(text) => format!("the server says {}", first_line(&text, QUOTED)),
+            None => "the server refused the handshake".to_owned(),
+        }),
+        ErrorCode::HttpResponseHeaderSectionSize(_) | ErrorCode::HttpResponseHeaderSize(_) => {
+            protocol("the headers are too long")
+        }
+        ErrorCode::HttpResponseTrailerSectionSize(_) | ErrorCode::HttpResponseTrailerSize(_) => {
+            protocol("the trailers are too long")
+        }
+        ErrorCode::HttpResponseBodySize(_) => protocol("the body is too long"),
+        ErrorCode::HttpResponseTransferCoding(_) => protocol("the transfer coding is unknown"),
+        ErrorCode::HttpResponseContentCoding(_) => protocol("the content coding is unknown"),
+        ErrorCode::HttpUpgradeFailed => protocol("the upgrade failed"),
+        ErrorCode::HttpProtocolError => protocol("this is not HTTP"),
+        ErrorCode::LoopDetected => protocol("the request ran in a loop"),
+        ErrorCode::InternalError(Some(text)) => Cause::Runner(first_line(&text, QUOTED)),
+        ErrorCode::InternalError(None) => Cause::Runner("it does not say why".to_owned()),
+        ErrorCode::ConnectionLimitReached => Cause::Runner("too many connections".to_owned()),
+        ErrorCode::ConfigurationError => Cause::Runner("its configuration does not allow it".to_owned()),
+        ErrorCode::HttpRequestLengthRequired
+        | ErrorCode::HttpRequestBodySize(_)
+        | ErrorCode::HttpRequestMethodInvalid
+        | ErrorCode::HttpRequestUriInvalid
+        | ErrorCode::HttpRequestUriTooLong
+        | ErrorCode::HttpRequestHeaderSectionSize(_)
+        | ErrorCode::HttpRequestHeaderSize(_)
+        | ErrorCode::HttpRequestTrailerSectionSize(_)
+        | ErrorCode::HttpRequestTrailerSize(_) => not_taken("the request"),
+    }
+}

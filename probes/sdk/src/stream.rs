@@ -1,0 +1,50 @@
+//! Byte streams of the sandbox, read and written without waiting past a deadline.
+
+use crate::{
+    Cause,
+    bindings::wasi::io::streams::{InputStream, OutputStream, StreamError},
+    clock::Deadline,
+    error::QUOTED,
+    text::first_line,
+};
+
+/// Writes all of `bytes` and sees them off.
+pub(crate) fn write(output: &OutputStream, mut bytes: &[u8], deadline: Deadline) -> Result<(), Cause> {
+    let room = || {
+        let room = || Ok::<_, StreamError>(Some(output.check_write()?).filter(|room| *room > 0));
+        deadline.until(|| output.subscribe(), room)
+    };
+    while !bytes.is_empty() {
+        let room = usize::try_from(room()?).unwrap_or(usize::MAX);
+        let (now, later) = bytes.split_at(room.min(bytes.len()));
+        output.write(now)?;
+        bytes = later;
+    }
+    output.flush()?;
+    // There is room again once the flush is done.
+    room().map(drop)
+}
+
+/// What has arrived, as soon as something has: at most `most` bytes, and none at the end of the stream.
+pub(crate) fn read(input: &InputStream, most: usize, deadline: Deadline) -> Result<Vec<u8>, Cause> {
+    deadline.until(|| input.subscribe(), || arrived(input, most))
+}
+
+/// What has arrived by now: `None` if nothing has, no bytes at the end of the stream.
+pub(crate) fn arrived(input: &InputStream, most: usize) -> Result<Option<Vec<u8>>, StreamError> {
+    match input.read(most as u64) {
+        Ok(bytes) if bytes.is_empty() => Ok(None),
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(StreamError::Closed) => Ok(Some(Vec::new())),
+        Err(error) => Err(error),
+    }
+}
+
+impl From<StreamError> for Cause {
+    fn from(error: StreamError) -> Self {
+        match error {
+            StreamError::Closed => Self::Closed,
+            StreamError::LastOperationFailed(error) => Self::Broken(first_line(&error.to_debug_string(), QUOTED)),
+        }
+    }
+}
