@@ -1,0 +1,244 @@
+//! A runner, from its configuration to its end.
+
+use std::{
+    collections::BTreeSet,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::{Context, Result, anyhow, bail};
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use probity_core::health::Phase;
+use tokio::{
+    net::TcpListener,
+    runtime::Handle,
+    signal::unix::{Signal, SignalKind, signal},
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
+
+use crate::{
+    board::Board,
+    clock::Clock,
+    config::{Config, Overrides, Report, Surroundings},
+    engine::{Engine, Options},
+    events::Events,
+    http,
+    supervisor::{Command, Loader, Supervisor, standard},
+    worker::Shared,
+};
+
+/// How many commands may wait for the supervisor; each is a person or a service that asked for a run.
+const COMMANDS: usize = 64;
+/// How often the runner sees whether every check has had its first run.
+const STARTING: Duration = Duration::from_millis(20);
+/// How long connections that are open when everything else has ended may take to end as well.
+const CONNECTIONS: Duration = Duration::from_secs(2);
+
+/// Where the configuration is.
+#[derive(Clone, Debug)]
+pub struct Configuration {
+    /// The file; `None`: there is none, and all is as built in.
+    pub path: Option<PathBuf>,
+    /// What the command line says in its place.
+    pub overrides: Overrides,
+}
+
+impl Configuration {
+    /// Reads it, and finds checks of probes that there are none of.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with it.
+    pub fn read(&self, listening: Option<SocketAddr>) -> Result<(Config, Option<Arc<str>>), Report> {
+        let surroundings = Surroundings::of_process(listening, Timestamp::now());
+        let Some(path) = &self.path else {
+            let config = Config::parse(Path::new(""), "", &self.overrides, surroundings)?;
+            return Ok((config, None));
+        };
+        let config = Config::load(path, &self.overrides, surroundings)?;
+        let report = unknown_probes(&config);
+        // It has just been read, so it can be.
+        let text = std::fs::read_to_string(path).ok().map(Arc::from);
+        report.accept((config, text))
+    }
+}
+
+/// Checks whose probe is neither in the folder nor a standard one. A folder that can't be read may hold anything.
+fn unknown_probes(config: &Config) -> Report {
+    let mut report = Report::default();
+    let Ok(entries) = std::fs::read_dir(&config.probes) else {
+        return report;
+    };
+    let dropped: BTreeSet<String> = entries
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.strip_suffix(".wasm").map(str::to_owned))
+        .collect();
+    for check in &config.checks {
+        if standard::find(&check.probe).is_none() && !dropped.contains(&check.probe) {
+            let known: Vec<String> = standard::names().map(str::to_owned).chain(dropped.iter().cloned()).collect();
+            let message = format!(
+                "there is no probe `{}`: neither {}.wasm in {} nor a standard probe; there are {}",
+                check.probe,
+                check.probe,
+                config.probes.display(),
+                known.join(", ")
+            );
+            report.push(check.probe_origin.clone(), message);
+        }
+    }
+    report
+}
+
+/// Runs until told to stop by SIGTERM or SIGINT.
+///
+/// # Errors
+///
+/// If it can't start: the configuration is wrong, the address is taken, the system does not provide what a sandbox needs.
+pub async fn run(configuration: Configuration) -> Result<()> {
+    let clock = Clock::new();
+    let signals = Signals::new()?;
+    let (config, _) = configuration.read(None)?;
+    let listener = TcpListener::bind(config.listen).await.map_err(|error| cannot_listen(config.listen, &error))?;
+    let listening = listener.local_addr()?;
+    // Now that the address is known, it can be filled in.
+    let (config, text) = configuration.read(Some(listening))?;
+
+    let cache = config.data_dir.join("compiled");
+    let engine = Engine::new(Options {
+        max_in_flight: config.max_in_flight,
+        max_component_size: config.max_component_size,
+        cache: Some(&cache),
+    })?;
+    let board = Arc::new(Board::new(config.node_id.clone(), clock));
+    let shared = Arc::new(Shared { board: Arc::clone(&board), events: Events::default(), clock, room: engine.room() });
+    let (commands, inbox) = mpsc::channel(COMMANDS);
+    let token = config.http.auth.token.clone();
+    let (startup_grace, grace_period) = (config.startup_grace, config.grace_period);
+    let loader = Loader { path: configuration.path, overrides: configuration.overrides, listening };
+    let (supervisor, settled) = Supervisor::new(engine, shared, loader, config, text);
+    // On a thread of its own: with a hundred thousand checks, what it does at once takes longer than runs may be late.
+    let supervisor = tokio::task::spawn_blocking(|| Handle::current().block_on(supervisor.run(inbox)));
+    tokio::spawn(become_ready(Arc::clone(&board), settled, startup_grace));
+
+    let router = http::router(http::State {
+        board: Arc::clone(&board),
+        auth: http::Auth { token },
+        control: Arc::new(Commands(commands.clone())),
+    });
+    let (close, closing) = oneshot::channel();
+    let server =
+        http::serve_on_thread(listener, router, closing, CONNECTIONS).context("can't start the HTTP server")?;
+    announce(listening);
+
+    signals.until_stop(&commands).await?;
+    // From here on this runner is not ready, and says so, while what is under way ends.
+    board.enter(Phase::Stopping);
+    tracing::info!("stopping: runs under way have {grace_period:?} to end");
+    let stopped = commands.send(Command::Stop(Instant::now() + grace_period)).await;
+    if stopped.is_ok() {
+        supervisor.await.context("the supervisor failed")?;
+    }
+    // The server may have ended by itself.
+    let _ = close.send(());
+    server.await.context("the HTTP server failed")??;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// The one line that other programs wait for.
+#[expect(clippy::print_stdout, reason = "it is this program's output")]
+fn announce(listening: SocketAddr) {
+    println!("listening on http://{listening}");
+}
+
+fn cannot_listen(address: SocketAddr, error: &std::io::Error) -> anyhow::Error {
+    match error.kind() {
+        std::io::ErrorKind::AddrInUse => {
+            anyhow!(
+                "another program listens on {address}; stop it, or choose another address: --listen 127.0.0.1:0 takes any free port"
+            )
+        }
+        std::io::ErrorKind::PermissionDenied => {
+            anyhow!(
+                "this user may not listen on {address}; ports below 1024 are reserved, choose a higher one with --listen"
+            )
+        }
+        std::io::ErrorKind::AddrNotAvailable => {
+            anyhow!("{address} is no address of this machine; choose one that is with --listen, or 0.0.0.0 for all")
+        }
+        _ => anyhow!("can't listen on {address}: {error}"),
+    }
+}
+
+/// Starting is over once every check has run, or has had its time to. It does not come back: a check that is added later
+/// does not make this runner unready.
+async fn become_ready(board: Arc<Board>, settled: oneshot::Receiver<()>, grace: Duration) {
+    let all_examined = async {
+        // A supervisor that stopped has nothing more to tell.
+        let _ = settled.await;
+        while !board.all_examined() {
+            tokio::time::sleep(STARTING).await;
+        }
+    };
+    if tokio::time::timeout(grace, all_examined).await.is_err() {
+        tracing::warn!("not every check had its first run within {grace:?}; ready all the same");
+    }
+    board.enter(Phase::Running);
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Signals> {
+        let listen = |kind| signal(kind).context("can't listen for signals");
+        Ok(Signals {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+            hangup: listen(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits to be told to stop, and hands on the wish to read everything again.
+    async fn until_stop(mut self, commands: &mpsc::Sender<Command>) -> Result<()> {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => break,
+                _ = self.interrupt.recv() => break,
+                _ = self.hangup.recv() => {
+                    if commands.send(Command::Reload).await.is_err() {
+                        bail!("the supervisor failed");
+                    }
+                }
+                () = commands.closed() => bail!("the supervisor failed"),
+            }
+        }
+        // Whoever asks twice does not want to wait.
+        tokio::spawn(async move {
+            self.interrupt.recv().await;
+            std::process::exit(130);
+        });
+        Ok(())
+    }
+}
+
+/// What the HTTP server may ask of the supervisor.
+struct Commands(mpsc::Sender<Command>);
+
+impl http::Control for Commands {
+    fn run_now<'a>(&'a self, check: &'a str) -> BoxFuture<'a, Result<(), http::Refused>> {
+        Box::pin(async move {
+            let (answer, wait) = oneshot::channel();
+            let stopping = |_| http::Refused::Stopping;
+            self.0.send(Command::Run(check.to_owned(), answer)).await.map_err(|_| http::Refused::Stopping)?;
+            let published = wait.await.map_err(stopping)?.ok_or(http::Refused::Unknown)?;
+            published.await.map_err(stopping)
+        })
+    }
+}

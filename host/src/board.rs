@@ -1,0 +1,351 @@
+//! What is published: every check's latest snapshot, every probe, and the runner itself.
+//!
+//! Workers write their own slot and nothing else; readers take what is there and never wait. Each write raises the
+//! board's version, which is how a reader knows whether what it made of the board is still true.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU8, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use probity_core::{
+    health::{Health, Overall, Phase, Tally},
+    history::History,
+    outcome::Run,
+    snapshot::Snapshot,
+};
+
+use crate::clock::Clock;
+
+/// What is known of a check before it runs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CheckInfo {
+    /// Unique among all checks.
+    pub name: Arc<str>,
+    /// The name of its probe.
+    pub probe: String,
+    /// What the operator says it is for.
+    pub description: String,
+    /// Whether its failure makes the whole unhealthy.
+    pub critical: bool,
+    /// The group it is shown in.
+    pub group: Option<String>,
+    /// Whatever the operator attached to it.
+    pub labels: BTreeMap<String, String>,
+    /// When it is due, in words: `every 30s`.
+    pub schedule: String,
+    /// The wall-clock limit of one run.
+    pub timeout: Duration,
+    /// What it may reach, one grant each.
+    pub grants: Vec<String>,
+    /// Counts the replacements of its probe or its configuration, from 1.
+    pub generation: u64,
+    /// The SHA-256 of the component it runs, in hexadecimal; `None` while there is none.
+    pub digest: Option<Arc<str>>,
+}
+
+/// One check as published.
+#[derive(Clone, Debug)]
+pub struct CheckState {
+    /// What does not change from run to run.
+    pub info: Arc<CheckInfo>,
+    /// What does.
+    pub snapshot: Snapshot,
+}
+
+/// The place on the board that belongs to one check.
+#[derive(Debug)]
+pub struct Slot {
+    state: ArcSwap<CheckState>,
+    history: Mutex<History>,
+}
+
+impl Slot {
+    /// A place with its first state.
+    #[must_use]
+    pub fn new(state: CheckState) -> Slot {
+        Slot { state: ArcSwap::from_pointee(state), history: Mutex::default() }
+    }
+
+    /// The latest state.
+    #[must_use]
+    pub fn state(&self) -> Arc<CheckState> {
+        self.state.load_full()
+    }
+
+    /// A copy of the latest results.
+    #[must_use]
+    pub fn history(&self) -> History {
+        self.history.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Where a probe comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProbeSource {
+    /// It is part of this binary.
+    Standard,
+    /// It was dropped into the folder.
+    File(std::path::PathBuf),
+}
+
+/// How far a probe has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProbeState {
+    /// Known, and compiled when the first check needs it.
+    Available,
+    /// Being compiled, or its file is still being written.
+    Loading,
+    /// Ready to run.
+    Loaded,
+    /// Can't be used, and why. If there is a digest, the component of that digest runs on in its place.
+    Rejected(String),
+}
+
+/// One probe as published.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProbeInfo {
+    /// The name that checks use.
+    pub name: String,
+    /// Where it comes from.
+    pub source: ProbeSource,
+    /// How far it has come.
+    pub state: ProbeState,
+    /// The SHA-256 of the component in use, in hexadecimal.
+    pub digest: Option<Arc<str>>,
+    /// Counts the components loaded under this name, from 1; 0 while there was none.
+    pub generation: u64,
+    /// The size of the component in use, in bytes.
+    pub size: Option<u64>,
+    /// The version that its manifest gives.
+    pub version: Option<String>,
+    /// One sentence from its manifest.
+    pub description: Option<String>,
+    /// What it imports, by full name.
+    pub imports: Vec<String>,
+    /// Whether a standard probe of the same name is hidden by it.
+    pub hides_standard: bool,
+}
+
+/// A configuration file, or the folder, as it was found at the last look.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The file or folder.
+    pub path: std::path::PathBuf,
+    /// What is wrong with it; the last good one stays in force.
+    pub error: Option<String>,
+}
+
+/// What the supervisor publishes beside the checks.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Inventory {
+    /// Every probe, by name.
+    pub probes: Vec<ProbeInfo>,
+    /// Every file of configuration, and the folder.
+    pub sources: Vec<Source>,
+    /// How often a changed probe or configuration was taken into use.
+    pub reloads_ok: u64,
+    /// How often one was rejected.
+    pub reloads_failed: u64,
+}
+
+/// Upper bounds of the buckets of the start lag, in seconds: from a timer's own grain to a whole missed interval.
+pub const LAG_BUCKETS: [f64; 9] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 1.0, 10.0];
+
+/// How late runs start, cumulated.
+#[derive(Debug, Default)]
+pub struct Lag {
+    buckets: [AtomicU64; LAG_BUCKETS.len() + 1],
+    sum_micros: AtomicU64,
+}
+
+impl Lag {
+    fn record(&self, lag: Duration) {
+        let seconds = lag.as_secs_f64();
+        let bucket = LAG_BUCKETS.iter().position(|bound| seconds <= *bound).unwrap_or(LAG_BUCKETS.len());
+        self.buckets[bucket].fetch_add(1, Ordering::Relaxed);
+        let micros = u64::try_from(lag.as_micros()).unwrap_or(u64::MAX);
+        self.sum_micros.fetch_add(micros, Ordering::Relaxed);
+    }
+
+    /// The number of runs in each bucket (the last has no upper bound), and the sum of all lags in seconds.
+    #[must_use]
+    pub fn read(&self) -> ([u64; LAG_BUCKETS.len() + 1], f64) {
+        let counts = std::array::from_fn(|at| self.buckets[at].load(Ordering::Relaxed));
+        (counts, Duration::from_micros(self.sum_micros.load(Ordering::Relaxed)).as_secs_f64())
+    }
+}
+
+type Slots = BTreeMap<Arc<str>, Arc<Slot>>;
+
+/// The board.
+#[derive(Debug)]
+pub struct Board {
+    /// The name of this runner among others.
+    pub node_id: String,
+    /// When the runner started.
+    pub started: Timestamp,
+    /// How late runs start.
+    pub lag: Lag,
+    clock: Clock,
+    slots: ArcSwap<Slots>,
+    inventory: ArcSwap<Inventory>,
+    phase: AtomicU8,
+    version: AtomicU64,
+    changed: tokio::sync::Notify,
+    in_flight: AtomicU64,
+}
+
+impl Board {
+    /// An empty board of a runner that is starting.
+    #[must_use]
+    pub fn new(node_id: String, clock: Clock) -> Board {
+        Board {
+            node_id,
+            started: clock.now().wall,
+            lag: Lag::default(),
+            clock,
+            slots: ArcSwap::default(),
+            inventory: ArcSwap::default(),
+            phase: AtomicU8::new(Phase::Starting as u8),
+            version: AtomicU64::new(1),
+            changed: tokio::sync::Notify::new(),
+            in_flight: AtomicU64::new(0),
+        }
+    }
+
+    /// Rises with every change.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    /// How long the runner has been up.
+    #[must_use]
+    pub fn uptime(&self) -> Duration {
+        self.clock.now().elapsed
+    }
+
+    /// The time of day.
+    #[must_use]
+    pub fn wall(&self) -> Timestamp {
+        self.clock.now().wall
+    }
+
+    /// Every check, by name.
+    #[must_use]
+    pub fn checks(&self) -> Arc<Slots> {
+        self.slots.load_full()
+    }
+
+    /// One check.
+    #[must_use]
+    pub fn check(&self, name: &str) -> Option<Arc<Slot>> {
+        self.slots.load().get(name).cloned()
+    }
+
+    /// Every probe and every source.
+    #[must_use]
+    pub fn inventory(&self) -> Arc<Inventory> {
+        self.inventory.load_full()
+    }
+
+    /// Where the runner is in its life.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        match self.phase.load(Ordering::Acquire) {
+            phase if phase == Phase::Starting as u8 => Phase::Starting,
+            phase if phase == Phase::Running as u8 => Phase::Running,
+            _ => Phase::Stopping,
+        }
+    }
+
+    /// How many runs are under way.
+    #[must_use]
+    pub fn in_flight(&self) -> u64 {
+        self.in_flight.load(Ordering::Relaxed)
+    }
+
+    /// How many checks are how, and the one word for it.
+    #[must_use]
+    pub fn tally(&self) -> (Tally, Overall) {
+        let mut tally = Tally::default();
+        for slot in self.slots.load().values() {
+            let state = slot.state.load();
+            tally.count(state.snapshot.health, state.info.critical);
+        }
+        (tally, tally.overall(self.phase()))
+    }
+
+    /// Whether every check has been examined at least once.
+    #[must_use]
+    pub fn all_examined(&self) -> bool {
+        self.slots.load().values().all(|slot| slot.state.load().snapshot.health != Health::Pending)
+    }
+
+    /// Waits for the next change. To miss none, call before looking, and await after.
+    pub fn changed(&self) -> tokio::sync::futures::Notified<'_> {
+        self.changed.notified()
+    }
+
+    /// Adds and removes places, all in one step.
+    pub fn arrange(&self, added: impl IntoIterator<Item = (Arc<str>, Arc<Slot>)>, removed: &[Arc<str>]) {
+        let mut slots = Slots::clone(&self.slots.load());
+        for name in removed {
+            slots.remove(name);
+        }
+        slots.extend(added);
+        self.slots.store(Arc::new(slots));
+        self.bump();
+    }
+
+    /// Publishes a check's new state, and the run that led to it.
+    pub fn publish(&self, slot: &Slot, state: CheckState, run: Option<&Run>) {
+        if let Some(run) = run {
+            slot.history.lock().unwrap_or_else(PoisonError::into_inner).push(run);
+        }
+        slot.state.store(Arc::new(state));
+        self.bump();
+    }
+
+    /// Publishes what the supervisor knows of probes and sources.
+    pub fn take_inventory(&self, inventory: Inventory) {
+        self.inventory.store(Arc::new(inventory));
+        self.bump();
+    }
+
+    /// Moves on in the runner's life; it never goes back.
+    pub fn enter(&self, phase: Phase) {
+        if self.phase.fetch_max(phase as u8, Ordering::AcqRel) < phase as u8 {
+            self.bump();
+        }
+    }
+
+    /// Counts a run in, until what is returned is dropped.
+    pub fn run_started(&self, lag: Duration) -> InFlight<'_> {
+        self.lag.record(lag);
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        InFlight(self)
+    }
+
+    fn bump(&self) {
+        self.version.fetch_add(1, Ordering::Release);
+        self.changed.notify_waiters();
+    }
+}
+
+/// A run that is under way.
+#[derive(Debug)]
+pub struct InFlight<'a>(&'a Board);
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}

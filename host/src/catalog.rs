@@ -1,0 +1,430 @@
+//! What lies in the watched folder.
+//!
+//! A scan is the truth; whatever told us to look is only a hint. Contents are told apart by digest, and a file is read
+//! again only if something about it changed. A file that is still being written is not judged before it has been left
+//! alone for a moment, unless it is already whole.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, Metadata},
+    io::{self, Read},
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    config::is_name,
+    engine::{self, LoadError},
+};
+
+/// How long a file must be left alone before it counts as written. Within this time its stamp is not trusted either: two
+/// writes within one tick of the file system's clock leave the same one.
+const SETTLED: Duration = Duration::from_millis(500);
+/// Bytes of a file of configuration; ten thousand checks need about half of it.
+const TEXT: u64 = 4 * 1024 * 1024;
+/// What the name of a component's file ends with.
+const COMPONENT: &str = "wasm";
+/// What the name of a side-car ends with.
+const CONFIG: &str = "toml";
+
+/// A component in the folder.
+#[derive(Clone, Debug, PartialEq)]
+pub struct File {
+    /// Where it is.
+    pub path: PathBuf,
+    /// The SHA-256 of its bytes, in hexadecimal; empty if they can't be read.
+    pub digest: Arc<str>,
+    /// Why it can't be a probe, as far as can be told without compiling it.
+    pub flaw: Option<LoadFlaw>,
+    /// Whether it has been left alone for long enough to be judged.
+    pub settled: bool,
+}
+
+/// Why a file can't be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LoadFlaw {
+    /// Its name can't be a check's name.
+    #[error(
+        "`{0}` can't be the name of a check; rename the file with lower-case letters, digits, `-`, `_` and `.` only"
+    )]
+    Name(String),
+    /// It is no probe.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+}
+
+/// A file of configuration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Text {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its text, or why it can't be read.
+    pub text: Result<Arc<str>, String>,
+    /// Whether it has been left alone for long enough to be judged.
+    pub settled: bool,
+}
+
+/// What a scan found, by the files' stems.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Listing {
+    /// The components.
+    pub components: BTreeMap<String, File>,
+    /// The side-cars.
+    pub sidecars: BTreeMap<String, Text>,
+    /// The runner's own configuration, if it has a file.
+    pub config: Option<Text>,
+}
+
+impl Listing {
+    /// Whether everything has been left alone: if not, it is worth looking again soon.
+    #[must_use]
+    pub fn settled(&self) -> bool {
+        self.components.values().all(|file| file.settled)
+            && self.sidecars.values().chain(&self.config).all(|file| file.settled)
+    }
+}
+
+/// All that tells whether a file was written, short of reading it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    device: u64,
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Stamp {
+    /// A link leads to what is to be read; one that leads nowhere is a file that went away.
+    fn read(path: &Path) -> Option<Stamp> {
+        fs::metadata(path).ok().filter(Metadata::is_file).as_ref().map(Stamp::of)
+    }
+
+    fn of(about: &Metadata) -> Stamp {
+        Stamp {
+            device: about.dev(),
+            inode: about.ino(),
+            size: about.size(),
+            modified: (about.mtime(), about.mtime_nsec()),
+            changed: (about.ctime(), about.ctime_nsec()),
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Known<T> {
+    stamp: Stamp,
+    /// When the file was first seen with this stamp and content.
+    since: Instant,
+    settled: bool,
+    /// When the file was first found to be gone.
+    gone: Option<Instant>,
+    content: T,
+}
+
+impl<T> Known<T> {
+    fn is_gone_for_good(&self, now: Instant) -> bool {
+        self.gone.is_some_and(|since| now.duration_since(since) >= SETTLED)
+    }
+}
+
+type Component = Known<(Arc<str>, Option<LoadFlaw>)>;
+type Configuration = Known<Result<Arc<str>, String>>;
+
+/// The folder and the configuration, and what is known of them.
+#[derive(Debug)]
+pub struct Catalog {
+    folder: PathBuf,
+    config: Option<PathBuf>,
+    max_component_size: u64,
+    components: BTreeMap<PathBuf, Component>,
+    texts: BTreeMap<PathBuf, Configuration>,
+}
+
+impl Catalog {
+    /// A folder, and perhaps a file of configuration, that have not been looked at.
+    #[must_use]
+    pub fn new(folder: PathBuf, config: Option<PathBuf>, max_component_size: u64) -> Catalog {
+        Catalog { folder, config, max_component_size, components: BTreeMap::new(), texts: BTreeMap::new() }
+    }
+
+    /// The folder that is watched.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Looks. It may take as long as reading what changed does, so it belongs on a thread that may wait.
+    ///
+    /// The second value is an error if the folder itself can't be read. Then what was known of it stands, and the
+    /// configuration was looked at all the same.
+    pub fn scan(&mut self, now: Instant) -> (Listing, io::Result<()>) {
+        let (mut found, read) = match self.read_folder() {
+            Ok(found) => (found, Ok(())),
+            Err(error) => (Vec::new(), Err(error)),
+        };
+        if let Some(path) = &self.config
+            && let Some(stamp) = Stamp::read(path)
+        {
+            found.push((path.clone(), stamp));
+        }
+        if read.is_ok() {
+            for known in self.components.values_mut() {
+                known.gone.get_or_insert(now);
+            }
+        }
+        for (path, known) in &mut self.texts {
+            if read.is_ok() || self.config.as_ref() == Some(path) {
+                known.gone.get_or_insert(now);
+            }
+        }
+        for (path, stamp) in found {
+            if kind(&path) == Some(COMPONENT) {
+                let known = self.components.remove(&path);
+                let known = look(known, stamp, now, |before| self.read_component(&path, stamp.size, before));
+                self.components.insert(path, known);
+            } else {
+                let known = look(self.texts.remove(&path), stamp, now, |_| read_text(&path));
+                self.texts.insert(path, known);
+            }
+        }
+        // Many programs replace a file by removing it first; one that comes back at once was never away.
+        self.components.retain(|_, known| !known.is_gone_for_good(now));
+        self.texts.retain(|_, known| !known.is_gone_for_good(now));
+        (self.listing(), read)
+    }
+
+    fn read_folder(&self) -> io::Result<Vec<(PathBuf, Stamp)>> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(&self.folder)? {
+            let path = entry?.path();
+            if kind(&path).is_some()
+                && let Some(stamp) = Stamp::read(&path)
+            {
+                found.push((path, stamp));
+            }
+        }
+        Ok(found)
+    }
+
+    fn listing(&self) -> Listing {
+        let mut listing = Listing::default();
+        for (path, known) in &self.components {
+            let (digest, flaw) = known.content.clone();
+            let file = File { path: path.clone(), digest, flaw, settled: known.settled && known.gone.is_none() };
+            listing.components.insert(stem(path), file);
+        }
+        for (path, known) in &self.texts {
+            let settled = known.settled && known.gone.is_none();
+            let file = Text { path: path.clone(), text: known.content.clone(), settled };
+            if self.config.as_ref() == Some(path) {
+                listing.config = Some(file);
+            } else {
+                listing.sidecars.insert(stem(path), file);
+            }
+        }
+        listing
+    }
+
+    fn read_component(
+        &self,
+        path: &Path,
+        size: u64,
+        before: Option<&(Arc<str>, Option<LoadFlaw>)>,
+    ) -> (Arc<str>, Option<LoadFlaw>) {
+        let nothing = Arc::from("");
+        let name = stem(path);
+        if !is_name(&name) {
+            return (nothing, Some(LoadFlaw::Name(name)));
+        }
+        let limit = self.max_component_size;
+        if size > limit {
+            return (nothing, Some(LoadError::TooLarge { size, limit }.into()));
+        }
+        let bytes = match read_component(path, limit) {
+            Ok(bytes) => bytes,
+            Err(error) => return (nothing, Some(LoadError::Unreadable(error.to_string()).into())),
+        };
+        let digest = engine::digest(&bytes);
+        match before {
+            Some((known, flaw)) if **known == *digest => (Arc::clone(known), flaw.clone()),
+            _ => (digest.into(), engine::examine(&bytes, limit).err().map(LoadFlaw::from)),
+        }
+    }
+}
+
+/// Reads a component's file, and one byte more than allowed at the most.
+///
+/// # Errors
+///
+/// Whatever the file system says.
+pub fn read_component(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn read_text(path: &Path) -> Result<Arc<str>, String> {
+    let mut text = String::new();
+    let read = fs::File::open(path).and_then(|file| file.take(TEXT + 1).read_to_string(&mut text));
+    match read {
+        Err(error) => Err(format!("the file can't be read: {error}")),
+        Ok(_) if text.len() as u64 > TEXT => Err(format!("the file has more than {TEXT} bytes")),
+        Ok(_) => Ok(text.into()),
+    }
+}
+
+/// Reads a file again if its stamp changed, or can't be trusted yet.
+fn look<T: PartialEq>(
+    known: Option<Known<T>>,
+    stamp: Stamp,
+    now: Instant,
+    read: impl FnOnce(Option<&T>) -> T,
+) -> Known<T> {
+    let known = match known {
+        Some(known) if known.settled && known.stamp == stamp => return Known { gone: None, ..known },
+        known => known,
+    };
+    let content = read(known.as_ref().map(|known| &known.content));
+    let since = match &known {
+        Some(known) if known.stamp == stamp && known.content == content => known.since,
+        _ => now,
+    };
+    Known { stamp, since, settled: now.duration_since(since) >= SETTLED, gone: None, content }
+}
+
+/// The ending of a file that counts. Editors and ConfigMaps keep their own business in hidden files.
+fn kind(path: &Path) -> Option<&'static str> {
+    let hidden = path.file_name()?.to_str()?.starts_with('.');
+    let ending = path.extension()?;
+    [COMPONENT, CONFIG].into_iter().find(|kind| !hidden && ending == *kind)
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Folder {
+        dir: tempfile::TempDir,
+        catalog: Catalog,
+        now: Instant,
+    }
+
+    impl Folder {
+        fn new() -> Folder {
+            let dir = tempfile::tempdir().unwrap();
+            let catalog = Catalog::new(dir.path().to_owned(), None, 1_000);
+            Folder { dir, catalog, now: Instant::now() }
+        }
+
+        fn write(&self, name: &str, bytes: &[u8]) {
+            fs::write(self.dir.path().join(name), bytes).unwrap();
+        }
+
+        fn scan_after(&mut self, wait: Duration) -> Listing {
+            self.now += wait;
+            self.catalog.scan(self.now).0
+        }
+    }
+
+    #[test]
+    fn only_components_and_side_cars_count() {
+        let mut folder = Folder::new();
+        for name in ["a.wasm", "a.toml", ".hidden.wasm", "notes.txt", "no-ending"] {
+            folder.write(name, b"x");
+        }
+        fs::create_dir(folder.dir.path().join("folder.wasm")).unwrap();
+        std::os::unix::fs::symlink("nowhere", folder.dir.path().join("dangling.wasm")).unwrap();
+        let listing = folder.scan_after(Duration::ZERO);
+        assert_eq!(listing.components.keys().collect::<Vec<_>>(), ["a"]);
+        assert_eq!(listing.sidecars.keys().collect::<Vec<_>>(), ["a"]);
+    }
+
+    #[test]
+    fn a_file_settles_once_it_is_left_alone() {
+        let mut folder = Folder::new();
+        folder.write("a.wasm", b"one");
+        assert!(!folder.scan_after(Duration::ZERO).settled());
+        folder.write("a.wasm", b"other");
+        let growing = folder.scan_after(SETTLED);
+        assert!(!growing.settled(), "it was just written to");
+        let settled = folder.scan_after(SETTLED);
+        assert!(settled.settled());
+        assert_eq!(settled.components["a"].digest, growing.components["a"].digest);
+    }
+
+    #[test]
+    fn a_rewrite_that_leaves_the_same_stamp_is_seen_while_it_is_fresh() {
+        let mut folder = Folder::new();
+        folder.write("a.toml", b"one");
+        let path = folder.dir.path().join("a.toml");
+        let stamp = Stamp::of(&fs::metadata(&path).unwrap());
+        let known = Known { stamp, since: folder.now, settled: false, gone: None, content: Ok(Arc::from("eno")) };
+        folder.catalog.texts.insert(path, known);
+        let listing = folder.scan_after(Duration::ZERO);
+        assert_eq!(listing.sidecars["a"].text, Ok("one".into()));
+    }
+
+    #[test]
+    fn a_link_is_followed_and_its_swap_is_seen() {
+        let mut folder = Folder::new();
+        folder.write("v1", b"one");
+        folder.write("v2", b"two");
+        let link = folder.dir.path().join("a.wasm");
+        std::os::unix::fs::symlink("v1", &link).unwrap();
+        folder.scan_after(Duration::ZERO);
+        let first = folder.scan_after(SETTLED).components["a"].digest.clone();
+        fs::remove_file(&link).unwrap();
+        std::os::unix::fs::symlink("v2", &link).unwrap();
+        assert_ne!(folder.scan_after(SETTLED).components["a"].digest, first);
+    }
+
+    #[test]
+    fn a_file_that_is_removed_is_gone_unless_it_comes_back_at_once() {
+        let mut folder = Folder::new();
+        folder.write("a.wasm", b"one");
+        folder.write("b.wasm", b"two");
+        folder.scan_after(Duration::ZERO);
+        for name in ["a.wasm", "b.wasm"] {
+            fs::remove_file(folder.dir.path().join(name)).unwrap();
+        }
+        let away = folder.scan_after(SETTLED);
+        assert!(!away.settled() && away.components.len() == 2);
+        folder.write("b.wasm", b"three");
+        let after = folder.scan_after(SETTLED);
+        assert_eq!(after.components.keys().collect::<Vec<_>>(), ["b"]);
+    }
+
+    #[test]
+    fn what_can_not_be_a_probe_says_why() {
+        let mut folder = Folder::new();
+        folder.write("Upper.wasm", b"");
+        folder.write("large.wasm", &[0; 1_001]);
+        folder.write("text.wasm", b"hello");
+        folder.write("empty.wasm", b"");
+        let listing = folder.scan_after(Duration::ZERO);
+        let flaw = |name: &str| listing.components[name].flaw.as_ref().unwrap().to_string();
+        assert!(flaw("Upper").contains("rename the file"), "{}", flaw("Upper"));
+        assert!(flaw("large").contains("1001 bytes") && flaw("large").contains("may have 1000"), "{}", flaw("large"));
+        assert!(flaw("text").contains("not WebAssembly: the file begins with `hello`"), "{}", flaw("text"));
+        assert!(flaw("empty").contains("nothing at all"), "{}", flaw("empty"));
+    }
+
+    #[test]
+    fn a_folder_that_is_gone_is_an_error_and_forgets_nothing() {
+        let mut folder = Folder::new();
+        folder.write("a.wasm", b"one");
+        folder.scan_after(Duration::ZERO);
+        let aside = folder.dir.path().with_extension("aside");
+        fs::rename(folder.dir.path(), &aside).unwrap();
+        assert!(folder.catalog.scan(folder.now).1.is_err());
+        fs::rename(&aside, folder.dir.path()).unwrap();
+        assert!(folder.scan_after(SETTLED).settled());
+    }
+}

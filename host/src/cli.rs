@@ -1,0 +1,80 @@
+//! The command line.
+
+mod check;
+mod inspect;
+mod quickstart;
+mod run;
+mod schema;
+mod validate;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::telemetry::{self, Format};
+
+/// Health checks as WebAssembly components, hot-loaded and sandboxed, served over HTTP.
+///
+/// Without a command, runs the configuration in the working directory, or else the quickstart.
+#[derive(Debug, Parser)]
+#[command(name = "probity", version)]
+struct Arguments {
+    /// What to log: a level, or levels by module.
+    #[arg(long, global = true, env = "PROBITY_LOG", default_value = "info", value_name = "FILTER")]
+    log: String,
+    /// How log lines look.
+    #[arg(long, global = true, env = "PROBITY_LOG_FORMAT", default_value = "text", value_name = "FORMAT")]
+    log_format: Format,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(run::Run),
+    Check(check::Check),
+    Inspect(inspect::Inspect),
+    Validate(validate::Validate),
+    Schema(schema::Schema),
+}
+
+/// The exit code of a program that could not do what it was asked for; 2 would mean that a target is unhealthy.
+const FAILED: u8 = 3;
+
+/// Does what the command line says.
+#[must_use]
+#[expect(clippy::print_stderr, reason = "errors of the program itself")]
+pub fn main() -> ExitCode {
+    let parsed = Arguments::try_parse().and_then(|arguments| match arguments.command {
+        Some(_) => Ok(arguments),
+        // What is meant is `run`, whose options can be in the environment.
+        None => Arguments::try_parse_from(std::env::args_os().chain(["run".into()])),
+    });
+    let arguments = match parsed {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // If it can't be printed, nobody reads it.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(FAILED) } else { ExitCode::SUCCESS };
+        }
+    };
+    let command = arguments.command.unwrap_or(Command::Run(run::Run::default()));
+    // A single check's answer is its outcome: what it is about, and not how it came to pass.
+    let log = if matches!(command, Command::Run(_)) { arguments.log.as_str() } else { "warn" };
+    let done = telemetry::start(log, arguments.log_format).and_then(|()| {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        runtime.block_on(async {
+            match command {
+                Command::Run(run) => run.execute().await,
+                Command::Check(check) => check.execute().await,
+                Command::Inspect(inspect) => inspect.execute().await,
+                Command::Validate(validate) => validate.execute().await,
+                Command::Schema(schema) => schema.execute(),
+            }
+        })
+    });
+    done.unwrap_or_else(|error| {
+        eprintln!("probity: {error:#}");
+        ExitCode::from(FAILED)
+    })
+}

@@ -1,0 +1,54 @@
+//! `probity run`
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::Result;
+use clap::Args;
+
+use super::quickstart;
+use crate::{
+    app::{self, Configuration},
+    config::Overrides,
+};
+
+/// The configuration that is used where none is named.
+const CONFIG: &str = "probity.toml";
+
+/// Runs the checks, and serves what comes of them over HTTP.
+///
+/// Stops on SIGTERM and SIGINT; reads its configuration again on SIGHUP, and whenever it changes.
+#[derive(Debug, Default, Args)]
+pub(super) struct Run {
+    /// The configuration; without it `probity.toml` in the working directory is used if there is one.
+    #[arg(long, env = "PROBITY_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The watched folder: each component in it is a check.
+    #[arg(long, env = "PROBITY_PROBES", value_name = "DIR")]
+    probes: Option<PathBuf>,
+    /// Where to answer HTTP; port 0 takes any free one.
+    #[arg(long, env = "PROBITY_LISTEN", value_name = "ADDRESS:PORT")]
+    listen: Option<SocketAddr>,
+    /// Where to keep what must outlive the runner, such as compiled code.
+    #[arg(long, env = "PROBITY_DATA_DIR", value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+impl Run {
+    pub(super) async fn execute(self) -> Result<ExitCode> {
+        let here = Path::new(CONFIG);
+        let path = match self.config {
+            Some(path) => Some(path),
+            None if here.exists() => Some(here.to_owned()),
+            // A folder alone is a whole configuration.
+            None if self.probes.is_some() => None,
+            None => Some(quickstart::unpack(Path::new("."))?),
+        };
+        let overrides = Overrides { listen: self.listen, probes: self.probes, data_dir: self.data_dir };
+        app::run(Configuration { path, overrides }).await?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

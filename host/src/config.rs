@@ -1,0 +1,236 @@
+//! What the operator wants: `probity.toml`, and the side-cars of dropped components.
+//!
+//! Reading a config is a function of its text and its [`Surroundings`]; to reload is to call it again. Either everything
+//! in it is right, or there is a [`Report`] of all that is wrong, each problem with its file and line.
+//!
+//! Every key is declared once, in `layout`: the reading, the message about a key that is not known, and the JSON Schema
+//! come from there.
+
+mod check;
+mod connection;
+mod defaults;
+mod duration;
+mod fill;
+mod kind;
+mod labels;
+mod layout;
+mod number;
+mod plan;
+mod reader;
+mod report;
+mod schema;
+mod secret;
+mod section;
+mod settings;
+mod size;
+mod text;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    fs,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use self::{check::Context, fill::Filler, kind::At, report::Source};
+pub use self::{
+    check::{Check, Limits, When, refuse_duplicates},
+    connection::{Connection, DownInterval},
+    defaults::Defaults,
+    fill::Surroundings,
+    plan::{Plan, PlanError, Suggestions},
+    report::{Origin, Position, Problem, Report},
+    schema::schema,
+    secret::Secret,
+    settings::Settings,
+    text::is_name,
+};
+
+/// Where the runner answers HTTP unless told otherwise: reachable from this machine alone.
+const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8081);
+/// The watched folder unless told otherwise, beside the config.
+const PROBES: &str = "probes.d";
+
+/// The configuration of a runner.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Where it answers HTTP; port 0 takes any free one.
+    pub listen: SocketAddr,
+    /// The watched folder.
+    pub probes: PathBuf,
+    /// Where it keeps what must outlive it.
+    pub data_dir: PathBuf,
+    /// What it calls itself.
+    pub node_id: String,
+    /// How long after its start it waits for the first verdict of each check before it answers without.
+    pub startup_grace: Duration,
+    /// How long it waits at its end for what is under way.
+    pub grace_period: Duration,
+    /// How many runs there can be at once.
+    pub max_in_flight: usize,
+    /// The largest component that it loads, in bytes.
+    pub max_component_size: u64,
+    /// The HTTP server.
+    pub http: Http,
+    /// What holds for each check that does not say otherwise.
+    pub defaults: Defaults,
+    /// The checks, in their order. Whoever runs one shares it: there may be a hundred thousand.
+    pub checks: Vec<Arc<Check>>,
+}
+
+/// The HTTP server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Http {
+    /// Who may ask.
+    pub auth: Auth,
+}
+
+/// Who may ask.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Auth {
+    /// The bearer token that requests must carry, if they must.
+    pub token: Option<Secret>,
+}
+
+/// What the command line says in place of the config. Its relative paths are relative to the working directory.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Overrides {
+    /// For [`Config::listen`].
+    pub listen: Option<SocketAddr>,
+    /// For [`Config::probes`].
+    pub probes: Option<PathBuf>,
+    /// For [`Config::data_dir`].
+    pub data_dir: Option<PathBuf>,
+}
+
+impl Config {
+    /// Reads the config at `path`.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with it, or that the file can't be read.
+    pub fn load(path: &Path, overrides: &Overrides, surroundings: Surroundings<'_>) -> Result<Config, Report> {
+        match fs::read_to_string(path) {
+            Ok(text) => Config::parse(path, &text, overrides, surroundings),
+            Err(error) => {
+                let mut problems = Report::default();
+                problems.push(Origin::of_file(path), format!("the config can't be read: {error}"));
+                Err(problems)
+            }
+        }
+    }
+
+    /// Reads the text of a config that is, or might be, at `path`. An empty text is a config too.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with it.
+    pub fn parse(
+        path: &Path,
+        text: &str,
+        overrides: &Overrides,
+        surroundings: Surroundings<'_>,
+    ) -> Result<Config, Report> {
+        let source = Source::new(path, text);
+        let mut problems = Report::default();
+        let top: layout::Top = reader::read(&source, &mut problems);
+
+        let listen = overrides.listen.or(At::value(top.listen)).unwrap_or(LISTEN);
+        let filler = Filler::new(path, surroundings, listen);
+        let probes = At::value(top.probes).unwrap_or_else(|| PROBES.into());
+        let data_dir = At::value(top.data_dir).map(|configured| filler.folder.join(configured));
+        let data_dir = overrides.data_dir.clone().or(data_dir).or_else(|| usual_data_dir(surroundings));
+        if data_dir.is_none() {
+            let message = "`data_dir` is needed where neither `$STATE_DIRECTORY` nor `$XDG_STATE_HOME` nor `$HOME` is set, for \
+                           example data_dir = \"/var/lib/probity\"";
+            problems.push(Origin::of_file(path), message);
+        }
+        let runner = At::value(top.runner).unwrap_or_default();
+        let auth = At::value(top.http).and_then(|http| At::value(http.auth)).unwrap_or_default();
+        let shared = At::value(top.defaults).unwrap_or_default();
+        let defaults = Defaults::read(&shared);
+        defaults::refuse_delays(defaults, &shared, &source, &mut problems);
+
+        let context = Context { source: &source, filler, now: surroundings.now, defaults: &defaults, beside: None };
+        let sections = At::value(top.check).into_iter().flatten();
+        let sections = sections.map(|At { value, at }| At { value: value.check, at });
+        let checks = check::read_all(sections, &context, &mut problems);
+        let token = auth.token.map(|token| read_token(&token, &context, &mut problems));
+        let config = Config {
+            listen,
+            probes: overrides.probes.clone().unwrap_or_else(|| filler.folder.join(probes)),
+            data_dir: data_dir.unwrap_or_default(),
+            node_id: At::value(top.node_id).unwrap_or_else(host_name),
+            startup_grace: At::value(top.startup_grace).unwrap_or(layout::STARTUP_GRACE),
+            grace_period: At::value(top.grace_period).unwrap_or(layout::GRACE_PERIOD),
+            max_in_flight: At::value(runner.max_in_flight).unwrap_or(layout::MAX_IN_FLIGHT),
+            max_component_size: At::value(runner.max_component_size).unwrap_or(layout::MAX_COMPONENT_SIZE),
+            http: Http { auth: Auth { token } },
+            defaults,
+            checks,
+        };
+        problems.accept(config)
+    }
+
+    /// Reads the text of the side-car at `path`, which lies beside the component of the probe `probe`.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with it.
+    pub fn sidecar(
+        &self,
+        path: &Path,
+        text: &str,
+        probe: &str,
+        surroundings: Surroundings<'_>,
+    ) -> Result<Vec<Arc<Check>>, Report> {
+        let source = Source::new(path, text);
+        let mut problems = Report::default();
+        let sidecar: layout::Sidecar = reader::read(&source, &mut problems);
+        let context = Context {
+            source: &source,
+            filler: Filler::new(path, surroundings, self.listen),
+            now: surroundings.now,
+            defaults: &self.defaults,
+            beside: Some(probe),
+        };
+        let sections = At::value(sidecar.check).into_iter().flatten();
+        let checks = check::read_all(sections, &context, &mut problems);
+        problems.accept(checks)
+    }
+}
+
+/// The token, filled in.
+fn read_token(token: &At<String>, context: &Context<'_>, problems: &mut Report) -> Secret {
+    let mut errors = Vec::new();
+    let filled = context.filler.fill(&token.value, &mut errors);
+    let is_sendable = !filled.text.is_empty() && filled.text.bytes().all(|byte| byte.is_ascii_graphic());
+    let flaw = (errors.is_empty() && !is_sendable)
+        .then(|| "must be visible ASCII without spaces, and not empty: nothing else fits a header of HTTP".to_owned());
+    for message in errors.iter().map(ToString::to_string).chain(flaw) {
+        problems.push(context.source.origin(token.at), format!("token: {message}"));
+    }
+    Secret::new(filled.text)
+}
+
+/// Where a service keeps its state: as systemd says, or else the XDG base directories.
+fn usual_data_dir(surroundings: Surroundings<'_>) -> Option<PathBuf> {
+    let absolute = |name: &str| {
+        let value = (surroundings.variable)(name)?;
+        // systemd can name several; both specifications demand absolute paths, and the second that others are ignored.
+        std::env::split_paths(&value).next().filter(|path| path.is_absolute())
+    };
+    let under = |name, below| absolute(name).map(|path| path.join(below));
+    absolute("STATE_DIRECTORY")
+        .or_else(|| under("XDG_STATE_HOME", "probity"))
+        .or_else(|| under("HOME", ".local/state/probity"))
+}
+
+/// What the system calls this host.
+fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}

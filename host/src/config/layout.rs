@@ -1,0 +1,226 @@
+//! Every key of the config, declared once. This is the page to read to know what can be configured.
+
+use std::{ops::RangeInclusive, time::Duration};
+
+use probity_core::schedule::Every;
+
+use super::{
+    duration::Span,
+    kind::{List, OrWord, Table, Tables},
+    labels::LabelTable,
+    number::{Count, Flag, Number},
+    section::{Rule, section},
+    settings::AnyTable,
+    size::Size,
+    text::{Address, Allowed, FilePath, Line, Name, Token},
+};
+
+/// Half a minute, as the load balancers of AWS have it: soon enough for people, seldom enough for any target.
+pub(super) const INTERVAL: Duration = Duration::from_secs(30);
+/// As Consul's checks have it.
+pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
+/// A tenth of an interval keeps checks apart and still leaves a rhythm.
+pub(super) const JITTER: f64 = 0.1;
+/// About a second of pure computing, where a usual run takes some milliseconds of it.
+pub(super) const FUEL: u64 = 1_000_000_000;
+/// Room for a guest with a garbage collector, and a thousand such runs still fit a server.
+pub(super) const MEMORY: u64 = 64 << 20;
+/// A lost target, or one that may be lost, is looked at again within this even if its check is rare.
+pub(super) const FAST_INTERVAL: Duration = Duration::from_secs(5);
+/// The usual time-out: by then each check of an ordinary config has been heard of.
+pub(super) const STARTUP_GRACE: Duration = TIMEOUT;
+/// What `docker stop` waits before it kills.
+pub(super) const GRACE_PERIOD: Duration = Duration::from_secs(10);
+/// More runs than this at once are rather a stampede than a load.
+pub(super) const MAX_IN_FLIGHT: usize = 1_000;
+/// Half as much again as a Python interpreter with a probe inside, the largest component that we know.
+pub(super) const MAX_COMPONENT_SIZE: u64 = 64 << 20;
+
+/// From a timer's precision to an hour, past which a run is a job rather than a probe.
+pub(super) const TIMEOUTS: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(3600);
+/// Up to an hour; at once is fine too.
+const GRACES: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(3600);
+/// From what the back-off takes for a busy loop to a day.
+const DELAYS: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(24 * 3600);
+/// Those of a schedule.
+const INTERVALS: RangeInclusive<Duration> = Every::SHORTEST..=Every::LONGEST;
+/// A share.
+const SHARES: RangeInclusive<f64> = 0.0..=1.0;
+/// What the back-off takes for growth.
+const MULTIPLIERS: RangeInclusive<f64> = 1.0..=100.0;
+/// At a delay of a minute, a million attempts are two years.
+const ATTEMPTS: RangeInclusive<u32> = 0..=1_000_000;
+/// At the usual interval, a hundred runs are most of an hour.
+const STREAKS: RangeInclusive<u32> = 1..=100;
+/// Up to eleven days of computing, and far from where the counting of it would overflow.
+const FUELS: RangeInclusive<u64> = 1..=1_000_000_000_000_000;
+/// From one page of a Wasm memory to all that its 32-bit addresses reach.
+const MEMORIES: RangeInclusive<u64> = (64 << 10)..=(4 << 30);
+/// Ten thousand runs at once are more than an ordinary Linux has memory maps for.
+const IN_FLIGHT: RangeInclusive<usize> = 1..=10_000;
+/// From less than any component has to what no disk should have to compile.
+const COMPONENT_SIZES: RangeInclusive<u64> = 1024..=(1 << 30);
+/// The longest host name (RFC 1035, section 2.3.4).
+const NODE_ID: usize = 253;
+/// A few lines of a terminal.
+const DESCRIPTION: usize = 500;
+/// As a check's name.
+const GROUP: usize = 100;
+/// Longer than any sensible list of times.
+const CRON: usize = 1_000;
+
+section! {
+    /// The configuration of Probity.
+    Top {
+        /// The address and port on which the runner answers HTTP. Port 0 takes any free one.
+        listen: Address = Address, example "127.0.0.1:8081", default "127.0.0.1:8081";
+        /// The watched folder of components and their side-cars, relative to this file.
+        probes: FilePath = FilePath, example "probes.d", default "probes.d";
+        /// Where the runner keeps what must outlive it, relative to this file. Unless given: `$STATE_DIRECTORY`, as
+        /// systemd sets it, or `$XDG_STATE_HOME/probity`, or `$HOME/.local/state/probity`.
+        data_dir: FilePath = FilePath, example "/var/lib/probity";
+        /// What this runner calls itself. Unless given: the name of the host.
+        node_id: Line = Line(NODE_ID), example "node-123";
+        /// How long after its start the runner waits for the first verdict of each check before it answers without.
+        startup_grace: Span = Span(GRACES), example "30s", default "10s";
+        /// How long the runner waits at its end for runs and requests that are under way.
+        grace_period: Span = Span(GRACES), example "30s", default "10s";
+        /// What the runner itself may take.
+        runner: Table<Runner> = Table::new(), example { max_in_flight = 200 };
+        /// The HTTP server.
+        http: Table<Http> = Table::new(), example { auth = { token = "${env:PROBITY_TOKEN}" } };
+        /// What holds for each check that does not say otherwise.
+        defaults: Table<Shared> = Table::new(), example { interval = "1m" };
+        /// The checks.
+        check: Tables<NamedCheck> = Tables::new(), example [{ name = "primary-db", probe = "postgres" }];
+    }
+}
+
+section! {
+    /// What may be written beside a dropped component: its checks.
+    Sidecar {
+        /// The checks.
+        check: Tables<Check> = Tables::new(), example [{ name = "primary-db" }];
+    }
+}
+
+section! {
+    /// What the runner itself may take.
+    Runner {
+        /// How many runs there can be at once; more wait for their turn.
+        max_in_flight: Count<usize> = Count(IN_FLIGHT), example 200, default 1_000;
+        /// The largest component that is loaded.
+        max_component_size: Size = Size(COMPONENT_SIZES), example "16MiB", default "64MiB";
+    }
+}
+
+section! {
+    /// The HTTP server.
+    Http {
+        /// Who may ask.
+        auth: Table<Auth> = Table::new(), example { token = "${env:PROBITY_TOKEN}" };
+    }
+}
+
+section! {
+    /// Who may ask.
+    Auth {
+        /// The bearer token that requests must carry. `${env:NAME}` and `${file:PATH}` are filled in. Without one, none is
+        /// asked for.
+        token: Token = Token, example "${env:PROBITY_TOKEN}";
+    }
+}
+
+section! {
+    /// What can be said for all checks and for each.
+    Shared {
+        /// The time from one run to the next. Unless given: what the probe's manifest suggests, or 30s.
+        interval: Span = Span(INTERVALS), example "15s";
+        /// How long a run may take; ticks that pass meanwhile are missed. Unless given: what the probe's manifest suggests,
+        /// or 10s.
+        timeout: Span = Span(TIMEOUTS), example "5s";
+        /// By how much runs are delayed at random, as a share of the interval. A cron schedule is kept to the second.
+        jitter: Number = Number(SHARES), example 0.2, default 0.1;
+        /// Whether a failure makes the whole unhealthy rather than degraded. Unless given: what the probe's manifest says, or
+        /// false.
+        critical: Flag = Flag, example true;
+        /// What one run may use up.
+        limits: Table<Limits> = Table::new(), example { memory = "16MiB" };
+        /// How the connection to the target is judged and regained.
+        connection: Table<Connection> = Table::new(), example { fall = 5 };
+    }
+}
+
+section! {
+    /// What one run may use up.
+    Limits {
+        /// How much a run may compute, about one unit per instruction.
+        fuel: Count<u64> = Count(FUELS), example 100_000_000, default 1_000_000_000;
+        /// How much memory a run may have.
+        memory: Size = Size(MEMORIES), example "16MiB", default "64MiB";
+    }
+}
+
+section! {
+    /// How the connection to a target is judged and regained.
+    Connection {
+        /// The wait before the first attempt to reach a lost target.
+        reconnect_delay: Span = Span(DELAYS), example "2s", default "1s";
+        /// The longest wait between attempts. Unless given: 1m, or `reconnect_delay` if that is longer.
+        max_reconnect_delay: Span = Span(DELAYS), example "5m";
+        /// How many times as long each wait is as the one before.
+        reconnect_multiplier: Number = Number(MULTIPLIERS), example 1.5, default 2.0;
+        /// How many attempts there are in an outage.
+        max_reconnect_attempts: OrWord<Count<u32>> = OrWord("unlimited", Count(ATTEMPTS)), example 10, default "unlimited";
+        /// By how much the waits vary at random, as a share of them.
+        jitter: Number = Number(SHARES), example 0.5, default 0.2;
+        /// How many failures in a row make a target that was up count as down.
+        fall: Count<u32> = Count(STREAKS), example 5, default 3;
+        /// How many successes in a row make a target that was down count as up.
+        rise: Count<u32> = Count(STREAKS), example 2, default 1;
+        /// The wait for the next run while `fall` or `rise` is being counted. Unless given: 5s, or the interval if that is
+        /// shorter.
+        fast_interval: Span = Span(INTERVALS), example "2s";
+        /// The time from run to run after the last attempt; "off": none until somebody asks. Unless given: the interval, or
+        /// for a cron schedule `max_reconnect_delay`.
+        down_interval: OrWord<Span> = OrWord("off", Span(INTERVALS)), example "10m";
+    }
+}
+
+section! {
+    /// A check: a probe and what it is to examine.
+    NamedCheck {
+        also check: Check;
+        rules [Rule::Required("name")];
+    }
+}
+
+section! {
+    /// A check: a probe and what it is to examine.
+    Check {
+        /// The name of the check; no other check has it. In a side-car, unless given: that of the component beside it.
+        name: Name = Name, example "primary-db";
+        /// The component, by the name of its file without `.wasm`, or a standard probe. Unless given: the name of the check,
+        /// or in a side-car the component beside it.
+        probe: Name = Name, example "postgres";
+        /// What the check is about, for people.
+        description: Line = Line(DESCRIPTION), example "the orders database";
+        /// Whether the check runs at all.
+        enabled: Flag = Flag, example false, default true;
+        /// Which checks it belongs with.
+        group: Line = Line(GROUP), example "storage";
+        /// What else people and dashboards want to know.
+        labels: LabelTable = LabelTable, example { team = "orders" };
+        /// When the check runs, in place of an interval: minute, hour, day of the month, month and day of the week.
+        cron: Line = Line(CRON), example "*/5 8-18 * * mon-fri";
+        /// The IANA time zone in which `cron` is meant. Unless given: UTC.
+        timezone: Line = Line(GROUP), example "Europe/Stockholm";
+        /// What the probe may reach, beyond what its manifest derives from the settings.
+        allow: List<Allowed> = List(Allowed), example ["tcp:db.internal:5432"];
+        /// What the probe is told. `${env:NAME}`, `${file:PATH}`, `${runner:address}`, `${runner:host}` and `${runner:port}`
+        /// are filled in.
+        settings: AnyTable = AnyTable, example { host = "db.internal", password = "${env:DB_PASSWORD}" };
+        also shared: Shared;
+        rules [Rule::NotBoth("interval", "cron"), Rule::Needs("timezone", "cron")];
+    }
+}

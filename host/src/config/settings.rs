@@ -1,0 +1,234 @@
+//! The settings of a check: what the operator wrote for the probe, as JSON.
+
+use std::{borrow::Cow, collections::BTreeMap, fmt};
+
+use serde_json::{Map, Number, Value};
+use toml::{Spanned, de::DeValue};
+
+use super::{
+    fill::Filler,
+    kind::{Kind, Place, Shape},
+    reader::Reader,
+    report::{Origin, Position, Report, Source},
+    secret::HIDDEN,
+};
+
+/// The settings of a check. Its `Debug` shows them as they were written, with the names of the secrets only.
+#[derive(Clone)]
+pub struct Settings {
+    written: Value,
+    filled: Value,
+    /// From the longest, so that none is hidden in part because it holds another.
+    secrets: Vec<String>,
+    origin: Origin,
+    /// Where the values were written, by JSON pointer.
+    positions: BTreeMap<String, Position>,
+}
+
+impl Settings {
+    /// No settings, for a check that was written at `origin`.
+    pub(super) fn none(origin: Origin) -> Settings {
+        Settings {
+            written: Map::new().into(),
+            filled: Map::new().into(),
+            secrets: Vec::new(),
+            origin,
+            positions: BTreeMap::new(),
+        }
+    }
+
+    /// The settings as the probe gets them: a JSON object with the secrets filled in. Not for the eyes of others.
+    #[must_use]
+    pub fn filled(&self) -> &Value {
+        &self.filled
+    }
+
+    /// The settings as the operator wrote them: `${env:NAME}` is still that. A password that was written out is too.
+    #[must_use]
+    pub fn written(&self) -> &Value {
+        &self.written
+    }
+
+    /// A text of the probe's without the secrets that were filled in: each is replaced with `***`, as it is and as JSON
+    /// would write it.
+    ///
+    /// This guards against slips, not against a probe that means to tell: that one can spell a secret backwards.
+    #[must_use]
+    pub fn redact<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let mut text = Cow::Borrowed(text);
+        for secret in &self.secrets {
+            if text.contains(secret.as_str()) {
+                text = Cow::Owned(text.replace(secret.as_str(), HIDDEN));
+            }
+        }
+        text
+    }
+
+    /// Where the value that a JSON pointer (RFC 6901) leads to was written, or what holds it if it is absent.
+    #[must_use]
+    pub fn origin(&self, pointer: &str) -> Origin {
+        let mut pointer = pointer;
+        loop {
+            if let Some(position) = self.positions.get(pointer) {
+                return Origin { position: Some(*position), ..self.origin.clone() };
+            }
+            match pointer.rfind('/') {
+                Some(end) => pointer = &pointer[..end],
+                None => return self.origin.clone(),
+            }
+        }
+    }
+}
+
+impl PartialEq for Settings {
+    /// Whether both say the same, wherever it is written.
+    fn eq(&self, other: &Settings) -> bool {
+        (&self.written, &self.filled) == (&other.written, &other.filled)
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Settings").field(&self.written).finish()
+    }
+}
+
+/// A table of the probe's own keys.
+pub(super) struct AnyTable;
+
+/// Settings as they were written, and the offset of each value by JSON pointer.
+pub(super) struct Written {
+    value: Value,
+    offsets: BTreeMap<String, usize>,
+}
+
+impl Shape for AnyTable {
+    fn schema(&self) -> Value {
+        serde_json::json!({ "type": "object" })
+    }
+}
+
+impl Kind for AnyTable {
+    type Value = Written;
+
+    fn read(&self, value: &Spanned<DeValue<'_>>, place: Place<'_>, reader: &mut Reader<'_>) -> Option<Written> {
+        if !value.get_ref().is_table() {
+            let Place { key, example, .. } = place;
+            let message = format!("{key}: must be a table, for example {key} = {example}");
+            reader.report(value.span().start, message);
+            return None;
+        }
+        let mut offsets = BTreeMap::new();
+        let mut flaws = Vec::new();
+        let json = to_json(value, "", &mut offsets, &mut flaws);
+        for (pointer, at, flaw) in flaws {
+            reader.report(at, format!("{}: {flaw}", spell(place.key, &pointer)));
+        }
+        Some(Written { value: json, offsets })
+    }
+}
+
+impl Written {
+    /// Fills in the placeholders, and reports those that can't be.
+    pub(super) fn fill(self, filler: &Filler<'_>, at: usize, source: &Source<'_>, problems: &mut Report) -> Settings {
+        let origin = source.origin(at);
+        let offsets = self.offsets.into_iter();
+        let positions = offsets.map(|(pointer, offset)| (pointer, source.position(offset))).collect();
+        let mut settings =
+            Settings { filled: self.value.clone(), written: self.value, positions, ..Settings::none(origin) };
+        let mut filled = std::mem::take(&mut settings.filled);
+        fill(&mut filled, "", filler, &mut settings, problems);
+        settings.filled = filled;
+        let secrets = &mut settings.secrets;
+        secrets.extend(secrets.clone().iter().map(|secret| as_json(secret)));
+        // Names of hosts are shown in lower case.
+        secrets.extend(secrets.clone().iter().map(|secret| secret.to_ascii_lowercase()));
+        secrets.retain(|secret| !secret.is_empty());
+        secrets.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        secrets.dedup();
+        settings
+    }
+}
+
+fn fill(value: &mut Value, pointer: &str, filler: &Filler<'_>, settings: &mut Settings, problems: &mut Report) {
+    match value {
+        Value::String(text) => {
+            let mut errors = Vec::new();
+            let mut filled = filler.fill(text, &mut errors);
+            for error in errors {
+                problems.push(settings.origin(pointer), format!("{}: {error}", spell("settings", pointer)));
+            }
+            settings.secrets.append(&mut filled.secrets);
+            *value = filled.value();
+        }
+        Value::Array(values) => {
+            for (index, value) in values.iter_mut().enumerate() {
+                fill(value, &format!("{pointer}/{index}"), filler, settings, problems);
+            }
+        }
+        Value::Object(members) => {
+            for (key, value) in members.iter_mut() {
+                fill(value, &format!("{pointer}/{}", escape(key)), filler, settings, problems);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// What stands between the quotes when JSON writes a text.
+fn as_json(text: &str) -> String {
+    let quoted = Value::from(text).to_string();
+    quoted[1..quoted.len() - 1].to_owned()
+}
+
+/// A key as a part of a JSON pointer (RFC 6901, section 3).
+fn escape(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
+}
+
+/// A JSON pointer as people write it: `settings.expect.0.status`.
+fn spell(key: &str, pointer: &str) -> String {
+    let path = pointer.replace('/', ".").replace("~1", "/").replace("~0", "~");
+    format!("{key}{path}")
+}
+
+/// A value of TOML as JSON. Dates become texts; numbers that JSON does not have are flaws.
+pub(super) fn to_json(
+    value: &Spanned<DeValue<'_>>,
+    pointer: &str,
+    offsets: &mut BTreeMap<String, usize>,
+    flaws: &mut Vec<(String, usize, &'static str)>,
+) -> Value {
+    let at = value.span().start;
+    offsets.insert(pointer.to_owned(), at);
+    match value.get_ref() {
+        DeValue::String(text) => text.as_ref().into(),
+        DeValue::Boolean(flag) => (*flag).into(),
+        DeValue::Datetime(date) => date.to_string().into(),
+        DeValue::Integer(number) => {
+            let integer = i64::from_str_radix(number.as_str(), number.radix());
+            integer.map(Value::from).unwrap_or_else(|_| {
+                flaws.push((pointer.into(), at, "the number is too large; write it as a text if the probe takes one"));
+                Value::Null
+            })
+        }
+        DeValue::Float(number) => {
+            let float = number.as_str().parse().ok().and_then(Number::from_f64);
+            float.map(Value::from).unwrap_or_else(|| {
+                flaws.push((pointer.into(), at, "JSON, in which probes get their settings, has no such number"));
+                Value::Null
+            })
+        }
+        DeValue::Array(values) => {
+            let values = values.iter().enumerate();
+            values.map(|(index, value)| to_json(value, &format!("{pointer}/{index}"), offsets, flaws)).collect()
+        }
+        DeValue::Table(table) => {
+            let members = table.iter().map(|(key, value)| {
+                let pointer = format!("{pointer}/{}", escape(key.get_ref()));
+                (key.get_ref().to_string(), to_json(value, &pointer, offsets, flaws))
+            });
+            Value::Object(members.collect())
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! What wins: the check, the defaults of the config, the probe's manifest, or what is built in.
+
+use probity_core::{
+    backoff::Policy,
+    schedule::{Every, Schedule},
+};
+
+use super::*;
+
+#[test]
+fn a_schedule_is_an_interval_or_cron() {
+    let cron = check("cron = \"*/5 8-18 * * mon-fri\"\ntimezone = \"Europe/Stockholm\"").unwrap();
+    let plan = cron.plan(Suggestions::default(), Duration::ZERO).unwrap();
+    assert_eq!(plan.policy.schedule.to_string(), "cron */5 8-18 * * mon-fri Europe/Stockholm");
+    assert_eq!(
+        problems(check("cron = \"@daily\"\ninterval = \"1h\"")),
+        ["4: `interval` and `cron` exclude each other; leave one out"]
+    );
+    let wrong = problems(check("timezone = \"Europe/Stokholm\"\ncron = \"@fortnightly\""));
+    assert_eq!(wrong[0], "3: timezone: `Europe/Stokholm` is not an IANA time zone; did you mean `Europe/Stockholm`?");
+    assert!(wrong.len() == 2 && wrong[1].starts_with("4: cron: `@fortnightly` is no known nickname"), "{wrong:?}");
+    let wrong = problems(check("cron = \"61 * * * *\"\ntimezone = \"UTC\""));
+    assert!(wrong.len() == 1 && wrong[0].starts_with("3: cron: in `61 * * * *`"), "{wrong:?}");
+    let mixed = parse("[defaults]\ninterval = \"1m\"\n[[check]]\nname = \"a\"\ncron = \"@daily\"").unwrap();
+    assert!(matches!(mixed.checks[0].schedule, When::Cron(_)), "a check's schedule wins over the interval of all");
+}
+
+#[test]
+fn the_check_wins_over_the_defaults_and_those_over_the_manifest() {
+    let suggestions = Suggestions { interval: Some(3 * SECOND), timeout: Some(2 * SECOND), critical: Some(true) };
+    let defaults = "[defaults]\ninterval = \"20s\"\ntimeout = \"4s\"\ncritical = false\njitter = 0\n";
+    let own = "interval = \"40s\"\ntimeout = \"8s\"\ncritical = true\n";
+    for (defaults, own, interval, timeout, critical) in
+        [("", "", 3, 2, true), (defaults, "", 20, 4, false), ("", own, 40, 8, true), (defaults, own, 40, 8, true)]
+    {
+        let config = parse(&format!("{defaults}[[check]]\nname = \"a\"\n{own}")).unwrap();
+        let plan = config.checks[0].plan(suggestions, Duration::ZERO).unwrap();
+        let Schedule::Every(every) = &plan.policy.schedule else { panic!("{plan:?}") };
+        assert_eq!((every.interval(), plan.timeout), (interval * SECOND, timeout * SECOND));
+        assert_eq!(plan.critical, critical);
+        assert_eq!(plan.policy.down_interval, Some(interval * SECOND));
+        assert_eq!(plan.policy.fast_interval, (interval * SECOND).min(5 * SECOND));
+    }
+    let plan = check("").unwrap().plan(Suggestions::default(), SECOND).unwrap();
+    assert_eq!((plan.timeout, plan.critical, plan.policy.spread), (10 * SECOND, false, SECOND));
+    assert_eq!(plan.policy.schedule, Schedule::Every(Every::new(30 * SECOND, 0.1, "a").unwrap()));
+}
+
+#[test]
+fn limits_and_delays_are_merged_key_by_key() {
+    let text = r#"
+[defaults.limits]
+fuel = 5
+[defaults.connection]
+reconnect_delay = "2s"
+max_reconnect_attempts = 3
+down_interval = "off"
+fall = 7
+[[check]]
+name = "a"
+limits = { memory = 1_000_000 }
+connection = { rise = 2, max_reconnect_attempts = "unlimited", fast_interval = "1s", jitter = 0.0 }
+"#;
+    let check = &parse(text).unwrap().checks[0];
+    let limits = Limits { fuel: 5, memory: 1_000_000 };
+    assert_eq!(check.limits, limits);
+    let policy = check.plan(Suggestions::default(), Duration::ZERO).unwrap().policy;
+    assert_eq!((policy.thresholds.fall.get(), policy.thresholds.rise.get()), (7, 2));
+    assert_eq!((policy.down_interval, policy.fast_interval), (None, SECOND));
+    assert_eq!(policy.backoff, Policy::new(2 * SECOND, 2.0, 60 * SECOND, 0.0, None).unwrap());
+}
+
+#[test]
+fn a_cron_schedule_has_its_own_pace_while_down() {
+    let check = check("cron = \"@daily\"\nconnection.max_reconnect_delay = \"10m\"").unwrap();
+    let policy = check.plan(Suggestions::default(), Duration::ZERO).unwrap().policy;
+    assert_eq!((policy.fast_interval, policy.down_interval), (5 * SECOND, Some(600 * SECOND)));
+}
+
+#[test]
+fn the_ends_of_each_range_are_fine_for_the_core() {
+    for (delay, multiplier, jitter) in [("10ms", 1, 0), ("24h", 100, 1)] {
+        let text = format!(
+            "interval = \"100ms\"\n[check.connection]\nreconnect_delay = \"{delay}\"\nmax_reconnect_delay = \"24h\"\n\
+             reconnect_multiplier = {multiplier}\njitter = {jitter}"
+        );
+        assert!(check(&text).is_ok(), "{text}");
+    }
+}
+
+#[test]
+fn delays_that_contradict_each_other_are_reported_where_they_meet() {
+    let why = "the largest delay (5s) must not be less than the first (10s)";
+    let text = "[[check]]\nname = \"a\"\n[check.connection]\nreconnect_delay = \"10s\"\nmax_reconnect_delay = \"5s\"";
+    assert_eq!(problems(parse(text)), [format!("5: max_reconnect_delay: {why}")]);
+    let text = "[defaults.connection]\nmax_reconnect_delay = \"5s\"\n[[check]]\nname = \"a\"\n[check.connection]\n\
+                reconnect_delay = \"10s\"\n[[check]]\nname = \"b\"";
+    assert_eq!(problems(parse(text)), [format!("6: reconnect_delay: {why}")]);
+    let text =
+        "[defaults.connection]\nmax_reconnect_delay = \"5s\"\nreconnect_delay = \"10s\"\n[[check]]\nname = \"a\"";
+    assert_eq!(problems(parse(text)), [format!("2: max_reconnect_delay: {why}")]);
+}
+
+#[test]
+fn a_suggestion_out_of_range_counts_only_if_it_is_needed() {
+    let suggestions =
+        Suggestions { interval: Some(Duration::from_nanos(1)), timeout: Some(Duration::MAX), critical: None };
+    let plan = |lines: &str| check(lines).unwrap().plan(suggestions, Duration::ZERO);
+    assert_eq!(plan("interval = \"1s\""), Err(PlanError::Timeout(Duration::MAX)));
+    assert_eq!(
+        PlanError::Timeout(2 * 3600 * SECOND).to_string(),
+        "the time-out must be from 1ms to 1h, not 7200s; the probe suggests it, and the check does not say otherwise"
+    );
+    assert!(matches!(plan("timeout = \"1s\""), Err(PlanError::Interval(_))));
+    assert!(plan("timeout = \"1m\"\ninterval = \"1s\"").is_ok(), "a run may outlast its interval");
+}

@@ -1,0 +1,142 @@
+//! Everything that is written as one text: names, descriptions, addresses, paths, grants, tokens.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use serde_json::{Value, json};
+use toml::de::DeValue;
+
+use super::kind::{Flaw, Scalar};
+use crate::grant::Grant;
+
+/// Bytes of a name. Longer ones would not fit the line of any table.
+const LONGEST_NAME: usize = 100;
+
+/// Whether this can be the name of a check and of a probe: 1 to 100 of `[a-z0-9-_.]`.
+///
+/// `.` and `..` can't: in the path of a URL, they are no name (RFC 3986, section 3.3).
+#[must_use]
+pub fn is_name(text: &str) -> bool {
+    let letter = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.');
+    (1..=LONGEST_NAME).contains(&text.len()) && text.bytes().all(letter) && !matches!(text, "." | "..")
+}
+
+/// The name of a check or a probe.
+pub(super) struct Name;
+
+impl Scalar for Name {
+    type Value = String;
+
+    fn parse(&self, value: &DeValue<'_>) -> Result<String, Flaw> {
+        value.as_str().filter(|text| is_name(text)).map(str::to_owned).ok_or_else(|| {
+            let letters = "lower-case letters, digits, `-`, `_` and `.`";
+            Flaw::Not(format!("1 to {LONGEST_NAME} {letters}"))
+        })
+    }
+
+    fn schema(&self) -> Value {
+        let pattern = format!("^[a-z0-9._-]{{1,{LONGEST_NAME}}}$");
+        json!({ "type": "string", "pattern": pattern, "not": { "enum": [".", ".."] } })
+    }
+}
+
+/// One line for people, up to this many characters.
+pub(super) struct Line(pub(super) usize);
+
+impl Scalar for Line {
+    type Value = String;
+
+    fn parse(&self, value: &DeValue<'_>) -> Result<String, Flaw> {
+        let fits = |text: &&str| (1..=self.0).contains(&text.chars().count());
+        let plain = |text: &&str| !text.chars().any(char::is_control);
+        let text = value.as_str().filter(fits).filter(plain);
+        text.map(str::to_owned).ok_or_else(|| Flaw::Not(format!("one line of 1 to {} characters, in quotes", self.0)))
+    }
+
+    fn schema(&self) -> Value {
+        json!({ "type": "string", "minLength": 1, "maxLength": self.0, "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]*$" })
+    }
+}
+
+/// An IP address and a port.
+pub(super) struct Address;
+
+impl Scalar for Address {
+    type Value = SocketAddr;
+
+    fn parse(&self, value: &DeValue<'_>) -> Result<SocketAddr, Flaw> {
+        let address = value.as_str().and_then(|text| text.parse().ok());
+        address.ok_or_else(|| Flaw::Not("an IP address and a port".into()))
+    }
+
+    fn schema(&self) -> Value {
+        json!({ "type": "string", "pattern": "^.+:[0-9]+$" })
+    }
+}
+
+/// A file or a folder.
+pub(super) struct FilePath;
+
+impl Scalar for FilePath {
+    type Value = PathBuf;
+
+    fn parse(&self, value: &DeValue<'_>) -> Result<PathBuf, Flaw> {
+        let text = value.as_str().filter(|text| !text.is_empty() && !text.contains('\0'));
+        text.map(PathBuf::from).ok_or_else(|| Flaw::Not("a path, in quotes".into()))
+    }
+
+    fn schema(&self) -> Value {
+        json!({ "type": "string", "minLength": 1 })
+    }
+}
+
+/// What a probe may reach.
+pub(super) struct Allowed;
+
+impl Scalar for Allowed {
+    type Value = Grant;
+    const SHOWN_BY_FLAW: bool = true;
+
+    fn parse(&self, value: &DeValue<'_>) -> Result<Grant, Flaw> {
+        let text = value
+            .as_str()
+            .ok_or_else(|| Flaw::Because(r#"a grant is a text, such as "tcp:db.internal:5432""#.into()))?;
+        text.parse().map_err(|error: crate::grant::GrantError| Flaw::Because(error.to_string()))
+    }
+
+    fn schema(&self) -> Value {
+        json!({ "type": "string", "pattern": "^(tcp|udp|http|https|resolve):.+$" })
+    }
+}
+
+/// A secret, or what is to be filled in for it.
+pub(super) struct Token;
+
+impl Scalar for Token {
+    type Value = String;
+    const SECRET: bool = true;
+
+    fn parse(&self, value: &DeValue<'_>) -> Result<String, Flaw> {
+        let text = value.as_str().map(str::to_owned);
+        text.ok_or_else(|| Flaw::Not("a text".into()))
+    }
+
+    fn schema(&self) -> Value {
+        json!({ "type": "string", "minLength": 1 })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_can_be_a_name() {
+        for text in ["primary-db", "a", "0_.-", "..."] {
+            assert!(is_name(text), "{text}");
+        }
+        for text in ["", ".", "..", "A", "a b", "é", "a/b", "a\n"] {
+            assert!(!is_name(text), "{text}");
+        }
+        assert!(is_name(&"a".repeat(100)) && !is_name(&"a".repeat(101)));
+    }
+}

@@ -1,0 +1,220 @@
+//! The sandbox: compiles components, and runs them under budgets.
+//!
+//! This is the only part of the host that knows wasmtime. Everything that makes a run safe is made here, in one place:
+//! the engine's settings, the ticker behind every deadline, and the pool that bounds how many runs there can be.
+
+mod bindings;
+mod compiled;
+mod component;
+mod ctx;
+mod http;
+mod network;
+mod output;
+mod run;
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use anyhow::{Context, Result};
+use tokio::sync::Semaphore;
+use wasmtime::{Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, component::Linker};
+
+pub use compiled::digest;
+pub use component::{LoadError, Manifest, Prepared, Shape, examine};
+pub use output::Redact;
+pub use run::{Limits, Request};
+
+/// How often a running guest is interrupted to see whether its time is up and to let others run. A spinning guest holds
+/// its thread this long at most.
+const TICK: Duration = Duration::from_millis(10);
+/// Memory of one guest in the pool. Guests that declare more get memory of their own from the system.
+const POOLED_MEMORY: usize = 64 * 1024 * 1024;
+/// Table elements of one guest in the pool; what Rust, C and Zig guests need is in the hundreds.
+const POOLED_TABLE: usize = 20_000;
+/// Core instances in one component: the module itself, and the shims that componentizing adds.
+const POOLED_CORE_INSTANCES: u32 = 8;
+/// Bytes of a guest's stack. Deeper recursion is a trap.
+const GUEST_STACK: usize = 256 * 1024;
+/// Bytes of the stack that a guest and the host functions it calls share; TLS in a host function needs most of the rest.
+const STACK: usize = 512 * 1024;
+/// Frames of a trap's backtrace that are worth showing.
+const FRAMES: std::num::NonZeroUsize = std::num::NonZeroUsize::new(8).unwrap();
+/// Memory maps that one run may take: its memory, its stack, and their guards (measured).
+const MAPS_PER_RUN: usize = 5;
+/// Memory maps left to everything else in this process: code, threads, the allocator.
+const MAPS_RESERVED: usize = 5_000;
+
+/// One set of engine settings, with everything a component may import.
+struct Profile {
+    engine: wasmtime::Engine,
+    linker: Linker<ctx::Ctx>,
+}
+
+impl Profile {
+    fn new(config: &Config) -> Result<Profile> {
+        let engine = wasmtime::Engine::new(config)?;
+        let linker = ctx::linker(&engine)?;
+        Ok(Profile { engine, linker })
+    }
+}
+
+/// The sandbox.
+pub struct Engine {
+    /// Where almost all components run: instances come from a pool.
+    pooled: Profile,
+    /// For components too large for the pool (whole interpreters): instances come from the system, at a higher price.
+    roomy: Profile,
+    cache: Option<compiled::Cache>,
+    resolver: network::Resolver,
+    tls: http::Tls,
+    /// Compiling is left one core at the most, so that it never delays runs on the others.
+    compiling: Semaphore,
+    room: Arc<Semaphore>,
+    max_component_size: u64,
+}
+
+/// How an [`Engine`] is to be.
+#[derive(Clone, Copy, Debug)]
+pub struct Options<'a> {
+    /// Runs under way at the same time; lowered to what this system can map.
+    pub max_in_flight: usize,
+    /// Bytes of a component's file.
+    pub max_component_size: u64,
+    /// Where compiled code is kept; `None` compiles anew at each start.
+    pub cache: Option<&'a Path>,
+}
+
+impl Engine {
+    /// Makes the sandbox, and starts its ticker, which ends with it.
+    ///
+    /// # Errors
+    ///
+    /// If this system can't provide what the settings ask for: address space, mostly.
+    pub fn new(options: Options<'_>) -> Result<Arc<Engine>> {
+        let max_in_flight = options.max_in_flight.min(most_in_flight()).max(1);
+        if max_in_flight < options.max_in_flight {
+            tracing::warn!(
+                "at most {max_in_flight} runs at a time, not {}: this system allows too few memory maps; raise vm.max_map_count",
+                options.max_in_flight
+            );
+        }
+        let pooled = Profile::new(common_config().allocation_strategy(pool(max_in_flight)))
+            .with_context(|| format!("can't set up a pool for {max_in_flight} runs; lower max_in_flight"))?;
+        let roomy = Profile::new(common_config().allocation_strategy(InstanceAllocationStrategy::OnDemand))?;
+        start_ticker(&[&pooled.engine, &roomy.engine])?;
+        let cache = options.cache.and_then(|folder| match compiled::Cache::open(folder, &pooled.engine) {
+            Ok(cache) => Some(cache),
+            Err(error) => {
+                tracing::warn!("compiled code is not kept: {error:#}");
+                None
+            }
+        });
+        Ok(Arc::new(Engine {
+            pooled,
+            roomy,
+            cache,
+            resolver: network::Resolver::new(),
+            tls: http::Tls::default(),
+            compiling: Semaphore::new(1),
+            room: Arc::new(Semaphore::new(max_in_flight)),
+            max_component_size: options.max_component_size,
+        }))
+    }
+
+    /// Room for as many runs at a time as this sandbox can hold: who starts a run takes a permit first.
+    #[must_use]
+    pub fn room(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.room)
+    }
+
+    /// Bytes that a component's file may have.
+    #[must_use]
+    pub fn max_component_size(&self) -> u64 {
+        self.max_component_size
+    }
+}
+
+/// The settings that shape compiled code and the safety of every run; both profiles share them.
+fn common_config() -> Config {
+    let mut config = Config::new();
+    config
+        // Work is counted and time is watched, always: a check has no way to opt out.
+        .consume_fuel(true)
+        .epoch_interruption(true)
+        .max_wasm_stack(GUEST_STACK)
+        .async_stack_size(STACK)
+        .cranelift_opt_level(OptLevel::Speed)
+        // Fresh memory is mapped from the compiled image instead of being copied: four times cheaper per run.
+        .memory_init_cow(true)
+        .wasm_backtrace_max_frames(Some(FRAMES))
+        // Component-model async triples the price of a run, and no stable contract of ours uses it.
+        .concurrency_support(false)
+        // What no guest tool-chain that we know needs, and what widens the attack surface.
+        .wasm_multi_memory(true)
+        .wasm_memory64(false)
+        .wasm_relaxed_simd(false)
+        .wasm_tail_call(false)
+        .wasm_custom_page_sizes(false)
+        .wasm_wide_arithmetic(false)
+        .shared_memory(false);
+    config
+}
+
+fn pool(max_in_flight: usize) -> InstanceAllocationStrategy {
+    let runs = u32::try_from(max_in_flight).unwrap_or(u32::MAX);
+    // Most guests have one memory and one table; a quarter more lets some have two.
+    let with_spare = runs.saturating_add(runs.div_ceil(4)).saturating_add(4);
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(runs)
+        .total_stacks(runs)
+        .total_core_instances(runs.saturating_mul(POOLED_CORE_INSTANCES))
+        .total_memories(with_spare)
+        .total_tables(with_spare.saturating_mul(2))
+        .max_core_instances_per_component(POOLED_CORE_INSTANCES)
+        .max_memories_per_component(2)
+        .max_tables_per_component(4)
+        .max_memory_size(POOLED_MEMORY)
+        .table_elements(POOLED_TABLE);
+    // With the kernel's list of touched pages (Linux 6.7), a used slot is cleaned in place, which halves the price of a
+    // run. Without it, keeping pages costs more than it saves, and slots are given back in batches.
+    if PoolingAllocationConfig::is_pagemap_scan_available() {
+        pool.pagemap_scan(Enabled::Auto)
+            .linear_memory_keep_resident(1024 * 1024)
+            .table_keep_resident(64 * 1024)
+            .async_stack_keep_resident(64 * 1024);
+    } else {
+        pool.decommit_batch_size(32);
+    }
+    InstanceAllocationStrategy::Pooling(pool)
+}
+
+/// How many runs this system has memory maps for. Past its limit not the next run fails but the next allocation of
+/// whatever kind, and with it the process.
+fn most_in_flight() -> usize {
+    /// The kernel's default, for systems that do not tell.
+    const DEFAULT_MAX_MAP_COUNT: usize = 65_530;
+    let maps = std::fs::read_to_string("/proc/sys/vm/max_map_count")
+        .ok()
+        .and_then(|text| text.trim().parse().ok())
+        .unwrap_or(DEFAULT_MAX_MAP_COUNT);
+    maps.saturating_sub(MAPS_RESERVED) / MAPS_PER_RUN
+}
+
+fn start_ticker(engines: &[&wasmtime::Engine]) -> Result<()> {
+    let engines: Vec<_> = engines.iter().map(|engine| engine.weak()).collect();
+    std::thread::Builder::new()
+        .name("epoch-ticker".into())
+        .spawn(move || {
+            loop {
+                std::thread::sleep(TICK);
+                let alive: Vec<_> = engines.iter().filter_map(wasmtime::EngineWeak::upgrade).collect();
+                if alive.is_empty() {
+                    return;
+                }
+                for engine in alive {
+                    engine.increment_epoch();
+                }
+            }
+        })
+        .context("can't start the thread behind all deadlines")?;
+    Ok(())
+}

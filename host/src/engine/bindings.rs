@@ -1,0 +1,75 @@
+//! The contract as Rust: generated from `wit/`.
+
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "generated code")]
+
+wasmtime::component::bindgen!({
+    inline: "
+        package probity:host;
+
+        world host {
+            import probity:probe/log@0.1.0;
+            import wasi:sockets/ip-name-lookup@0.2.12;
+            export probity:probe/checker@0.1.0;
+            export probity:probe/manifest@0.1.0;
+        }
+    ",
+    path: "../wit",
+    world: "probity:host/host",
+    imports: { default: trappable },
+    exports: { default: async },
+    require_store_data_send: true,
+    with: {
+        "wasi:io": wasmtime_wasi::p2::bindings::io,
+        "wasi:sockets/network": wasmtime_wasi::p2::bindings::sockets::network,
+        // Ours, because the stock one resolves any name or none.
+        "wasi:sockets/ip-name-lookup.resolve-address-stream": super::network::Lookup,
+    },
+    trappable_error_type: {
+        "wasi:sockets/network.error-code" => wasmtime_wasi::p2::SocketError,
+    },
+});
+
+pub use exports::probity::probe::{checker, manifest};
+pub use probity::probe::{log, types};
+pub use wasi::sockets::ip_name_lookup;
+
+/// The export that makes a component a probe.
+pub const CHECKER: &str = "probity:probe/checker@0.1.0";
+/// The export that describes a probe.
+pub const MANIFEST: &str = "probity:probe/manifest@0.1.0";
+
+/// Every interface that a component may import, with the newest version there is of each. An older one of the same
+/// compatible series (0.2.x, 0.1.0) is served by it.
+pub const OFFERED: [&str; 31] = [
+    "probity:probe/log@0.1.0",
+    "probity:probe/types@0.1.0",
+    "wasi:cli/environment@0.2.12",
+    "wasi:cli/exit@0.2.12",
+    "wasi:cli/stderr@0.2.12",
+    "wasi:cli/stdin@0.2.12",
+    "wasi:cli/stdout@0.2.12",
+    "wasi:cli/terminal-input@0.2.12",
+    "wasi:cli/terminal-output@0.2.12",
+    "wasi:cli/terminal-stderr@0.2.12",
+    "wasi:cli/terminal-stdin@0.2.12",
+    "wasi:cli/terminal-stdout@0.2.12",
+    "wasi:clocks/monotonic-clock@0.2.12",
+    "wasi:clocks/wall-clock@0.2.12",
+    "wasi:filesystem/preopens@0.2.12",
+    "wasi:filesystem/types@0.2.12",
+    "wasi:http/outgoing-handler@0.2.12",
+    "wasi:http/types@0.2.12",
+    "wasi:io/error@0.2.12",
+    "wasi:io/poll@0.2.12",
+    "wasi:io/streams@0.2.12",
+    "wasi:random/insecure-seed@0.2.12",
+    "wasi:random/insecure@0.2.12",
+    "wasi:random/random@0.2.12",
+    "wasi:sockets/instance-network@0.2.12",
+    "wasi:sockets/ip-name-lookup@0.2.12",
+    "wasi:sockets/network@0.2.12",
+    "wasi:sockets/tcp-create-socket@0.2.12",
+    "wasi:sockets/tcp@0.2.12",
+    "wasi:sockets/udp-create-socket@0.2.12",
+    "wasi:sockets/udp@0.2.12",
+];

@@ -1,0 +1,340 @@
+//! From a file's bytes to a probe that is ready to run, or to the reason why it is none.
+
+use std::{io, sync::Arc, time::Duration};
+
+use probity_core::outcome::FaultKind;
+use thiserror::Error;
+use wasmparser::{ComponentExternalKind, Encoding, Parser, Payload, Validator};
+use wasmtime::component::{Component, InstancePre};
+
+use super::{
+    Engine, Limits, Profile, Request,
+    bindings::{CHECKER, MANIFEST, OFFERED, checker, manifest, types},
+    compiled,
+    ctx::Ctx,
+    output,
+    run::Sandbox,
+};
+use crate::grant::Grants;
+
+/// What a component may use to be examined: instantiated, and asked to describe itself.
+const EXAMINATION: Limits = Limits {
+    // Starting CPython takes about a tenth of this.
+    fuel: 10_000_000_000,
+    // Room for the largest interpreters; a run has its own, smaller limit.
+    memory: 1024 * 1024 * 1024,
+    timeout: Duration::from_secs(10),
+};
+
+/// Why a file is not a probe that this runner can run.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum LoadError {
+    /// It can't be read.
+    #[error("the file can't be read: {0}")]
+    Unreadable(String),
+    /// It is not the file that was found; the next look finds the new one.
+    #[error("the file was changed while it was being loaded")]
+    Changed,
+    /// It is larger than allowed.
+    #[error(
+        "the file has {size} bytes, and a component may have {limit}; raise `max_component_size` if it is to be trusted"
+    )]
+    TooLarge {
+        /// Its size in bytes.
+        size: u64,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// It does not begin as Wasm does.
+    #[error("this is not WebAssembly: the file begins with {0}")]
+    NotWasm(String),
+    /// It is a core module.
+    #[error(
+        "this is a core WebAssembly module, and a probe is a component; turn it into one with `wasm-tools component new`, \
+         or build for the target wasm32-wasip2"
+    )]
+    CoreModule,
+    /// It is cut short or damaged.
+    #[error("this component is damaged or incomplete: {0}")]
+    Invalid(String),
+    /// It does not export what a probe exports.
+    #[error("this component is not a probe for this runner: it must export `{CHECKER}`, and exports {found}")]
+    NotAProbe {
+        /// What it does export.
+        found: String,
+    },
+    /// It imports what the runner does not have.
+    #[error("this component needs what this runner does not offer: {}", .0.join("; "))]
+    NotOffered(Vec<String>),
+    /// It does not fit its own declared interface.
+    #[error("this component does not fit the contract: {0}")]
+    Mismatch(String),
+    /// It can't even be started, or asked to describe itself.
+    #[error("this component fails as soon as it is started: {0}")]
+    Fails(String),
+    /// It can't be compiled.
+    #[error("this component can't be compiled: {0}")]
+    Compile(String),
+}
+
+/// What can be told of a component without compiling it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Shape {
+    /// The full names of its imports.
+    pub imports: Vec<String>,
+    /// The full names of its exports.
+    pub exports: Vec<String>,
+}
+
+/// Looks at a file's bytes: whether they are a component, whole, of our contract, and in need only of what there is.
+///
+/// # Errors
+///
+/// The first reason why this can't be a probe.
+pub fn examine(bytes: &[u8], limit: u64) -> Result<Shape, LoadError> {
+    let size = bytes.len() as u64;
+    if size > limit {
+        return Err(LoadError::TooLarge { size, limit });
+    }
+    if !bytes.starts_with(b"\0asm") {
+        let start = String::from_utf8_lossy(&bytes[..bytes.len().min(16)]).escape_debug().to_string();
+        let start = if start.is_empty() { "nothing at all".into() } else { format!("`{start}`") };
+        return Err(LoadError::NotWasm(start));
+    }
+    let shape = read_shape(bytes)?;
+    let invalid = |error: wasmparser::BinaryReaderError| LoadError::Invalid(error.to_string());
+    Validator::new().validate_all(bytes).map_err(invalid)?;
+    if !shape.exports.iter().any(|name| name == CHECKER) {
+        return Err(LoadError::NotAProbe {
+            found: if shape.exports.is_empty() { "nothing".into() } else { quoted(&shape.exports) },
+        });
+    }
+    let missing: Vec<String> = shape.imports.iter().filter_map(|wanted| why_not_offered(wanted)).collect();
+    if missing.is_empty() { Ok(shape) } else { Err(LoadError::NotOffered(missing)) }
+}
+
+fn read_shape(bytes: &[u8]) -> Result<Shape, LoadError> {
+    let invalid = |error: wasmparser::BinaryReaderError| LoadError::Invalid(error.to_string());
+    let mut shape = Shape::default();
+    let mut depth = 0_usize;
+    for payload in Parser::new(0).parse_all(bytes) {
+        match payload.map_err(invalid)? {
+            Payload::Version { encoding: Encoding::Module, .. } if depth == 0 => return Err(LoadError::CoreModule),
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::ComponentImportSection(section) if depth == 0 => {
+                for import in section {
+                    shape.imports.push(import.map_err(invalid)?.name.name.to_owned());
+                }
+            }
+            Payload::ComponentExportSection(section) if depth == 0 => {
+                for export in section {
+                    let export = export.map_err(invalid)?;
+                    if export.kind == ComponentExternalKind::Instance || export.kind == ComponentExternalKind::Func {
+                        shape.exports.push(export.name.name.to_owned());
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(shape)
+}
+
+/// Why an import can't be served, if it can't.
+fn why_not_offered(wanted: &str) -> Option<String> {
+    let (interface, version) = wanted.split_once('@').unwrap_or((wanted, ""));
+    let offered = OFFERED.iter().find(|offered| offered.split_once('@').is_some_and(|(name, _)| name == interface));
+    match offered {
+        Some(offered) if offered.split_once('@').is_some_and(|(_, have)| series(have) == series(version)) => None,
+        Some(offered) => Some(format!("it wants `{wanted}`, and there is `{offered}`")),
+        None => {
+            let package = interface.split_once('/').map_or(interface, |(package, _)| package);
+            let same_package =
+                |offered: &&&str| offered.starts_with(package) && offered[package.len()..].starts_with('/');
+            let others: Vec<String> = OFFERED.iter().filter(same_package).map(ToString::to_string).collect();
+            Some(if others.is_empty() {
+                format!("it wants `{wanted}`, and there is nothing of `{package}`")
+            } else {
+                format!("it wants `{wanted}`, and of `{package}` there is {}", quoted(&others))
+            })
+        }
+    }
+}
+
+/// The part of a version that must be equal for two interfaces to fit: Semantic Versioning, with 0.x and 0.0.x series.
+fn series(version: &str) -> (&str, Option<&str>, Option<&str>) {
+    let release = version.split(['-', '+']).next().unwrap_or(version);
+    let mut parts = release.split('.');
+    match (parts.next().unwrap_or(""), parts.next(), parts.next()) {
+        ("0", Some("0"), patch) => ("0", Some("0"), patch),
+        ("0", minor, _) => ("0", minor, None),
+        (major, ..) => (major, None, None),
+    }
+}
+
+fn quoted(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// What a probe says of itself.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Manifest {
+    /// The name its author gave it; checks use the name of its file.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// One sentence.
+    pub description: String,
+    /// A JSON Schema of its settings; `null` if it gave none that can be read.
+    pub settings_schema: serde_json::Value,
+    /// The interval it suggests.
+    pub default_interval: Option<Duration>,
+    /// The time-out it suggests.
+    pub default_timeout: Option<Duration>,
+    /// The memory it says it needs, in bytes.
+    pub memory: Option<u64>,
+    /// Whether it suggests that its checks are critical.
+    pub critical: bool,
+    /// Templates of the grants it needs.
+    pub grants: Vec<String>,
+}
+
+/// A component that is compiled, linked and typed: ready to be instantiated.
+pub struct Prepared {
+    pub(super) pre: InstancePre<Ctx>,
+    pub(super) checker: checker::GuestIndices,
+    describer: Option<manifest::GuestIndices>,
+    /// The SHA-256 of the component, in hexadecimal.
+    pub digest: Arc<str>,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its imports and exports.
+    pub shape: Shape,
+    /// What it says of itself, if it does.
+    pub manifest: Option<Manifest>,
+}
+
+impl Prepared {
+    pub(super) fn engine(&self) -> &wasmtime::Engine {
+        self.pre.engine()
+    }
+}
+
+impl Engine {
+    /// Turns the component with this digest into one that is ready to run: compiles it, unless that was done before, starts
+    /// it once, and asks it to describe itself. It is read when its turn has come, so that a thousand of them never lie in
+    /// memory at once.
+    ///
+    /// # Errors
+    ///
+    /// The reason why this is not a probe that can run here.
+    pub async fn prepare(
+        self: &Arc<Engine>,
+        digest: Arc<str>,
+        read: impl FnOnce() -> io::Result<Vec<u8>> + Send + 'static,
+    ) -> Result<Prepared, LoadError> {
+        let engine = Arc::clone(self);
+        let one_at_a_time = self.compiling.acquire().await.map_err(|closed| LoadError::Compile(closed.to_string()))?;
+        let linked = tokio::task::spawn_blocking(move || {
+            let bytes = read().map_err(|error| LoadError::Unreadable(error.to_string()))?;
+            if *compiled::digest(&bytes) != *digest {
+                return Err(LoadError::Changed);
+            }
+            engine.link(&bytes, digest)
+        });
+        let linked = linked.await;
+        drop(one_at_a_time);
+        let mut prepared = linked.map_err(|panic| LoadError::Compile(panic.to_string()))??;
+        prepared.manifest = self.describe(&prepared).await?;
+        Ok(prepared)
+    }
+
+    fn link(&self, bytes: &[u8], digest: Arc<str>) -> Result<Prepared, LoadError> {
+        let shape = examine(bytes, self.max_component_size)?;
+        let (profile, component) =
+            self.compile(bytes, &digest).map_err(|error| LoadError::Compile(format!("{error:#}")))?;
+        let mismatch = |error: wasmtime::Error| LoadError::Mismatch(format!("{error:#}"));
+        let pre = profile.linker.instantiate_pre(&component).map_err(mismatch)?;
+        let checker = checker::GuestIndices::new(&pre).map_err(mismatch)?;
+        let describes = shape.exports.iter().any(|name| name == MANIFEST);
+        let describer = describes.then(|| manifest::GuestIndices::new(&pre)).transpose().map_err(mismatch)?;
+        Ok(Prepared { pre, checker, describer, digest, size: bytes.len() as u64, shape, manifest: None })
+    }
+
+    fn compile(&self, bytes: &[u8], digest: &str) -> wasmtime::Result<(&Profile, Component)> {
+        // The settings that shape code are the same in both, so code made by one serves the other.
+        let engines = [&self.pooled.engine, &self.roomy.engine];
+        let cached = self.cache.as_ref().and_then(|cache| cache.load(&engines, digest));
+        let component = match cached {
+            Some(component) => component,
+            None => {
+                let code = self.roomy.engine.precompile_component(bytes)?;
+                if let Some(cache) = &self.cache
+                    && let Err(error) = cache.store(digest, &code)
+                {
+                    tracing::warn!("{error:#}");
+                }
+                compiled::load_own(&engines, &code)?
+            }
+        };
+        let pooled = wasmtime::Engine::same(component.engine(), &self.pooled.engine);
+        Ok((if pooled { &self.pooled } else { &self.roomy }, component))
+    }
+
+    async fn describe(&self, prepared: &Prepared) -> Result<Option<Manifest>, LoadError> {
+        let mut sandbox = Sandbox::new(self, prepared, &examination());
+        let described = sandbox
+            .call(async |store, _| {
+                let instance = prepared.pre.instantiate_async(&mut *store).await?;
+                prepared.checker.load(&mut *store, &instance)?;
+                let Some(describer) = &prepared.describer else {
+                    return Ok(None);
+                };
+                let guest = describer.load(&mut *store, &instance)?;
+                guest.call_describe(&mut *store).await.map(Some)
+            })
+            .await;
+        match described {
+            Ok(None) => Ok(None),
+            Ok(Some(description)) => Ok(Some(Manifest {
+                settings_schema: serde_json::from_str(&description.settings_schema).unwrap_or_default(),
+                name: description.name,
+                version: description.version,
+                description: description.description,
+                default_interval: description.default_interval.map(Duration::from_nanos),
+                default_timeout: description.default_timeout.map(Duration::from_nanos),
+                memory: description.memory,
+                critical: description.critical,
+                grants: description.grants,
+            })),
+            Err((_, message)) => Err(LoadError::Fails(message)),
+        }
+    }
+
+    /// All that the probe finds wrong with these settings, as one line; `None` if it accepts them, or has no say.
+    ///
+    /// # Errors
+    ///
+    /// The fault in which the probe ended instead of answering.
+    pub async fn validate(&self, prepared: &Prepared, settings: &str) -> Result<Option<String>, (FaultKind, String)> {
+        let Some(describer) = &prepared.describer else {
+            return Ok(None);
+        };
+        let mut sandbox = Sandbox::new(self, prepared, &examination());
+        let problems: Vec<types::SettingProblem> = sandbox
+            .call(async |store, _| {
+                let instance = prepared.pre.instantiate_async(&mut *store).await?;
+                describer.load(&mut *store, &instance)?.call_validate(&mut *store, settings).await
+            })
+            .await?;
+        Ok((!problems.is_empty()).then(|| output::settings_problems(&problems)))
+    }
+}
+
+/// A component that is being examined reaches nothing.
+fn examination() -> Request<'static> {
+    static NOBODY: std::sync::LazyLock<(Arc<str>, Arc<Grants>)> = std::sync::LazyLock::new(Default::default);
+    let (check, grants) = &*NOBODY;
+    Request { check, settings: "", attempt: 0, state: &[], limits: EXAMINATION, grants, redact: &|text| text }
+}

@@ -1,0 +1,155 @@
+//! What a store holds for the run that it is made for.
+
+use std::sync::Arc;
+
+use wasmtime::{
+    ResourceLimiter,
+    component::{HasSelf, Linker, ResourceTable},
+};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+use super::{
+    bindings::{ip_name_lookup, log},
+    http::Requests,
+    network::{HasLookup, LookupView, Network},
+};
+
+/// Resources (sockets, streams, pollables, …) that a run may hold at once; a probe of one target needs a few dozen.
+const RESOURCES: usize = 1_000;
+/// Elements of all tables together; a guest's table holds its indirect functions, of which CPython has about 10,000.
+const TABLE_ELEMENTS: usize = 100_000;
+/// Lines that a run may log; what a person reads of one run is far less.
+const LOG_LINES: u32 = 100;
+/// Bytes of one line; the rest is cut off.
+const LOG_LINE: usize = 1_024;
+
+/// A run's data.
+pub(super) struct Ctx {
+    pub(super) network: Network,
+    pub(super) memory: Memory,
+    check: Arc<str>,
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    requests: Requests,
+    table: ResourceTable,
+    logged: u32,
+}
+
+impl Ctx {
+    pub(super) fn new(check: Arc<str>, network: Network, requests: Requests, memory: u64) -> Ctx {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(RESOURCES);
+        let wasi = WasiCtx::builder()
+            // The address check decides; these only open the way to it.
+            .allow_tcp(true)
+            .allow_udp(true)
+            .socket_addr_check(network.socket_check())
+            .build();
+        Ctx {
+            network,
+            memory: Memory { limit: memory, used: 0, peak: 0, table_elements: 0 },
+            check,
+            wasi,
+            http: WasiHttpCtx::new(),
+            requests,
+            table,
+            logged: 0,
+        }
+    }
+
+    /// Lines that the run logged beyond what is kept.
+    pub(super) fn lines_dropped(&self) -> u32 {
+        self.logged.saturating_sub(LOG_LINES)
+    }
+}
+
+/// Everything that a component may import.
+pub(super) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Ctx>> {
+    let mut linker = Linker::new(engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+    log::add_to_linker::<Ctx, HasSelf<Ctx>>(&mut linker, |ctx| ctx)?;
+    // Ours takes the place of the stock one, which knows no names.
+    linker.allow_shadowing(true);
+    ip_name_lookup::add_to_linker::<Ctx, HasLookup>(&mut linker, |ctx| LookupView {
+        network: &ctx.network,
+        table: &mut ctx.table,
+    })?;
+    linker.allow_shadowing(false);
+    Ok(linker)
+}
+
+impl WasiView for Ctx {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for Ctx {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { hooks: &mut self.requests, table: &mut self.table, ctx: &mut self.http }
+    }
+}
+
+impl log::Host for Ctx {
+    fn write(&mut self, level: log::Level, message: String) -> wasmtime::Result<()> {
+        self.logged = self.logged.saturating_add(1);
+        if self.logged > LOG_LINES {
+            return Ok(());
+        }
+        let line = super::output::cut(&message, LOG_LINE).0;
+        let check = &*self.check;
+        match level {
+            log::Level::Debug => tracing::debug!(target: "probe", check, "{line}"),
+            log::Level::Info => tracing::info!(target: "probe", check, "{line}"),
+            log::Level::Warn => tracing::warn!(target: "probe", check, "{line}"),
+            log::Level::Error => tracing::error!(target: "probe", check, "{line}"),
+        }
+        Ok(())
+    }
+}
+
+/// The memory budget of one run: all linear memories of its instance together.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Memory {
+    limit: u64,
+    used: u64,
+    pub(super) peak: u64,
+    table_elements: usize,
+}
+
+/// The guest wanted more than its budget. It ends the run: a guest that is refused memory seldom does anything but trap,
+/// and its own trap would hide the reason.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("wanted {wanted} bytes of memory, and may have {limit}")]
+pub(super) struct MemoryExceeded {
+    pub(super) wanted: u64,
+    pub(super) limit: u64,
+}
+
+/// The guest wanted larger tables than any guest needs.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("wanted {0} table elements, and may have {TABLE_ELEMENTS}")]
+pub(super) struct TableExceeded(usize);
+
+impl ResourceLimiter for Memory {
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let wanted = self.used.saturating_sub(current as u64).saturating_add(desired as u64);
+        if wanted > self.limit {
+            return Err(MemoryExceeded { wanted, limit: self.limit }.into());
+        }
+        self.used = wanted;
+        self.peak = self.peak.max(wanted);
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let wanted = self.table_elements.saturating_sub(current).saturating_add(desired);
+        if wanted > TABLE_ELEMENTS {
+            return Err(TableExceeded(wanted).into());
+        }
+        self.table_elements = wanted;
+        Ok(true)
+    }
+}

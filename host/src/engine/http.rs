@@ -1,0 +1,293 @@
+//! `wasi:http` requests, sent by the runner for its guests.
+//!
+//! The stock sender would dial past the address policy, wait ten minutes, and speak HTTP/1.1 alone. This one resolves the
+//! host itself, dials only what the check is granted, ends with the run, and bounds the answer.
+
+use std::{
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    sync::{Arc, OnceLock},
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Request, Response, Uri, header, uri::Scheme};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Frame, Incoming};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::{ClientConfig, RootCertStore, pki_types::ServerName};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    time::{Instant, Sleep, timeout_at},
+};
+use tokio_rustls::TlsConnector;
+use wasmtime_wasi_http::{
+    DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks,
+};
+
+use super::network::Network;
+use crate::grant::Protocol;
+
+/// Bytes of one answer's body. A probe that wants more than this examines content, not health; its own memory limit is
+/// usually reached before.
+const BODY: u64 = 64 * 1024 * 1024;
+
+/// The TLS settings that all requests share, so that sessions are resumed.
+#[derive(Clone, Default)]
+pub(super) struct Tls(Arc<OnceLock<Arc<ClientConfig>>>);
+
+impl Tls {
+    /// The system's trusted roots are read when they are first needed: most runners never speak TLS.
+    fn config(&self) -> Arc<ClientConfig> {
+        Arc::clone(self.0.get_or_init(|| {
+            let found = rustls_native_certs::load_native_certs();
+            for error in &found.errors {
+                tracing::warn!("a trusted certificate of this system can't be read: {error}");
+            }
+            let mut roots = RootCertStore::empty();
+            let (_, unusable) = roots.add_parsable_certificates(found.certs);
+            if roots.is_empty() {
+                tracing::warn!("this system has no trusted certificates, so no https target can be verified; install ca-certificates");
+            } else if unusable > 0 {
+                tracing::debug!("{unusable} trusted certificates of this system are malformed");
+            }
+            let mut config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+            config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+            Arc::new(config)
+        }))
+    }
+}
+
+/// One run's way to send requests.
+pub(super) struct Requests {
+    network: Network,
+    tls: Tls,
+    deadline: Instant,
+}
+
+impl Requests {
+    pub(super) fn new(network: Network, tls: Tls, deadline: Instant) -> Requests {
+        Requests { network, tls, deadline }
+    }
+}
+
+type Sent = (Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>);
+
+impl WasiHttpHooks for Requests {
+    /// A probe may name another host than it dials: that is how a virtual host behind one address is examined.
+    fn forbidden_header_filter(&mut self) -> ForbiddenHeaderFilter {
+        Arc::new(|name: &HeaderName| *name != header::HOST && DEFAULT_FORBIDDEN_HEADERS.contains(name))
+    }
+
+    fn set_host_header(&mut self) -> bool {
+        false
+    }
+
+    fn send_request(
+        &mut self,
+        request: Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _: Box<dyn Future<Output = Result<(), Error>> + Send>,
+    ) -> Box<dyn Future<Output = Result<Sent, Error>> + Send> {
+        let exchange = Exchange {
+            network: self.network.clone(),
+            tls: self.tls.clone(),
+            deadline: self.deadline,
+            options: options.unwrap_or_default(),
+        };
+        Box::new(exchange.send(request))
+    }
+}
+
+struct Exchange {
+    network: Network,
+    tls: Tls,
+    deadline: Instant,
+    options: RequestOptions,
+}
+
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Stream for T {}
+
+impl Exchange {
+    async fn send(self, request: Request<WasiBody>) -> Result<Sent, Error> {
+        let protocol = match request.uri().scheme() {
+            Some(scheme) if *scheme == Scheme::HTTPS => Protocol::Https,
+            _ => Protocol::Http,
+        };
+        let authority = request.uri().authority().ok_or(Error::HttpRequestUriInvalid)?.clone();
+        let (host, port) = (authority.host(), authority.port_u16());
+        let port = port.unwrap_or(if protocol == Protocol::Https { 443 } else { 80 });
+
+        let connected = self.until(self.options.connect_timeout);
+        let (stream, http2): (Box<dyn Stream>, bool) = timeout_at(connected, async {
+            let stream = self.dial(protocol, host, port).await?;
+            if protocol == Protocol::Http {
+                return Ok::<_, Error>((Box::new(stream) as Box<dyn Stream>, false));
+            }
+            let name = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+            let name = ServerName::try_from(name).map_err(|_| Error::HttpRequestUriInvalid)?;
+            let connector = TlsConnector::from(self.tls.config());
+            let stream = connector.connect(name, stream).await.map_err(|error| tls_error(&error))?;
+            let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+            Ok((Box::new(stream) as Box<dyn Stream>, http2))
+        })
+        .await
+        .map_err(|_| Error::ConnectionTimeout)??;
+
+        let answered = self.until(self.options.first_byte_timeout);
+        timeout_at(answered, self.exchange(stream, http2, request)).await.map_err(|_| Error::ConnectionReadTimeout)?
+    }
+
+    /// The moment at which a time-out of the guest's choice ends, or the run does.
+    fn until(&self, timeout: Option<Duration>) -> Instant {
+        timeout
+            .and_then(|timeout| Instant::now().checked_add(timeout))
+            .map_or(self.deadline, |at| at.min(self.deadline))
+    }
+
+    async fn dial(&self, protocol: Protocol, host: &str, port: u16) -> Result<TcpStream, Error> {
+        let addresses = self.network.resolve(host).await.map_err(|error| match error.kind() {
+            io::ErrorKind::PermissionDenied => Error::HttpRequestDenied,
+            _ => Error::DnsError { rcode: Some(error.to_string()), info_code: None },
+        })?;
+        let mut failure = Error::DestinationNotFound;
+        for address in addresses {
+            if !self.network.may_dial(protocol, address, port) {
+                failure = Error::HttpRequestDenied;
+                continue;
+            }
+            match TcpStream::connect(SocketAddr::new(address, port)).await {
+                Ok(stream) => return Ok(stream),
+                Err(error) => failure = connect_error(&error),
+            }
+        }
+        Err(failure)
+    }
+
+    async fn exchange(
+        &self,
+        stream: Box<dyn Stream>,
+        http2: bool,
+        mut request: Request<WasiBody>,
+    ) -> Result<Sent, Error> {
+        let stream = TokioIo::new(stream);
+        // The connection is driven by a task of its own, which ends with the exchange: an answer is read while it runs.
+        let (response, connection) = if http2 {
+            // HTTP/2 says the same in its `:authority` (RFC 9113, section 8.3.1).
+            request.headers_mut().remove(header::HOST);
+            let builder = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
+            let (mut sender, connection) = builder.handshake(stream).await.map_err(|error| protocol_error(&error))?;
+            let connection = wasmtime_wasi::runtime::spawn(async move { drop(connection.await) });
+            (sender.send_request(request).await, connection)
+        } else {
+            to_origin_form(&mut request)?;
+            let handshake = hyper::client::conn::http1::handshake(stream);
+            let (mut sender, connection) = handshake.await.map_err(|error| protocol_error(&error))?;
+            let connection = wasmtime_wasi::runtime::spawn(async move { drop(connection.await) });
+            (sender.send_request(request).await, connection)
+        };
+        let response = response.map_err(|error| protocol_error(&error))?;
+        let idle = self.options.between_bytes_timeout;
+        let response = response.map(|incoming| Answer::new(incoming, idle).boxed_unsync());
+        let connection = async move {
+            connection.await;
+            Ok(())
+        };
+        Ok((response, Box::new(connection)))
+    }
+}
+
+/// What HTTP/1.1 sends to the server itself: the path alone, and the host in a header (RFC 9112, section 3.2.1).
+fn to_origin_form(request: &mut Request<WasiBody>) -> Result<(), Error> {
+    let authority = request.uri().authority().ok_or(Error::HttpRequestUriInvalid)?;
+    let host = HeaderValue::from_str(authority.as_str()).map_err(|_| Error::HttpRequestUriInvalid)?;
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    let uri = Uri::try_from(path).map_err(|_| Error::HttpRequestUriInvalid)?;
+    request.headers_mut().entry(header::HOST).or_insert(host);
+    *request.uri_mut() = uri;
+    Ok(())
+}
+
+/// An answer's body, bounded in size and in the silence between its parts.
+struct Answer {
+    incoming: Incoming,
+    left: u64,
+    idle: Option<(Duration, Pin<Box<Sleep>>)>,
+}
+
+impl Answer {
+    fn new(incoming: Incoming, idle: Option<Duration>) -> Answer {
+        Answer { incoming, left: BODY, idle: idle.map(|idle| (idle, Box::pin(tokio::time::sleep(idle)))) }
+    }
+}
+
+impl Body for Answer {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(cx) else {
+            if let Some((_, silence)) = &mut self.idle {
+                ready!(silence.as_mut().poll(cx));
+                return Poll::Ready(Some(Err(Error::ConnectionReadTimeout)));
+            }
+            return Poll::Pending;
+        };
+        let frame = match frame {
+            None => return Poll::Ready(None),
+            Some(Err(error)) => return Poll::Ready(Some(Err(protocol_error(&error)))),
+            Some(Ok(frame)) => frame,
+        };
+        let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);
+        let Some(left) = self.left.checked_sub(bytes) else {
+            return Poll::Ready(Some(Err(Error::HttpResponseBodySize(Some(BODY)))));
+        };
+        self.left = left;
+        if let Some((idle, silence)) = &mut self.idle {
+            silence.as_mut().reset(Instant::now() + *idle);
+        }
+        Poll::Ready(Some(Ok(frame)))
+    }
+}
+
+fn connect_error(error: &io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => Error::ConnectionRefused,
+        io::ErrorKind::TimedOut => Error::ConnectionTimeout,
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => Error::DestinationIpUnroutable,
+        io::ErrorKind::AddrNotAvailable => Error::DestinationUnavailable,
+        io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => Error::ConnectionTerminated,
+        _ => Error::InternalError(Some(error.to_string())),
+    }
+}
+
+fn tls_error(error: &io::Error) -> Error {
+    match error.get_ref().and_then(|source| source.downcast_ref::<rustls::Error>()) {
+        Some(rustls::Error::InvalidCertificate(reason)) => {
+            tracing::debug!("certificate refused: {reason}");
+            Error::TlsCertificateError
+        }
+        Some(rustls::Error::AlertReceived(alert)) => {
+            Error::TlsAlertReceived { alert_id: Some(u8::from(*alert)), alert_message: alert.as_str().map(Into::into) }
+        }
+        Some(_) => Error::TlsProtocolError,
+        None => Error::ConnectionTerminated,
+    }
+}
+
+fn protocol_error(error: &hyper::Error) -> Error {
+    let io = std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
+    if error.is_timeout() {
+        Error::ConnectionReadTimeout
+    } else if error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
+        Error::HttpResponseIncomplete
+    } else if io.is_some() {
+        Error::ConnectionTerminated
+    } else {
+        Error::HttpProtocolError
+    }
+}

@@ -1,0 +1,248 @@
+//! What a run may reach: every name it looks up and every address it dials passes here.
+//!
+//! A grant names a host, but what is dialled is an address. So a run remembers which addresses it was given for which
+//! name, and an address counts as that name in that run alone: a name that later leads elsewhere opens nothing.
+
+use std::{
+    collections::HashMap,
+    net::{IpAddr, SocketAddr},
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    vec,
+};
+
+use tokio::sync::Semaphore;
+use wasmtime::component::{HasData, Resource, ResourceTable};
+use wasmtime_wasi::{
+    async_trait,
+    p2::{
+        DynPollable, Pollable, SocketError,
+        bindings::sockets::network::{self, ErrorCode, IpAddress, Network as NetworkHandle},
+        subscribe,
+    },
+    runtime::AbortOnDropJoinHandle,
+    sockets::SocketAddrUse,
+};
+
+use super::bindings::ip_name_lookup;
+use crate::grant::{Grants, Protocol, Target, canonical};
+
+/// Look-ups under way at the same time, over all runs. Each may hold a thread for as long as the system's resolver waits,
+/// even after its run was given up, so that they must be bounded; the system's default is five seconds a try.
+const LOOKUPS: usize = 64;
+
+/// The system's resolver, shared by all runs.
+#[derive(Clone, Debug)]
+pub(super) struct Resolver(Arc<Semaphore>);
+
+impl Resolver {
+    pub(super) fn new() -> Resolver {
+        Resolver(Arc::new(Semaphore::new(LOOKUPS)))
+    }
+
+    async fn resolve(self, name: String) -> std::io::Result<Vec<IpAddr>> {
+        let _permit = self.0.acquire_owned().await.map_err(std::io::Error::other)?;
+        let found = tokio::net::lookup_host((name, 0)).await?;
+        let mut addresses: Vec<IpAddr> = Vec::new();
+        for address in found.map(|address| canonical(address.ip())) {
+            if !addresses.contains(&address) {
+                addresses.push(address);
+            }
+        }
+        Ok(addresses)
+    }
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    /// The names that were resolved to an address in this run.
+    names: HashMap<IpAddr, Vec<String>>,
+    /// The grants that were missing, in the order in which they were missed.
+    missing: Vec<String>,
+}
+
+/// One run's view of the network. Clones share it.
+#[derive(Clone, Debug)]
+pub(super) struct Network {
+    grants: Arc<Grants>,
+    resolver: Resolver,
+    seen: Arc<Mutex<Seen>>,
+}
+
+impl Network {
+    pub(super) fn new(grants: Arc<Grants>, resolver: Resolver) -> Network {
+        Network { grants, resolver, seen: Arc::default() }
+    }
+
+    /// The grants that were missing.
+    pub(super) fn missing(&self) -> Vec<String> {
+        self.seen().missing.clone()
+    }
+
+    /// The addresses of a name, or of a literal address.
+    ///
+    /// # Errors
+    ///
+    /// `PermissionDenied` if no grant could lead to this name; otherwise whatever the system's resolver says.
+    pub(super) async fn resolve(&self, name: &str) -> std::io::Result<Vec<IpAddr>> {
+        let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+        if let Ok(address) = bare.parse() {
+            return Ok(vec![canonical(address)]);
+        }
+        if !self.grants.allow_lookup(name) {
+            self.miss(format!("resolve:{name}"));
+            return Err(std::io::ErrorKind::PermissionDenied.into());
+        }
+        let addresses = self.resolver.clone().resolve(name.to_owned()).await?;
+        let mut seen = self.seen();
+        for address in &addresses {
+            let names = seen.names.entry(*address).or_default();
+            if !names.iter().any(|known| known == name) {
+                names.push(name.to_owned());
+            }
+        }
+        Ok(addresses)
+    }
+
+    /// Whether this address may be dialled; remembers the missing grant if not.
+    pub(super) fn may_dial(&self, protocol: Protocol, address: IpAddr, port: u16) -> bool {
+        let address = canonical(address);
+        let mut seen = self.seen();
+        let target = Target { protocol, address, port, names: seen.names.get(&address).map_or(&[], Vec::as_slice) };
+        if self.grants.allow(&target) {
+            return true;
+        }
+        let missing = target.to_string();
+        seen.miss(missing);
+        false
+    }
+
+    /// The check that `wasi:sockets` makes of each address.
+    pub(super) fn socket_check(
+        &self,
+    ) -> impl Fn(SocketAddr, SocketAddrUse) -> Pin<Box<dyn Future<Output = bool> + Send + Sync>> + Send + Sync + 'static
+    {
+        let network = self.clone();
+        move |address, usage| {
+            let allowed = match usage {
+                SocketAddrUse::TcpConnect => network.may_dial(Protocol::Tcp, address.ip(), address.port()),
+                SocketAddrUse::UdpSend | SocketAddrUse::UdpReceive => {
+                    network.may_dial(Protocol::Udp, address.ip(), address.port())
+                }
+                // The system picks the local end of a socket that dials out; anything else would be a listener.
+                SocketAddrUse::TcpBind | SocketAddrUse::UdpBind => address.ip().is_unspecified() && address.port() == 0,
+                SocketAddrUse::TcpListen | SocketAddrUse::TcpAccept => false,
+            };
+            Box::pin(std::future::ready(allowed))
+        }
+    }
+
+    fn miss(&self, grant: String) {
+        self.seen().miss(grant);
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Seen {
+    fn miss(&mut self, grant: String) {
+        /// A probe that dials at random must not fill the runner's memory with its refusals.
+        const MOST: usize = 8;
+        if self.missing.len() < MOST && !self.missing.contains(&grant) {
+            self.missing.push(grant);
+        }
+    }
+}
+
+/// A name look-up under way or done: `wasi:sockets/ip-name-lookup.resolve-address-stream`.
+pub struct Lookup(LookupState);
+
+enum LookupState {
+    Pending(AbortOnDropJoinHandle<Result<Vec<IpAddr>, ErrorCode>>),
+    Done(Result<vec::IntoIter<IpAddr>, ErrorCode>),
+}
+
+#[async_trait]
+impl Pollable for Lookup {
+    async fn ready(&mut self) {
+        if let LookupState::Pending(task) = &mut self.0 {
+            let found = task.await;
+            self.0 = LookupState::Done(found.map(Vec::into_iter));
+        }
+    }
+}
+
+/// What the look-up functions see of a run.
+pub(super) struct LookupView<'a> {
+    pub(super) network: &'a Network,
+    pub(super) table: &'a mut ResourceTable,
+}
+
+pub(super) struct HasLookup;
+
+impl HasData for HasLookup {
+    type Data<'a> = LookupView<'a>;
+}
+
+impl ip_name_lookup::Host for LookupView<'_> {
+    fn resolve_addresses(
+        &mut self,
+        network: Resource<NetworkHandle>,
+        name: String,
+    ) -> Result<Resource<Lookup>, SocketError> {
+        self.table.get(&network)?;
+        let network = self.network.clone();
+        let task =
+            wasmtime_wasi::runtime::spawn(
+                async move { network.resolve(&name).await.map_err(|error| lookup_error(&error)) },
+            );
+        Ok(self.table.push(Lookup(LookupState::Pending(task)))?)
+    }
+}
+
+impl network::Host for LookupView<'_> {
+    fn convert_error_code(&mut self, error: SocketError) -> wasmtime::Result<ErrorCode> {
+        error.downcast()
+    }
+
+    fn network_error_code(&mut self, _: Resource<wasmtime::Error>) -> wasmtime::Result<Option<ErrorCode>> {
+        Ok(None)
+    }
+}
+
+impl network::HostNetwork for LookupView<'_> {
+    fn drop(&mut self, network: Resource<NetworkHandle>) -> wasmtime::Result<()> {
+        self.table.delete(network)?;
+        Ok(())
+    }
+}
+
+impl ip_name_lookup::HostResolveAddressStream for LookupView<'_> {
+    fn resolve_next_address(&mut self, lookup: Resource<Lookup>) -> Result<Option<IpAddress>, SocketError> {
+        match &mut self.table.get_mut(&lookup)?.0 {
+            LookupState::Pending(_) => Err(ErrorCode::WouldBlock.into()),
+            LookupState::Done(Ok(addresses)) => Ok(addresses.next().map(IpAddress::from)),
+            LookupState::Done(Err(code)) => Err((*code).into()),
+        }
+    }
+
+    fn subscribe(&mut self, lookup: Resource<Lookup>) -> wasmtime::Result<Resource<DynPollable>> {
+        subscribe(self.table, lookup)
+    }
+
+    fn drop(&mut self, lookup: Resource<Lookup>) -> wasmtime::Result<()> {
+        self.table.delete(lookup)?;
+        Ok(())
+    }
+}
+
+/// getaddrinfo's failures reach Rust as text alone; the two kinds that a caller can act on are told apart by it.
+fn lookup_error(error: &std::io::Error) -> ErrorCode {
+    if error.kind() == std::io::ErrorKind::PermissionDenied {
+        return ErrorCode::AccessDenied;
+    }
+    let text = error.to_string();
+    if text.contains("Temporary failure") { ErrorCode::TemporaryResolverFailure } else { ErrorCode::NameUnresolvable }
+}

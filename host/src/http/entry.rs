@@ -1,0 +1,121 @@
+//! One check, as the documents about all of them show it.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use probity_core::outcome::{Detail, Fault, Outcome, Run, Value};
+use serde::{Serialize, Serializer, ser::SerializeMap};
+use utoipa::ToSchema;
+
+use super::schema;
+use crate::board::CheckState;
+
+/// What is said of a check that has not run.
+const NOT_RUN: &str = "not run yet";
+
+/// What is known of one check's target.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Entry<'a> {
+    /// Whether the target is known to be of use: healthy or degraded.
+    healthy: bool,
+    /// What the last run said.
+    message: &'a str,
+    /// Facts about the target, from the last run. Of two with the same key, the latter counts.
+    #[serde(serialize_with = "write_details")]
+    #[schema(schema_with = schema::details)]
+    details: &'a [Detail],
+    /// How long the target took, in nanoseconds; null before the first run.
+    #[schema(required)]
+    latency: Option<u64>,
+    /// When the last run ended; null before the first.
+    #[schema(required, value_type = Option<String>, format = DateTime)]
+    timestamp: Option<Timestamp>,
+    /// What is known. It takes some failures in a row to call a target unhealthy; a fault makes it unknown.
+    #[schema(schema_with = schema::health)]
+    status: &'static str,
+    /// Whether its failure makes the whole unhealthy.
+    critical: bool,
+    /// Where the connection to the target stands.
+    #[schema(schema_with = schema::state)]
+    state: &'static str,
+    /// Why the last run has no verdict, if it has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fault: Option<FaultEntry<'a>>,
+    /// The group it is shown in, if it is in one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group: Option<&'a str>,
+}
+
+/// A probe's failure to give a verdict.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Fault)]
+struct FaultEntry<'a> {
+    /// What kind of failure.
+    #[schema(schema_with = schema::fault_kind)]
+    kind: &'static str,
+    /// What happened, and what can be done about it.
+    message: &'a str,
+}
+
+impl<'a> Entry<'a> {
+    pub(super) fn of(check: &'a CheckState) -> Entry<'a> {
+        let last = check.snapshot.last.as_deref();
+        let outcome = last.map(|run| &run.outcome);
+        Entry {
+            healthy: check.snapshot.health.is_up(),
+            message: outcome.map_or(NOT_RUN, |outcome| outcome.message()),
+            details: match outcome {
+                Some(Outcome::Verdict(verdict)) => &verdict.details,
+                _ => &[],
+            },
+            latency: last.map(|run| nanoseconds(run.latency())),
+            timestamp: last.map(ended),
+            status: check.snapshot.health.as_str(),
+            critical: check.info.critical,
+            state: check.snapshot.state.as_str(),
+            fault: match outcome {
+                Some(Outcome::Fault(Fault { kind, message })) => Some(FaultEntry { kind: kind.as_str(), message }),
+                _ => None,
+            },
+            group: check.info.group.as_deref(),
+        }
+    }
+}
+
+/// Writes checks by their names, each as `write` shows it.
+pub(super) fn write_map<'a, S: Serializer, T: Serialize>(
+    checks: &'a [Arc<CheckState>],
+    show: impl Fn(&'a CheckState) -> T,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(checks.iter().map(|check| (&*check.info.name, show(check))))
+}
+
+/// When a run ended. A run that ends after the end of time ends then.
+pub(super) fn ended(run: &Run) -> Timestamp {
+    let took = SignedDuration::try_from(run.took).unwrap_or(SignedDuration::MAX);
+    run.started.checked_add(took).unwrap_or(Timestamp::MAX)
+}
+
+/// A duration as JSON has it: five centuries fit.
+pub(super) fn nanoseconds(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn write_details<S: Serializer>(details: &[Detail], serializer: S) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(None)?;
+    for (at, Detail { key, value }) in details.iter().enumerate() {
+        // There are 64 at most, so looking is cheaper than remembering.
+        if details[at + 1..].iter().any(|later| later.key == *key) {
+            continue;
+        }
+        match value {
+            Value::Text(text) => map.serialize_entry(key, text),
+            Value::Integer(integer) => map.serialize_entry(key, integer),
+            // What is no finite number becomes null.
+            Value::Number(number) => map.serialize_entry(key, number),
+            Value::Boolean(boolean) => map.serialize_entry(key, boolean),
+        }?;
+    }
+    map.end()
+}

@@ -1,0 +1,252 @@
+//! Whether all is well: the whole, whether traffic may come, whether the runner lives, and all checks.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+};
+use jiff::Timestamp;
+use probity_core::health::{Health, Overall, Phase};
+use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
+
+use super::{
+    App,
+    check::Listed,
+    entry::{Entry, ended, nanoseconds, write_map},
+    page::{JSON, json},
+    problem::Problem,
+    rendered::{Document, Drawn},
+    schema,
+    view::View,
+};
+use crate::board::CheckState;
+
+/// How many checks the message names; a line with more is not read.
+const NAMED: usize = 5;
+
+/// All that is known, in one document.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Health)]
+struct Whole<'a> {
+    /// The one word for all.
+    #[schema(schema_with = schema::overall)]
+    status: &'static str,
+    /// What is wrong, by name.
+    message: String,
+    /// Every check, by name.
+    #[serde(serialize_with = "write_entries")]
+    #[schema(value_type = HashMap<String, Entry>)]
+    checks: &'a [Arc<CheckState>],
+    /// How long the runner has been up, in nanoseconds.
+    uptime: u64,
+    /// When it started.
+    #[schema(value_type = String, format = DateTime)]
+    start_time: Timestamp,
+    /// When the latest result came in; the start, if there is none yet.
+    #[schema(value_type = String, format = DateTime)]
+    last_update: Timestamp,
+    /// The version of the runner.
+    version: &'static str,
+    /// The name of this runner among others.
+    node_id: &'a str,
+}
+
+/// Whether traffic may be sent to what is probed.
+#[derive(Serialize, ToSchema)]
+struct Ready {
+    /// Whether it may.
+    ready: bool,
+    /// The one word for all.
+    #[schema(schema_with = schema::overall)]
+    status: &'static str,
+    /// What is wrong, by name.
+    message: String,
+}
+
+/// Whether the runner itself lives.
+#[derive(Serialize, ToSchema)]
+struct Live {
+    /// Whether it does, and is not about to stop.
+    live: bool,
+    /// The runner's own condition, whatever its checks find: `healthy` once it has started.
+    #[schema(schema_with = schema::own)]
+    status: &'static str,
+    /// How long it has been up, as in `24h0m0s`.
+    #[schema(example = "24h0m0s")]
+    uptime: String,
+}
+
+/// All checks.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Checks)]
+struct All<'a> {
+    /// Every check, by name.
+    #[serde(serialize_with = "write_listed")]
+    #[schema(value_type = HashMap<String, Listed>)]
+    checks: &'a [Arc<CheckState>],
+    /// How many there are.
+    total: usize,
+    /// When this was written.
+    #[schema(value_type = String, format = DateTime)]
+    timestamp: Timestamp,
+}
+
+/// `/health`
+pub(super) const HEALTH: Document = Document { media_type: JSON, tagged: true, draw: draw_health };
+/// `/health/ready`
+pub(super) const READY: Document = Document { media_type: JSON, tagged: true, draw: draw_ready };
+/// `/health/checks`
+pub(super) const CHECKS: Document = Document { media_type: JSON, tagged: true, draw: draw_checks };
+
+/// Everything: the one word for all, and every check.
+#[utoipa::path(get, path = "/health", tag = "health", responses(
+    (status = 200, description = "Healthy, or degraded: something is wrong, but nothing critical", body = Whole),
+    (status = 304, description = "Nothing changed since the response that had this ETag"),
+    (status = 503, description = "Unhealthy, starting or stopping", body = Whole),
+))]
+pub(super) async fn health(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    app.health.answer(&headers).await
+}
+
+/// Whether traffic may be sent to what is probed.
+#[utoipa::path(get, path = "/health/ready", tag = "health", responses(
+    (status = 200, description = "Healthy or degraded", body = Ready),
+    (status = 304, description = "Nothing changed since the response that had this ETag"),
+    (status = 503, description = "Unhealthy, starting or stopping", body = Ready),
+))]
+pub(super) async fn ready(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    app.ready.answer(&headers).await
+}
+
+/// Whether the runner itself lives, whatever its checks find.
+#[utoipa::path(get, path = "/health/live", tag = "health", responses(
+    (status = 200, description = "It lives", body = Live),
+    (status = 503, description = "It is stopping", body = Live),
+))]
+pub(super) async fn live(State(app): State<Arc<App>>) -> Result<Response, Problem> {
+    let own = match app.board.phase() {
+        Phase::Starting => Overall::Starting,
+        Phase::Running => Overall::Healthy,
+        Phase::Stopping => Overall::Stopping,
+    };
+    let live = own != Overall::Stopping;
+    let body = json(&Live { live, status: own.as_str(), uptime: in_words(app.board.uptime()) })?;
+    Ok((if live { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, body).into_response())
+}
+
+/// Every check, with what it is for and when it runs.
+#[utoipa::path(get, path = "/health/checks", tag = "checks", responses(
+    (status = 200, description = "Every check, however it is", body = All),
+    (status = 304, description = "Nothing changed since the response that had this ETag"),
+))]
+pub(super) async fn checks(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    app.checks.answer(&headers).await
+}
+
+fn draw_health(view: &View<'_>) -> Drawn {
+    let body = serde_json::to_vec(&Whole {
+        status: view.overall.as_str(),
+        message: message(view),
+        checks: &view.checks,
+        uptime: nanoseconds(view.uptime),
+        start_time: view.board.started,
+        last_update: last_update(view),
+        version: env!("CARGO_PKG_VERSION"),
+        node_id: &view.board.node_id,
+    })?;
+    Ok((status(view.overall), body))
+}
+
+fn draw_ready(view: &View<'_>) -> Drawn {
+    let body = serde_json::to_vec(&Ready {
+        ready: view.overall.is_serving(),
+        status: view.overall.as_str(),
+        message: message(view),
+    })?;
+    Ok((status(view.overall), body))
+}
+
+fn draw_checks(view: &View<'_>) -> Drawn {
+    let body = serde_json::to_vec(&All { checks: &view.checks, total: view.checks.len(), timestamp: view.now })?;
+    Ok((StatusCode::OK, body))
+}
+
+fn status(overall: Overall) -> StatusCode {
+    if overall.is_serving() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
+}
+
+fn last_update(view: &View<'_>) -> Timestamp {
+    let latest = view.checks.iter().filter_map(|check| check.snapshot.last.as_deref()).map(ended).max();
+    latest.unwrap_or(view.board.started)
+}
+
+fn message(view: &View<'_>) -> String {
+    let tally = &view.tally;
+    let examined = tally.total - tally.pending;
+    match view.overall {
+        Overall::Stopping => "the runner is stopping".into(),
+        Overall::Starting => format!("{examined} of {} checks have had their first run", tally.total),
+        Overall::Healthy if tally.total == 0 => "there are no checks".into(),
+        Overall::Healthy if tally.pending > 0 => {
+            format!("all is well; {} of {} checks have not run yet", tally.pending, tally.total)
+        }
+        Overall::Healthy => format!("all is well with {}", count(tally.total)),
+        Overall::Degraded | Overall::Unhealthy => what_is_wrong(view),
+    }
+}
+
+/// The worst first: what is critical and failing, what is failing, what is degraded, and what is unknown.
+fn what_is_wrong(view: &View<'_>) -> String {
+    let gravity = |check: &CheckState| match check.snapshot.health {
+        Health::Unhealthy if check.info.critical => Some((0, "is failing and critical")),
+        Health::Unhealthy => Some((1, "is failing")),
+        Health::Degraded => Some((2, "is degraded")),
+        Health::Unknown => Some((3, "is unknown, as its probe fails")),
+        Health::Pending | Health::Healthy => None,
+    };
+    let mut wrong: Vec<_> = view.checks.iter().filter_map(|check| Some((gravity(check)?, &*check.info.name))).collect();
+    wrong.sort_unstable();
+    let mut told: Vec<String> = wrong.iter().take(NAMED).map(|((_, how), name)| format!("{name} {how}")).collect();
+    if wrong.len() > NAMED {
+        told.push(format!("and {} more", wrong.len() - NAMED));
+    }
+    told.join("; ")
+}
+
+fn count(checks: usize) -> String {
+    if checks == 1 { "1 check".into() } else { format!("{checks} checks") }
+}
+
+/// A duration as Go writes it, in whole seconds.
+fn in_words(duration: Duration) -> String {
+    let (hours, minutes, seconds) = (duration.as_secs() / 3600, duration.as_secs() / 60 % 60, duration.as_secs() % 60);
+    match (hours, minutes) {
+        (0, 0) => format!("{seconds}s"),
+        (0, _) => format!("{minutes}m{seconds}s"),
+        _ => format!("{hours}h{minutes}m{seconds}s"),
+    }
+}
+
+fn write_entries<S: Serializer>(checks: &[Arc<CheckState>], serializer: S) -> Result<S::Ok, S::Error> {
+    write_map(checks, Entry::of, serializer)
+}
+
+fn write_listed<S: Serializer>(checks: &[Arc<CheckState>], serializer: S) -> Result<S::Ok, S::Error> {
+    write_map(checks, Listed::of, serializer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_in_words_as_go_writes_them() {
+        let table = [(0, "0s"), (59, "59s"), (60, "1m0s"), (3600, "1h0m0s"), (86_400, "24h0m0s"), (90_061, "25h1m1s")];
+        for (seconds, words) in table {
+            assert_eq!(in_words(Duration::from_secs(seconds)), words);
+        }
+    }
+}

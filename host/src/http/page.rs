@@ -1,0 +1,116 @@
+//! A body that is kept, and how it is handed to those who ask: whole, compressed, or not at all because they have it.
+
+use std::io::Write;
+
+use axum::{
+    body::Body,
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use flate2::{Compression, write::GzEncoder};
+use serde::Serialize;
+
+use super::problem::Problem;
+
+/// Bodies shorter than this are not compressed: they fit one Ethernet frame as they are.
+const WORTH_COMPRESSING: usize = 1_400;
+
+/// Everything may be kept by whoever asks, if they ask again before using it: what was true may no longer be.
+pub(super) const REVALIDATE: (HeaderName, HeaderValue) = (header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+
+/// The media type of all bodies but the metrics.
+pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// One body and what is said with it.
+pub(super) struct Page {
+    status: StatusCode,
+    media_type: HeaderValue,
+    tag: Option<HeaderValue>,
+    body: Bytes,
+    /// The same, compressed, if that is worth it.
+    gzip: Option<Bytes>,
+}
+
+impl Page {
+    /// Keeps a body. Its tag names what it tells; without one, nobody can ask whether it is still so.
+    pub(super) fn new(status: StatusCode, media_type: HeaderValue, tag: Option<HeaderValue>, body: Vec<u8>) -> Page {
+        Page { status, media_type, tag, gzip: compress(&body), body: body.into() }
+    }
+
+    /// Answers a request that came with these headers.
+    pub(super) fn answer(&self, headers: &HeaderMap) -> Response {
+        let mut response = Response::new(Body::empty());
+        let told = response.headers_mut();
+        told.extend([REVALIDATE, (header::VARY, HeaderValue::from_static("accept-encoding"))]);
+        if let Some(tag) = &self.tag {
+            told.insert(header::ETAG, tag.clone());
+            // What is not well must be seen in the status, so it is always told in full (RFC 9110, section 13.2.1).
+            if self.status.is_success() && has_already(headers, tag) {
+                *response.status_mut() = StatusCode::NOT_MODIFIED;
+                return response;
+            }
+        }
+        told.insert(header::CONTENT_TYPE, self.media_type.clone());
+        let body = match &self.gzip {
+            Some(gzip) if accepts_gzip(headers) => {
+                told.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+                gzip
+            }
+            _ => &self.body,
+        };
+        *response.body_mut() = Body::from(body.clone());
+        *response.status_mut() = self.status;
+        response
+    }
+}
+
+/// A body that is made for one request.
+pub(super) fn json(body: &impl Serialize) -> Result<Response, Problem> {
+    let body = serde_json::to_vec(body)?;
+    Ok(([REVALIDATE, (header::CONTENT_TYPE, JSON)], body).into_response())
+}
+
+/// Whether a compressed answer is welcome (RFC 9110, section 12.5.3).
+fn accepts_gzip(headers: &HeaderMap) -> bool {
+    let mut any = false;
+    for coding in members(headers, header::ACCEPT_ENCODING) {
+        let (name, weight) = coding.split_once(';').map_or((coding, ""), |(name, weight)| (name.trim(), weight));
+        let weight = weight.trim().strip_prefix("q=").map_or(Ok(1.0), str::parse::<f32>);
+        let welcome = weight.is_ok_and(|weight| weight > 0.0);
+        if name.eq_ignore_ascii_case("gzip") || name.eq_ignore_ascii_case("x-gzip") {
+            return welcome;
+        }
+        any |= name == "*" && welcome;
+    }
+    any
+}
+
+/// Whether what is named so is what they have (RFC 9110, section 13.1.2: by weak comparison).
+fn has_already(headers: &HeaderMap, tag: &HeaderValue) -> bool {
+    let tag = tag.to_str().map(opaque).unwrap_or_default();
+    members(headers, header::IF_NONE_MATCH).any(|known| known == "*" || opaque(known) == tag)
+}
+
+/// A tag without the mark of being weak.
+fn opaque(tag: &str) -> &str {
+    tag.strip_prefix("W/").unwrap_or(tag)
+}
+
+/// The members of a header that is a list, and may be given as several. None that we look for has a comma in it.
+fn members(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
+    let lines = headers.get_all(name).into_iter().filter_map(|line| line.to_str().ok());
+    lines.flat_map(|line| line.split(',')).map(str::trim)
+}
+
+fn compress(body: &[u8]) -> Option<Bytes> {
+    if body.len() < WORTH_COMPRESSING {
+        return None;
+    }
+    // The fastest level adds a third to the time of rendering, and a thousand checks shrink twenty-fold. The usual
+    // level is ten times slower for a quarter less.
+    let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 8), Compression::fast());
+    // Memory takes whatever is written to it; if it did not, the body would go out as it is.
+    encoder.write_all(body).ok()?;
+    encoder.finish().ok().map(Bytes::from)
+}

@@ -1,0 +1,168 @@
+//! The one shape of all errors: problem details (RFC 9457).
+
+use std::sync::Arc;
+
+use axum::{
+    extract::State,
+    http::{HeaderValue, Method, StatusCode, Uri, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{App, Refused, page::REVALIDATE};
+use crate::board::Board;
+
+/// The media type of problem details.
+pub(super) const PROBLEM: &str = "application/problem+json";
+
+/// How many names are suggested in place of one that does not exist.
+const SUGGESTIONS: usize = 3;
+/// How many names are compared with one that does not exist: about a millisecond's work, so that asking is no attack.
+const COMPARED: usize = 1_000;
+
+/// What went wrong, as RFC 9457 has it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Problem {
+    /// Names the kind of problem, and stays the same for all of that kind.
+    #[serde(rename = "type")]
+    #[schema(example = "urn:probity:error:unknown-check")]
+    kind: &'static str,
+    /// The kind, for people.
+    title: &'static str,
+    /// The status of the response.
+    status: u16,
+    /// What went wrong this time, and what can be done about it.
+    detail: String,
+    /// The part of the request that is at fault.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'static str>,
+    /// What there is in place of what was asked for and is not there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    nearest: Vec<String>,
+}
+
+impl Problem {
+    fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: impl Into<String>) -> Problem {
+        Problem { kind, title, status: status.as_u16(), detail: detail.into(), field: None, nearest: Vec::new() }
+    }
+
+    fn no_such_route(path: &str, paths: &[String]) -> Problem {
+        Problem {
+            nearest: nearest(path, paths.iter().map(String::as_str)),
+            ..Problem::new(
+                StatusCode::NOT_FOUND,
+                "urn:probity:error:no-such-route",
+                "No such route",
+                format!("there is nothing at {path}; `/` lists what there is"),
+            )
+        }
+    }
+
+    fn wrong_method(method: &Method) -> Problem {
+        Problem::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "urn:probity:error:method-not-allowed",
+            "Method not allowed",
+            format!("{method} means nothing here; the Allow header lists what does"),
+        )
+    }
+
+    pub(super) fn unknown_check(name: &str, board: &Board) -> Problem {
+        let checks = board.checks();
+        Problem {
+            field: Some("name"),
+            nearest: nearest(name, checks.keys().map(|name| &**name)),
+            ..Problem::new(
+                StatusCode::NOT_FOUND,
+                "urn:probity:error:unknown-check",
+                "Unknown check",
+                format!("there is no check `{name}`; /health/checks lists all"),
+            )
+        }
+    }
+
+    pub(super) fn invalid_name(detail: impl Into<String>) -> Problem {
+        Problem {
+            field: Some("name"),
+            ..Problem::new(StatusCode::BAD_REQUEST, "urn:probity:error:invalid-name", "Invalid name", detail)
+        }
+    }
+
+    pub(super) fn refused(refused: Refused, name: &str, board: &Board) -> Problem {
+        match refused {
+            Refused::Unknown => Problem::unknown_check(name, board),
+            Refused::Stopping => Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "urn:probity:error:stopping",
+                "Stopping",
+                format!("`{name}` was not run: {refused}"),
+            ),
+        }
+    }
+
+    pub(super) fn unauthorized(detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::UNAUTHORIZED, "urn:probity:error:unauthorized", "Unauthorized", detail)
+    }
+
+    pub(super) fn forbidden(detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::FORBIDDEN, "urn:probity:error:forbidden", "Forbidden", detail)
+    }
+
+    /// The runner is at fault; the details are for its operator, in the log.
+    pub(super) fn internal(error: &dyn std::error::Error) -> Problem {
+        tracing::error!("a response can't be made: {error}");
+        Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "urn:probity:error:internal",
+            "Internal error",
+            "the runner could not make this response; its log says why",
+        )
+    }
+}
+
+impl From<serde_json::Error> for Problem {
+    fn from(error: serde_json::Error) -> Problem {
+        Problem::internal(&error)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        // All of its keys are texts, so it can always be written.
+        let body = serde_json::to_vec(&self).unwrap_or_default();
+        let media_type = (header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM));
+        let mut response = (status, [REVALIDATE, media_type], body).into_response();
+        if status == StatusCode::UNAUTHORIZED {
+            let challenge = HeaderValue::from_static("Bearer realm=\"probity\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        response
+    }
+}
+
+/// What answers where there is no route.
+pub(super) async fn no_such_route(State(app): State<Arc<App>>, uri: Uri) -> Problem {
+    Problem::no_such_route(uri.path(), &app.paths)
+}
+
+/// What answers where there is a route, but not for this method.
+pub(super) async fn wrong_method(method: Method) -> Problem {
+    Problem::wrong_method(&method)
+}
+
+/// The names that are most like this one, if there are any like it.
+fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    // A slip or two of the finger, and more in a longer name.
+    let tolerated = (name.len() / 3).max(2);
+    let mut found: Vec<(usize, &str)> = names
+        .filter(|other| other.len().abs_diff(name.len()) <= tolerated)
+        .take(COMPARED)
+        .map(|other| (strsim::levenshtein(name, other), other))
+        .filter(|(distance, _)| *distance <= tolerated)
+        .collect();
+    found.sort_unstable();
+    found.into_iter().take(SUGGESTIONS).map(|(_, other)| other.to_owned()).collect()
+}

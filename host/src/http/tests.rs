@@ -1,0 +1,302 @@
+//! The routes, called in process over a board made by hand.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod access;
+mod answers;
+mod caching;
+mod description;
+mod errors;
+mod metrics;
+mod serving;
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::ConnectInfo,
+    http::{HeaderMap, Method, Request, StatusCode},
+};
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use probity_core::{
+    connection,
+    health::{Health, Phase},
+    outcome::{Detail, Fault, FaultKind, Measurement, Outcome, Run, Status, Usage, Value, Verdict},
+    snapshot::Snapshot,
+    stats::Stats,
+};
+use tower::ServiceExt;
+
+use super::{Auth, Control, Refused, State, router};
+use crate::{
+    board::{Board, CheckInfo, CheckState, Inventory, ProbeInfo, ProbeSource, ProbeState, Slot, Source},
+    clock::Clock,
+    config::Secret,
+};
+
+const STARTED: &str = "2026-03-02T12:00:00Z";
+const HERE: &str = "127.0.0.1:50000";
+const ELSEWHERE: &str = "192.0.2.7:50000";
+
+/// A request, to be changed as the test wants it.
+struct Ask {
+    method: Method,
+    path: String,
+    headers: Vec<(&'static str, String)>,
+    peer: &'static str,
+}
+
+fn get(path: &str) -> Ask {
+    Ask { method: Method::GET, path: path.into(), headers: vec![("host", "localhost:8081".into())], peer: HERE }
+}
+
+fn post(path: &str) -> Ask {
+    get(path).method(Method::POST)
+}
+
+impl Ask {
+    fn method(self, method: Method) -> Ask {
+        Ask { method, ..self }
+    }
+
+    fn header(mut self, name: &'static str, value: impl Into<String>) -> Ask {
+        self.headers.retain(|(other, _)| *other != name);
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    fn peer(self, peer: &'static str) -> Ask {
+        Ask { peer, ..self }
+    }
+
+    async fn of(self, router: &Router) -> Answer {
+        let mut request = Request::builder().method(self.method).uri(&self.path);
+        for (name, value) in self.headers {
+            request = request.header(name, value);
+        }
+        let peer: SocketAddr = self.peer.parse().unwrap();
+        let request = request.extension(ConnectInfo(peer)).body(Body::empty()).unwrap();
+        let (head, body) = router.clone().oneshot(request).await.unwrap().into_parts();
+        let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        Answer { status: head.status, headers: head.headers, body }
+    }
+}
+
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Answer {
+    fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {:?}", self.body))
+    }
+
+    fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+}
+
+/// A house with something of everything: healthy, degraded, failing, unknown, and not run yet.
+struct House {
+    board: Arc<Board>,
+    router: Router,
+}
+
+impl House {
+    fn new() -> House {
+        House::with(None)
+    }
+
+    fn with(token: Option<&str>) -> House {
+        let board = Arc::new(Board::new("node-1".into(), Clock::new()));
+        let (mut orders, run) = examined("orders-db", healthy());
+        orders.info = Arc::new(CheckInfo {
+            critical: true,
+            group: Some("storage".into()),
+            labels: [("team".to_owned(), "orders".to_owned())].into(),
+            ..CheckInfo::clone(&orders.info)
+        });
+        place(&board, orders, run);
+        for (name, outcome) in
+            [("cache", said(Status::Degraded)), ("queue", said(Status::Unhealthy)), ("dns", timeout())]
+        {
+            let (state, run) = examined(name, outcome);
+            place(&board, state, run);
+        }
+        board.arrange([(Arc::from("new"), Arc::new(Slot::new(pending("new"))))], &[]);
+        board.take_inventory(inventory());
+        House { router: router_of(&board, token, None), board }
+    }
+
+    fn running() -> House {
+        let house = House::new();
+        house.board.enter(Phase::Running);
+        house
+    }
+
+    /// Publishes that a check has this health now.
+    fn change(&self, name: &str, health: Health) {
+        let slot = self.board.check(name).unwrap();
+        let mut state = CheckState::clone(&slot.state());
+        state.snapshot.health = health;
+        self.board.publish(&slot, state, None);
+    }
+}
+
+fn router_of(board: &Arc<Board>, token: Option<&str>, refused: Option<Refused>) -> Router {
+    router(State {
+        board: Arc::clone(board),
+        auth: Auth { token: token.map(|token| Secret::new(token.into())) },
+        control: Arc::new(Runner { board: Arc::clone(board), refused }),
+    })
+}
+
+/// Answers each request for a run with a healthy one, or refuses it.
+struct Runner {
+    board: Arc<Board>,
+    refused: Option<Refused>,
+}
+
+impl Control for Runner {
+    fn run_now<'a>(&'a self, check: &'a str) -> BoxFuture<'a, Result<(), Refused>> {
+        Box::pin(async move {
+            if let Some(refused) = self.refused {
+                return Err(refused);
+            }
+            let slot = self.board.check(check).ok_or(Refused::Unknown)?;
+            let (state, run) = examined(check, healthy());
+            self.board.publish(&slot, state, Some(&run));
+            Ok(())
+        })
+    }
+}
+
+fn place(board: &Board, state: CheckState, run: Run) {
+    let slot = Arc::new(Slot::new(pending(&state.info.name)));
+    board.arrange([(Arc::clone(&state.info.name), Arc::clone(&slot))], &[]);
+    board.publish(&slot, state, Some(&run));
+}
+
+fn pending(name: &str) -> CheckState {
+    CheckState {
+        info: Arc::new(CheckInfo {
+            name: name.into(),
+            probe: "tcp".into(),
+            description: format!("what {name} is for"),
+            critical: false,
+            group: None,
+            labels: [].into(),
+            schedule: "every 30s".into(),
+            timeout: Duration::from_secs(10),
+            grants: vec!["tcp:db.internal:5432".into()],
+            generation: 1,
+            digest: Some("5ca1ab1e".into()),
+        }),
+        snapshot: Snapshot {
+            health: Health::Pending,
+            state: connection::State::Disconnected,
+            since: STARTED.parse().unwrap(),
+            attempts: 0,
+            last: None,
+            stats: Stats::default(),
+        },
+    }
+}
+
+/// A check after its first run, and that run.
+fn examined(name: &str, outcome: Outcome) -> (CheckState, Run) {
+    let run = Run {
+        started: STARTED.parse().unwrap(),
+        took: Duration::from_millis(1500),
+        outcome,
+        usage: Usage { fuel: 4096, peak_memory: 65_536 },
+    };
+    let mut state = pending(name);
+    state.snapshot.health = match &run.outcome {
+        Outcome::Verdict(verdict) => verdict.status.into(),
+        Outcome::Fault(_) => Health::Unknown,
+    };
+    state.snapshot.state = connection::State::Connected;
+    state.snapshot.stats.count(&run);
+    state.snapshot.last = Some(Arc::new(run.clone()));
+    (state, run)
+}
+
+fn said(status: Status) -> Outcome {
+    Outcome::Verdict(Verdict {
+        status,
+        message: format!("it is {}", status.as_str()).into(),
+        details: vec![],
+        measurements: vec![],
+        latency: None,
+        permanent: false,
+    })
+}
+
+/// A verdict with everything that is awkward to write.
+fn healthy() -> Outcome {
+    let detail = |key: &str, value| Detail { key: key.into(), value };
+    let figure = |unit: &str, value| Measurement { name: "size".into(), unit: unit.into(), value };
+    Outcome::Verdict(Verdict {
+        status: Status::Healthy,
+        message: "version 15 \"up\"".into(),
+        details: vec![
+            detail("twice", Value::Integer(1)),
+            detail("server", Value::Text("PostgreSQL".into())),
+            detail("ratio", Value::Number(0.5)),
+            detail("infinite", Value::Number(f64::INFINITY)),
+            detail("primary", Value::Boolean(true)),
+            detail("twice", Value::Integer(2)),
+        ],
+        measurements: vec![figure("By", 1.0), figure("s", f64::NAN), figure("a\"\\\n", 3.5), figure("By", 2.0)],
+        latency: Some(Duration::from_millis(3)),
+        permanent: false,
+    })
+}
+
+fn timeout() -> Outcome {
+    Outcome::Fault(Fault::new(FaultKind::Timeout, "10s were not enough"))
+}
+
+fn inventory() -> Inventory {
+    let standard = ProbeInfo {
+        name: "tcp".into(),
+        source: ProbeSource::Standard,
+        state: ProbeState::Loaded,
+        digest: Some("5ca1ab1e".into()),
+        generation: 2,
+        size: Some(31_000),
+        version: Some("1.0.0".into()),
+        description: Some("Connects.".into()),
+        imports: vec!["wasi:sockets/tcp@0.2.0".into()],
+        hides_standard: false,
+    };
+    let rejected = ProbeInfo {
+        name: "broken".into(),
+        source: ProbeSource::File("/probes.d/broken.wasm".into()),
+        state: ProbeState::Rejected("it is no component".into()),
+        digest: None,
+        generation: 0,
+        size: None,
+        version: None,
+        description: None,
+        imports: vec![],
+        hides_standard: true,
+    };
+    Inventory {
+        probes: vec![rejected, standard],
+        sources: vec![
+            Source { path: "/etc/probity.toml".into(), error: None },
+            Source { path: "/probes.d/foo.toml".into(), error: Some("line 1: no".into()) },
+        ],
+        reloads_ok: 3,
+        reloads_failed: 1,
+    }
+}

@@ -1,0 +1,157 @@
+//! The description of the routes is true: every route is in it, and every response is as it says.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value as Json;
+
+use super::*;
+
+/// Whether a value is as a schema says: as much of JSON Schema as the description makes use of.
+fn check(value: &Json, schema: &Json, description: &Json, at: &str) {
+    let schema_keys =
+        ["$ref", "allOf", "oneOf", "type", "properties", "required", "items", "enum", "additionalProperties"];
+    let notes = ["description", "example", "format", "minimum", "propertyNames"];
+    for key in schema.as_object().unwrap().keys() {
+        assert!(schema_keys.contains(&&**key) || notes.contains(&&**key), "{at}: unexpected {key} in {schema}");
+    }
+    if let Some(path) = schema["$ref"].as_str() {
+        let schema = description.pointer(path.strip_prefix('#').unwrap()).unwrap_or_else(|| panic!("{at}: no {path}"));
+        return check(value, schema, description, at);
+    }
+    for part in schema["allOf"].as_array().into_iter().flatten() {
+        check(value, part, description, at);
+    }
+    if let Some(choices) = schema["oneOf"].as_array() {
+        // All of ours are "null, or something else".
+        let other = choices.iter().find(|choice| choice["type"] != "null").unwrap();
+        if !value.is_null() {
+            check(value, other, description, at);
+        }
+        return;
+    }
+    let types: Vec<_> = match &schema["type"] {
+        Json::String(one) => vec![&**one],
+        Json::Array(several) => several.iter().map(|one| one.as_str().unwrap()).collect(),
+        _ => vec![],
+    };
+    let is = |kind: &str| match kind {
+        "null" => value.is_null(),
+        "boolean" => value.is_boolean(),
+        "integer" => value.is_i64() || value.is_u64(),
+        "number" => value.is_number(),
+        "string" => value.is_string(),
+        "array" => value.is_array(),
+        "object" => value.is_object(),
+        other => panic!("{at}: {other}"),
+    };
+    assert!(types.is_empty() || types.iter().any(|kind| is(kind)), "{at}: {value} is not {types:?}");
+    if let Some(words) = schema["enum"].as_array() {
+        assert!(words.contains(value), "{at}: {value} is none of {words:?}");
+    }
+    for item in value.as_array().into_iter().flatten() {
+        check(item, &schema["items"], description, &format!("{at}[]"));
+    }
+    for required in schema["required"].as_array().into_iter().flatten() {
+        assert!(value.get(required.as_str().unwrap()).is_some(), "{at}: {required} is missing in {value}");
+    }
+    for (key, value) in value.as_object().into_iter().flatten() {
+        let property = match (&schema["properties"][key], &schema["additionalProperties"]) {
+            (Json::Null, Json::Null) => continue,
+            (Json::Null, others) => others,
+            (property, _) => property,
+        };
+        check(value, property, description, &format!("{at}.{key}"));
+    }
+}
+
+/// All properties that a schema and those it is made of know.
+fn known(schema: &Json, description: &Json) -> BTreeSet<String> {
+    let mut names: BTreeSet<_> =
+        schema["properties"].as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect();
+    if let Some(path) = schema["$ref"].as_str() {
+        names.extend(known(description.pointer(path.strip_prefix('#').unwrap()).unwrap(), description));
+    }
+    for part in schema["allOf"].as_array().into_iter().flatten() {
+        names.extend(known(part, description));
+    }
+    names
+}
+
+#[tokio::test]
+async fn every_response_is_as_described() {
+    let description = super::super::openapi();
+    let (starting, running) = (House::with(Some("s3cret")), House::running());
+    let stopping = router_of(&running.board, None, Some(Refused::Stopping));
+    let gone = House::new();
+    gone.board.enter(Phase::Stopping);
+
+    let run = |check: &str| post(&format!("/health/checks/{check}/run"));
+    let asked = [
+        ("/", get("/"), &running.router),
+        ("/openapi.json", get("/openapi.json"), &running.router),
+        ("/health", get("/health"), &running.router),
+        ("/health", get("/health"), &starting.router),
+        ("/health/ready", get("/health/ready"), &running.router),
+        ("/health/ready", get("/health/ready"), &starting.router),
+        ("/health/live", get("/health/live"), &running.router),
+        ("/health/live", get("/health/live"), &gone.router),
+        ("/health/checks", get("/health/checks"), &running.router),
+        ("/health/checks/{name}", get("/health/checks/orders-db"), &running.router),
+        ("/health/checks/{name}", get("/health/checks/dns"), &running.router),
+        ("/health/checks/{name}", get("/health/checks/new"), &running.router),
+        ("/health/checks/{name}", get("/health/checks/A"), &running.router),
+        ("/health/checks/{name}", get("/health/checks/qeue"), &running.router),
+        ("/health/checks/{name}/run", run("queue"), &running.router),
+        ("/health/checks/{name}/run", run("A"), &running.router),
+        ("/health/checks/{name}/run", run("queue").peer(ELSEWHERE), &running.router),
+        ("/health/checks/{name}/run", run("queue").peer(ELSEWHERE), &starting.router),
+        ("/health/checks/{name}/run", run("qeue"), &running.router),
+        ("/health/checks/{name}/run", run("queue"), &stopping),
+        ("/probes", get("/probes"), &running.router),
+        ("/metrics", get("/metrics"), &running.router),
+    ];
+    let mut seen = BTreeSet::new();
+    for (route, ask, router) in asked {
+        let method = ask.method.as_str().to_lowercase();
+        let answer = ask.of(router).await;
+        let status = answer.status.as_str().to_owned();
+        let at = format!("{method} {route} {status}");
+        let response = &description["paths"][route][&method]["responses"][&status];
+        assert!(!response.is_null(), "{at} is not described");
+        let content = &response["content"][answer.header("content-type").unwrap()];
+        assert!(!content.is_null(), "{at}: its media type is not described");
+        if let Some(schema) = content.get("schema").filter(|_| !at.contains("/metrics")) {
+            let body = answer.json();
+            check(&body, schema, &description, &at);
+            let known = known(schema, &description);
+            let told = body.as_object().unwrap().keys().cloned().collect();
+            assert!(known.is_superset(&told), "{at}: not described: {:?}", told.difference(&known));
+        }
+        seen.insert((route.to_owned(), method, status));
+    }
+
+    // And nothing is described that does not happen.
+    for (path, operations) in description["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            for status in operation["responses"].as_object().unwrap().keys().filter(|status| *status != "304") {
+                let described = (path.clone(), method.clone(), status.clone());
+                assert!(seen.contains(&described), "{described:?} was not seen");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn operations_have_names_of_their_own() {
+    let description = super::super::openapi();
+    let operations =
+        description["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap().values());
+    let names: Vec<_> = operations.map(|operation| operation["operationId"].as_str().unwrap()).collect();
+    assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "{names:?}");
+}
+
+#[tokio::test]
+async fn what_is_served_is_the_description() {
+    let house = House::running();
+    assert_eq!(get("/openapi.json").of(&house.router).await.json(), super::super::openapi());
+}

@@ -1,0 +1,410 @@
+//! Owns all checks: looks at the folder and the configuration, decides what is to run, and has it run.
+//!
+//! Whatever goes wrong with a new file or a new configuration, what ran before goes on.
+
+mod checks;
+mod examiner;
+mod probes;
+pub mod standard;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot};
+
+pub use self::examiner::Examiner;
+use self::{
+    checks::{Checks, With},
+    probes::{Found, Job, Probes},
+};
+use crate::{
+    board::{Inventory, Source},
+    catalog::{Catalog, Listing, Text},
+    config::{Check, Config, Origin, Overrides, Report, Surroundings},
+    engine::{Engine, LoadError, Prepared},
+    watch::Watch,
+    worker::Shared,
+};
+
+/// How often to look without being told to: some file systems tell nothing, and the kernel's queue of events overflows.
+const PERIOD: Duration = Duration::from_secs(10);
+/// How soon to look again while a file is being written, or the folder is missing.
+const SOON: Duration = Duration::from_millis(150);
+/// How long to let events pile up before looking: a copy is many, and one look serves them all.
+const DEBOUNCE: Duration = Duration::from_millis(20);
+
+/// Where the configuration comes from, to be read again at will.
+pub struct Loader {
+    /// The file; without one, the text is what there is.
+    pub path: Option<PathBuf>,
+    /// What the command line says.
+    pub overrides: Overrides,
+    /// Where the runner listens.
+    pub listening: std::net::SocketAddr,
+}
+
+impl Loader {
+    fn surroundings(&self) -> Surroundings<'static> {
+        Surroundings::of_process(Some(self.listening), Timestamp::now())
+    }
+}
+
+/// What a supervisor can be asked for.
+pub enum Command {
+    /// Run a check now. The answer is a channel that closes, or tells, when the result is published; `None` if there is no
+    /// such check.
+    Run(String, oneshot::Sender<Option<oneshot::Receiver<()>>>),
+    /// Read the configuration again, even if its file has not changed: the secrets it names may have.
+    Reload,
+    /// Stop all checks until this moment.
+    Stop(tokio::time::Instant),
+}
+
+/// What became of a configuration file.
+#[derive(Default)]
+struct Seen {
+    /// The text that was last made use of, or rejected.
+    text: Option<Arc<str>>,
+    error: Option<String>,
+    checks: Vec<Arc<Check>>,
+}
+
+/// The owner of all checks.
+pub struct Supervisor {
+    engine: Arc<Engine>,
+    shared: Arc<Shared>,
+    loader: Loader,
+    config: Config,
+    config_seen: Seen,
+    sidecars: BTreeMap<PathBuf, Seen>,
+    conflicts: BTreeMap<PathBuf, String>,
+    folder_error: Option<String>,
+    catalog: Option<Catalog>,
+    listing: Listing,
+    probes: Probes,
+    checks: Checks,
+    results: (mpsc::UnboundedSender<Loaded>, mpsc::UnboundedReceiver<Loaded>),
+    published: Inventory,
+    settled: Option<oneshot::Sender<()>>,
+}
+
+/// What came of making a component ready.
+type Loaded = (Arc<str>, Result<Arc<Prepared>, LoadError>);
+
+impl Supervisor {
+    /// Takes over a configuration that has been read. The second value is told when everything that there was at the start
+    /// is running, or is known to be no good.
+    #[must_use]
+    pub fn new(
+        engine: Arc<Engine>,
+        shared: Arc<Shared>,
+        loader: Loader,
+        config: Config,
+        text: Option<Arc<str>>,
+    ) -> (Supervisor, oneshot::Receiver<()>) {
+        let (settled, when_settled) = oneshot::channel();
+        let limit = config.max_component_size;
+        let supervisor = Supervisor {
+            catalog: Some(Catalog::new(config.probes.clone(), loader.path.clone(), limit)),
+            probes: Probes::new(limit),
+            checks: Checks::new(Arc::clone(&engine), Arc::clone(&shared)),
+            engine,
+            shared,
+            loader,
+            config,
+            config_seen: Seen { text, ..Seen::default() },
+            sidecars: BTreeMap::new(),
+            conflicts: BTreeMap::new(),
+            folder_error: None,
+            listing: Listing::default(),
+            results: mpsc::unbounded_channel(),
+            published: Inventory::default(),
+            settled: Some(settled),
+        };
+        (supervisor, when_settled)
+    }
+
+    /// Runs until told to stop.
+    pub async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+        let mut watch = Watch::new(self.config.probes.clone(), self.loader.path.as_deref());
+        let mut next = self.look(&mut watch).await;
+        loop {
+            tokio::select! {
+                () = watch.hint() => {
+                    tokio::time::sleep(DEBOUNCE).await;
+                    next = self.look(&mut watch).await;
+                }
+                () = tokio::time::sleep_until(next) => next = self.look(&mut watch).await,
+                Some((digest, result)) = self.results.1.recv() => {
+                    self.probes.take_result(&digest, result);
+                    while let Ok((digest, result)) = self.results.1.try_recv() {
+                        self.probes.take_result(&digest, result);
+                    }
+                    self.reconcile();
+                }
+                command = commands.recv() => match command {
+                    Some(Command::Run(check, answer)) => {
+                        // Whoever asked may have gone.
+                        let _ = answer.send(self.checks.inbox(&check).map(|inbox| inbox.request()));
+                    }
+                    Some(Command::Reload) => {
+                        self.config_seen.text = None;
+                        self.sidecars.values_mut().for_each(|seen| seen.text = None);
+                        next = self.look(&mut watch).await;
+                    }
+                    Some(Command::Stop(deadline)) => return self.checks.stop(deadline).await,
+                    None => return self.checks.stop(tokio::time::Instant::now()).await,
+                },
+            }
+        }
+    }
+
+    /// Looks at the folder and the configuration; returns when to look again.
+    async fn look(&mut self, watch: &mut Watch) -> tokio::time::Instant {
+        watch.rearm();
+        let listed = match self.catalog.take() {
+            Some(mut catalog) => tokio::task::spawn_blocking(move || {
+                let (listing, read) = catalog.scan(Instant::now());
+                (catalog, listing, read)
+            })
+            .await
+            .ok(),
+            None => None,
+        };
+        let settled = match listed {
+            Some((catalog, listing, read)) => {
+                self.catalog = Some(catalog);
+                let is_there = self.take_folder(read);
+                self.take_listing(listing) && is_there
+            }
+            // The thread that looked is gone, and what it knew with it: start over.
+            None => {
+                let (probes, config) = (self.config.probes.clone(), self.loader.path.clone());
+                self.catalog = Some(Catalog::new(probes, config, self.config.max_component_size));
+                false
+            }
+        };
+        self.reconcile();
+        tokio::time::Instant::now() + if settled { PERIOD } else { SOON }
+    }
+
+    fn take_listing(&mut self, listing: Listing) -> bool {
+        let settled = listing.settled();
+        self.listing = listing;
+        self.read_config();
+        self.read_sidecars();
+        let jobs = self.probes.take_listing(&self.listing.components);
+        jobs.into_iter().for_each(|job| self.start(job));
+        settled
+    }
+
+    /// Takes in whether the folder could be read.
+    fn take_folder(&mut self, read: std::io::Result<()>) -> bool {
+        match read {
+            Ok(()) => {
+                if self.folder_error.take().is_some() {
+                    tracing::info!("the folder {} is back", self.config.probes.display());
+                }
+                true
+            }
+            Err(error) => {
+                let error = format!("the folder can't be read: {error}; what was loaded from it goes on");
+                if self.folder_error.as_ref() != Some(&error) {
+                    tracing::error!("{}: {error}", self.config.probes.display());
+                    self.probes.reloads_failed += 1;
+                    self.folder_error = Some(error);
+                }
+                false
+            }
+        }
+    }
+
+    fn read_config(&mut self) {
+        let Some(file) = &self.listing.config else {
+            if let (Some(path), None) = (&self.loader.path, &self.config_seen.error) {
+                let error = "the file is gone; what it said stays in force";
+                tracing::error!("{}: {error}", path.display());
+                self.config_seen = Seen { error: Some(error.into()), ..Seen::default() };
+                self.probes.reloads_failed += 1;
+            }
+            return;
+        };
+        let (path, overrides, surroundings) = (&file.path, &self.loader.overrides, self.loader.surroundings());
+        let parsed = self.config_seen.read(file, |text| Config::parse(path, text, overrides, surroundings));
+        match parsed {
+            None => {}
+            Some(Ok(config)) => {
+                warn_of_what_needs_a_restart(&self.config, &config);
+                self.config = Config {
+                    probes: self.config.probes.clone(),
+                    max_component_size: self.config.max_component_size,
+                    ..config
+                };
+                // Side-cars are read with the defaults of the configuration.
+                self.sidecars.values_mut().for_each(|seen| seen.text = None);
+                self.probes.reloads_ok += 1;
+                tracing::info!("{} was read again", file.path.display());
+            }
+            Some(Err(())) => self.probes.reloads_failed += 1,
+        }
+    }
+
+    fn read_sidecars(&mut self) {
+        let listing = &self.listing;
+        self.sidecars.retain(|path, _| listing.sidecars.values().any(|file| file.path == *path));
+        for (stem, file) in &listing.sidecars {
+            let (config, surroundings) = (&self.config, self.loader.surroundings());
+            let seen = self.sidecars.entry(file.path.clone()).or_default();
+            match seen.read(file, |text| config.sidecar(&file.path, text, stem, surroundings)) {
+                None => {}
+                Some(Ok(checks)) => {
+                    seen.checks = checks;
+                    self.probes.reloads_ok += 1;
+                }
+                Some(Err(())) => self.probes.reloads_failed += 1,
+            }
+        }
+    }
+
+    /// Has run what is to run.
+    fn reconcile(&mut self) {
+        let wanted = self.wanted();
+        let mut ready = Vec::with_capacity(wanted.len());
+        let mut waiting = BTreeSet::new();
+        for check in wanted {
+            let job = self.probes.need(&check.probe);
+            job.into_iter().for_each(|job| self.start(job));
+            match self.probes.find(&check.probe) {
+                Found::Ready(prepared) => {
+                    let with = With::Probe(Arc::clone(prepared));
+                    ready.push((check, with));
+                }
+                Found::Never(reason) => ready.push((check, With::Nothing(reason))),
+                Found::Soon => {
+                    waiting.insert(check.name.clone());
+                }
+            }
+        }
+        self.checks.apply(ready, &waiting);
+        self.publish();
+        let done = waiting.is_empty() && !self.probes.busy();
+        if done && let Some(settled) = self.settled.take() {
+            // Nobody may care.
+            let _ = settled.send(());
+        }
+    }
+
+    /// Every check that should run: of the configuration first, then of the side-cars, then one for each dropped component
+    /// that no other check uses. Of two with the same name the first counts, and the other is told of.
+    fn wanted(&mut self) -> Vec<Arc<Check>> {
+        self.conflicts.clear();
+        let mut taken: BTreeMap<&str, &Origin> = BTreeMap::new();
+        let mut used: BTreeSet<&str> = BTreeSet::new();
+        let mut wanted = Vec::new();
+        let written = self.config.checks.iter().chain(self.sidecars.values().flat_map(|seen| &seen.checks));
+        for check in written {
+            used.insert(&check.probe);
+            if let Some(first) = taken.get(&*check.name) {
+                let conflict =
+                    format!("a check `{}` is already defined at {first}; give this one another name", check.name);
+                self.conflicts.insert(check.origin.file.to_path_buf(), conflict);
+                continue;
+            }
+            taken.insert(&check.name, &check.origin);
+            wanted.extend(check.enabled.then(|| Arc::clone(check)));
+        }
+        for (name, path) in self.probes.dropped().filter(|(name, _)| !used.contains(name.as_str())) {
+            if let Some(first) = taken.get(name.as_str()) {
+                let conflict = format!(
+                    "its check would be named `{name}`, and one is already defined at {first}; rename the file"
+                );
+                self.conflicts.insert(path.clone(), conflict);
+                continue;
+            }
+            wanted.push(Arc::new(Check::of_component(name, Origin::of_file(path), &self.config.defaults)));
+        }
+        wanted
+    }
+
+    fn start(&self, job: Job) {
+        let (engine, results) = (Arc::clone(&self.engine), self.results.0.clone());
+        tokio::spawn(async move {
+            let digest = Arc::clone(&job.digest);
+            let result = engine.prepare(Arc::clone(&digest), || job.read()).await;
+            // If the supervisor has stopped, nobody needs it.
+            let _ = results.send((digest, result.map(Arc::new)));
+        });
+    }
+
+    fn publish(&mut self) {
+        let folder = Source { path: self.config.probes.clone(), error: self.folder_error.clone() };
+        let config = self.loader.path.iter().map(|path| Source {
+            path: path.clone(),
+            error: self.config_seen.error.clone().or_else(|| self.conflicts.get(path).cloned()),
+        });
+        let sidecars = self.sidecars.iter().map(|(path, seen)| Source {
+            path: path.clone(),
+            error: seen.error.clone().or_else(|| self.conflicts.get(path).cloned()),
+        });
+        let components = self.listing.components.values().filter_map(|file| {
+            let error = self.conflicts.get(&file.path)?.clone();
+            Some(Source { path: file.path.clone(), error: Some(error) })
+        });
+        let inventory = Inventory {
+            sources: config.chain([folder]).chain(sidecars).chain(components).collect(),
+            probes: self.probes.publish(),
+            reloads_ok: self.probes.reloads_ok,
+            reloads_failed: self.probes.reloads_failed,
+        };
+        if inventory != self.published {
+            self.published = inventory.clone();
+            self.shared.board.take_inventory(inventory);
+        }
+    }
+}
+
+impl Seen {
+    /// Reads a text that is new, and keeps what is wrong with it. `None` if it is not new, or is still being written.
+    fn read<T>(&mut self, file: &Text, parse: impl FnOnce(&str) -> Result<T, Report>) -> Option<Result<T, ()>> {
+        let result = match &file.text {
+            Ok(text) if self.text.as_ref() == Some(text) => return None,
+            Ok(text) => parse(text).map_err(|report| report.to_string()),
+            Err(error) => Err(error.clone()),
+        };
+        match result {
+            Ok(value) => {
+                self.text = file.text.clone().ok();
+                self.error = None;
+                Some(Ok(value))
+            }
+            Err(_) if !file.settled => None,
+            Err(error) if self.error.as_ref() == Some(&error) => None,
+            Err(error) => {
+                tracing::error!("{} is rejected, and the last good one stays:\n{error}", file.path.display());
+                self.text = file.text.clone().ok();
+                self.error = Some(error);
+                Some(Err(()))
+            }
+        }
+    }
+}
+
+fn warn_of_what_needs_a_restart(old: &Config, new: &Config) {
+    let changed = [
+        ("listen", old.listen != new.listen),
+        ("probes", old.probes != new.probes),
+        ("data_dir", old.data_dir != new.data_dir),
+        ("node_id", old.node_id != new.node_id),
+        ("max_in_flight", old.max_in_flight != new.max_in_flight),
+        ("max_component_size", old.max_component_size != new.max_component_size),
+        ("http.auth", old.http != new.http),
+    ];
+    for (key, _) in changed.iter().filter(|(_, changed)| *changed) {
+        tracing::warn!("`{key}` was changed, and takes effect when the runner is started again");
+    }
+}

@@ -1,0 +1,209 @@
+//! The checks that run: each has a worker, which is told what changed.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use probity_core::{
+    machine::Machine,
+    outcome::{Fault, FaultKind},
+};
+use tokio::{task::JoinSet, time::Instant};
+
+use super::examiner::{Absent, Examiner, grants};
+use crate::{
+    board::{CheckInfo, CheckState, Slot},
+    config::{Check, Plan, PlanError, Suggestions},
+    engine::{Engine, Prepared},
+    worker::{self, Assignment, Examine, Inbox, Shared},
+};
+
+/// How much later each further check may have its first run, so that a start with many is no stampede: a hundred thousand
+/// take ten seconds, a thousand a tenth of one.
+const SPREAD: Duration = Duration::from_micros(100);
+
+/// What a check is to run with.
+#[derive(Clone)]
+pub(super) enum With {
+    /// This probe.
+    Probe(Arc<Prepared>),
+    /// None, and why.
+    Nothing(String),
+}
+
+impl With {
+    fn is_the_same_as(&self, other: &With) -> bool {
+        match (self, other) {
+            (With::Probe(a), With::Probe(b)) => a.digest == b.digest,
+            (With::Nothing(a), With::Nothing(b)) => a == b,
+            _ => false,
+        }
+    }
+}
+
+struct Running {
+    check: Arc<Check>,
+    with: With,
+    generation: u64,
+    inbox: Arc<Inbox>,
+}
+
+impl Running {
+    fn is_as(&self, check: &Arc<Check>, with: &With) -> bool {
+        (Arc::ptr_eq(&self.check, check) || self.check.says_the_same_as(check)) && self.with.is_the_same_as(with)
+    }
+}
+
+/// All checks that run, by name.
+pub(super) struct Checks {
+    engine: Arc<Engine>,
+    shared: Arc<Shared>,
+    running: BTreeMap<Arc<str>, Running>,
+    workers: JoinSet<()>,
+}
+
+impl Checks {
+    pub(super) fn new(engine: Arc<Engine>, shared: Arc<Shared>) -> Checks {
+        Checks { engine, shared, running: BTreeMap::new(), workers: JoinSet::new() }
+    }
+
+    /// Starts, replaces and stops workers until those run that are wanted. `waiting` are wanted too, but what they are to
+    /// run with is not known yet: those of them that run go on as they are.
+    pub(super) fn apply(&mut self, wanted: Vec<(Arc<Check>, With)>, waiting: &BTreeSet<String>) {
+        // Those that ended are of no more interest.
+        while self.workers.try_join_next().is_some() {}
+        let spread = SPREAD.saturating_mul(u32::try_from(wanted.len()).unwrap_or(u32::MAX));
+        let names: BTreeSet<&str> = wanted.iter().map(|(check, _)| check.name.as_str()).collect();
+        let gone: Vec<Arc<str>> = self
+            .running
+            .keys()
+            .filter(|name| !names.contains(&***name) && !waiting.contains(&***name))
+            .cloned()
+            .collect();
+        for running in gone.iter().filter_map(|name| self.running.remove(name)) {
+            running.inbox.stop();
+        }
+        let mut added = Vec::new();
+        for (check, with) in wanted {
+            match self.running.get_mut(check.name.as_str()) {
+                Some(running) if running.is_as(&check, &with) => {
+                    // The one that was read last, so that the next look need not compare them word by word.
+                    running.check = check;
+                }
+                Some(_) => self.replace(check, with, spread),
+                None => added.push(self.start(check, with, spread)),
+            }
+        }
+        if !added.is_empty() || !gone.is_empty() {
+            self.shared.board.arrange(added, &gone);
+        }
+    }
+
+    /// The inbox of a check that runs.
+    pub(super) fn inbox(&self, check: &str) -> Option<&Arc<Inbox>> {
+        self.running.get(check).map(|running| &running.inbox)
+    }
+
+    /// Stops all workers. Runs under way may go on until `deadline`.
+    pub(super) async fn stop(mut self, deadline: Instant) {
+        for running in self.running.values() {
+            running.inbox.stop();
+        }
+        let drained = async { while self.workers.join_next().await.is_some() {} };
+        if tokio::time::timeout_at(deadline, drained).await.is_err() {
+            tracing::warn!("{} runs did not end within the grace period and are cut off", self.workers.len());
+            self.workers.shutdown().await;
+        }
+    }
+
+    fn start(&mut self, check: Arc<Check>, with: With, spread: Duration) -> (Arc<str>, Arc<Slot>) {
+        let assignment = self.assignment(&check, &with, 1, true, spread);
+        let name = Arc::clone(&assignment.info.name);
+        let machine = Machine::new(Arc::clone(&assignment.policy), self.shared.clock.now(), 0.0);
+        let slot = Arc::new(Slot::new(CheckState { info: Arc::clone(&assignment.info), snapshot: machine.snapshot() }));
+        let inbox = Arc::new(Inbox::default());
+        let shared = Arc::clone(&self.shared);
+        self.workers.spawn(worker::work(shared, Arc::clone(&slot), Arc::clone(&inbox), assignment));
+        let running = Running { check, with, generation: 1, inbox };
+        self.running.insert(Arc::clone(&name), running);
+        (name, slot)
+    }
+
+    fn replace(&mut self, check: Arc<Check>, with: With, spread: Duration) {
+        let Some(running) = self.running.get(check.name.as_str()) else {
+            return;
+        };
+        let generation = running.generation + 1;
+        // Another probe or other settings may mean another target; another version of the same probe does not.
+        let afresh = running.check.probe != check.probe || running.check.settings != check.settings;
+        let assignment = self.assignment(&check, &with, generation, afresh, spread);
+        if let Some(running) = self.running.get_mut(check.name.as_str()) {
+            running.inbox.assign(assignment);
+            running.generation = generation;
+            running.check = check;
+            running.with = with;
+        }
+    }
+
+    fn assignment(
+        &self,
+        check: &Arc<Check>,
+        with: &With,
+        generation: u64,
+        afresh: bool,
+        spread: Duration,
+    ) -> Assignment {
+        let manifest = match with {
+            With::Probe(prepared) => prepared.manifest.as_ref(),
+            With::Nothing(_) => None,
+        };
+        let suggestions = manifest.map_or_else(Suggestions::default, |manifest| Suggestions {
+            interval: manifest.default_interval,
+            timeout: manifest.default_timeout,
+            critical: Some(manifest.critical),
+        });
+        let (plan, unplannable) = plan(check, suggestions, spread);
+        let absent = |kind, reason: &str| -> Arc<dyn Examine> { Arc::new(Absent(Fault::new(kind, reason))) };
+        let examine = match (with, &unplannable) {
+            (_, Some(error)) => absent(FaultKind::InvalidSettings, &error.to_string()),
+            (With::Nothing(reason), None) => absent(FaultKind::Link, reason),
+            (With::Probe(prepared), None) => {
+                Arc::new(Examiner::new(Arc::clone(&self.engine), Arc::clone(prepared), check, &plan))
+            }
+        };
+        let info = CheckInfo {
+            name: check.name.as_str().into(),
+            probe: check.probe.clone(),
+            description: check.description.clone(),
+            critical: plan.critical,
+            group: check.group.clone(),
+            labels: check.labels.clone(),
+            schedule: plan.policy.schedule.to_string(),
+            timeout: plan.timeout,
+            // A setting that a grant is made of may be a secret.
+            grants: grants(check, manifest)
+                .iter()
+                .map(|grant| check.settings.redact(&grant.to_string()).into_owned())
+                .collect(),
+            generation,
+            digest: match with {
+                With::Probe(prepared) => Some(Arc::clone(&prepared.digest)),
+                With::Nothing(_) => None,
+            },
+        };
+        Assignment { info: Arc::new(info), policy: Arc::new(plan.policy), examine, afresh }
+    }
+}
+
+/// The plan of a check; where the probe suggests the impossible, what is built in, and the error to show.
+fn plan(check: &Check, suggestions: Suggestions, spread: Duration) -> (Plan, Option<PlanError>) {
+    match check.plan(suggestions, spread) {
+        Ok(plan) => (plan, None),
+        Err(error) => match check.plan(Suggestions::default(), spread) {
+            Ok(plan) => (plan, Some(error)),
+            Err(error) => unreachable!("what is built in is in range: {error}"),
+        },
+    }
+}

@@ -1,0 +1,24 @@
+//! The standard probes: components that are part of this binary.
+
+/// Every standard probe: its name and its bytes. Built by `cargo xtask build-probes`.
+const STANDARD: [(&str, &[u8]); 3] = [
+    ("dns", include_bytes!("../../../probes/dist/dns.wasm")),
+    ("http", include_bytes!("../../../probes/dist/http.wasm")),
+    ("tcp", include_bytes!("../../../probes/dist/tcp.wasm")),
+];
+
+/// Every standard probe, by name.
+pub fn all() -> impl Iterator<Item = (&'static str, &'static [u8])> {
+    STANDARD.into_iter()
+}
+
+/// The names of the standard probes.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    STANDARD.into_iter().map(|(name, _)| name)
+}
+
+/// A standard probe's bytes.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static [u8]> {
+    STANDARD.into_iter().find(|(known, _)| *known == name).map(|(_, bytes)| bytes)
+}

@@ -1,0 +1,222 @@
+//! The sandbox, in process: what each kind of guest comes to.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+#[path = "support/guest.rs"]
+mod guest;
+
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use probity::{
+    engine::{self, Engine, Limits, LoadError, Options, Prepared, Request},
+    grant::{Grant, Grants},
+};
+use probity_core::outcome::{Attempt, FaultKind, Outcome, Status};
+
+const LIMITS: Limits = Limits { fuel: 100_000_000, memory: 64 * 1024 * 1024, timeout: Duration::from_secs(20) };
+
+fn engine(cache: Option<&Path>) -> Arc<Engine> {
+    Engine::new(Options { max_in_flight: 16, max_component_size: 64 * 1024 * 1024, cache }).unwrap()
+}
+
+async fn prepare(engine: &Arc<Engine>, bytes: Vec<u8>) -> Result<Prepared, LoadError> {
+    let digest = engine::digest(&bytes).into();
+    engine.prepare(digest, || Ok(bytes)).await
+}
+
+async fn check(engine: &Arc<Engine>, bytes: Vec<u8>, limits: Limits, allow: &[&str]) -> Attempt {
+    let prepared = prepare(engine, bytes).await.unwrap();
+    let grants: Grants = allow.iter().map(|text| text.parse::<Grant>().unwrap()).collect();
+    let request = Request {
+        check: &"test".into(),
+        settings: "{}",
+        attempt: 1,
+        state: &[],
+        limits,
+        grants: &Arc::new(grants),
+        redact: &|text| text.replace("hunter2", "***"),
+    };
+    engine.check(&prepared, request).await
+}
+
+#[track_caller]
+fn fault(attempt: &Attempt) -> (FaultKind, &str) {
+    match &attempt.outcome {
+        Outcome::Fault(fault) => (fault.kind, &fault.message),
+        Outcome::Verdict(verdict) => panic!("a verdict: {verdict:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_verdict_is_what_the_guest_said_with_its_secrets_hidden() {
+    let attempt = check(&engine(None), guest::verdict(1, "the password hunter2 is slow"), LIMITS, &[]).await;
+    let Outcome::Verdict(verdict) = attempt.outcome else { panic!("a verdict") };
+    assert_eq!(verdict.status, Status::Degraded);
+    assert_eq!(&*verdict.message, "the password *** is slow");
+    assert!(attempt.usage.fuel > 0 && attempt.usage.peak_memory == 64 * 1024, "{:?}", attempt.usage);
+}
+
+#[tokio::test]
+async fn each_budget_has_its_own_fault() {
+    let engine = engine(None);
+    let brief = Limits { fuel: u64::MAX, timeout: Duration::from_millis(300), ..LIMITS };
+    let table = [
+        ("loops", LIMITS, FaultKind::OutOfFuel, "100000000 units of fuel"),
+        ("loops", brief, FaultKind::Timeout, "still computing"),
+        // A call costs a unit of fuel, and far more time.
+        ("calls-without-end", Limits { fuel: 1_000_000, ..LIMITS }, FaultKind::OutOfFuel, "units of fuel"),
+        ("sleeps", brief, FaultKind::Timeout, "still waiting"),
+        ("eats-memory", LIMITS, FaultKind::OutOfMemory, "may have 67108864"),
+        ("shouts", LIMITS, FaultKind::OutputTooLarge, "more than 1048576 bytes"),
+        ("shouts-too-loud", LIMITS, FaultKind::Trap, "out of bounds"),
+        ("traps", LIMITS, FaultKind::Trap, "unreachable"),
+        ("recurses", LIMITS, FaultKind::Trap, "stack"),
+    ];
+    for (name, limits, kind, part) in table {
+        let attempt = check(&engine, guest::fixture(name), limits, &[]).await;
+        let (found, message) = fault(&attempt);
+        assert_eq!(found, kind, "{name}: {message}");
+        assert!(message.contains(part), "{name}: {message}");
+    }
+}
+
+#[tokio::test]
+async fn a_spinning_guest_does_not_outlive_its_time_by_much() {
+    let brief = Limits { fuel: u64::MAX, timeout: Duration::from_millis(300), ..LIMITS };
+    let engine = engine(None);
+    let prepared = prepare(&engine, guest::fixture("loops")).await.unwrap();
+    let others = tokio::spawn(async {
+        let mut turns = 0;
+        loop {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            turns += 1;
+            if turns == 5 {
+                return turns;
+            }
+        }
+    });
+    let request = Request {
+        check: &"test".into(),
+        settings: "{}",
+        attempt: 1,
+        state: &[],
+        limits: brief,
+        grants: &Arc::default(),
+        redact: &|text| text,
+    };
+    let before = Instant::now();
+    engine.check(&prepared, request).await;
+    // This test has one thread: whatever else finished did so because the guest was made to let go of it.
+    assert!(others.is_finished(), "nothing else ran for {:?}", before.elapsed());
+}
+
+#[tokio::test]
+async fn a_refusal_names_the_grant_to_add() {
+    let engine = engine(None);
+    let attempt = check(&engine, guest::fixture("dials"), LIMITS, &[]).await;
+    let (kind, message) = fault(&attempt);
+    assert_eq!(kind, FaultKind::Denied);
+    assert!(message.ends_with(r#"add to the check: allow = ["tcp:127.0.0.1:1"]"#), "{message}");
+
+    let attempt = check(&engine, guest::fixture("dials"), LIMITS, &["tcp:127.0.0.1:1"]).await;
+    assert!(matches!(attempt.outcome, Outcome::Verdict(_)), "{:?}", attempt.outcome);
+}
+
+#[tokio::test]
+async fn what_is_no_probe_says_what_it_is() {
+    let engine = engine(None);
+    let good = guest::saying("fine");
+    let module = wat::parse_str("(module)").unwrap();
+    let other = wat::parse_str(r#"(component (instance $i) (export "acme:other/thing@1.0.0" (instance $i)))"#).unwrap();
+    let moon = std::fs::read(guest::repository().join("tests/fixtures/guests/wants-the-moon.wat")).unwrap();
+    let table: [(Vec<u8>, &str); 8] = [
+        (b"not wasm at all".to_vec(), "this is not WebAssembly: the file begins with `not wasm at all`"),
+        (Vec::new(), "nothing at all"),
+        (good[..good.len() - 10].to_vec(), "damaged or incomplete"),
+        (module, "core WebAssembly module"),
+        (other, "must export `probity:probe/checker@0.1.0`, and exports `acme:other/thing@1.0.0`"),
+        (
+            wat::parse_bytes(&moon).unwrap().into_owned(),
+            "it wants `moon:base/airlock@1.0.0`, and there is nothing of `moon:base`",
+        ),
+        (
+            wat::parse_bytes(&moon).unwrap().into_owned(),
+            "it wants `wasi:clocks/monotonic-clock@0.3.0`, and there is `wasi:clocks/monotonic-clock@0.2.12`",
+        ),
+        (guest::fixture("loops-at-start"), "fails as soon as it is started"),
+    ];
+    for (bytes, part) in table {
+        let Err(error) = prepare(&engine, bytes).await else { panic!("loaded, though: {part}") };
+        assert!(error.to_string().contains(part), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn too_large_a_file_is_not_even_looked_at() {
+    let error = engine::examine(&[0; 100], 99).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the file has 100 bytes, and a component may have 99; raise `max_component_size` if it is to be trusted"
+    );
+}
+
+#[tokio::test]
+async fn compiled_code_is_kept_and_a_damaged_copy_is_not_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("compiled");
+    let files = || {
+        let mut files: Vec<_> = std::fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        files
+    };
+    let bytes = guest::saying("kept");
+    prepare(&engine(Some(&cache)), bytes.clone()).await.unwrap();
+    let kept = files();
+    assert_eq!(kept.len(), 2, "{kept:?}");
+    let before: Vec<_> = kept.iter().map(|file| std::fs::metadata(file).unwrap().modified().unwrap()).collect();
+
+    prepare(&engine(Some(&cache)), bytes.clone()).await.unwrap();
+    let after: Vec<_> = kept.iter().map(|file| std::fs::metadata(file).unwrap().modified().unwrap()).collect();
+    assert_eq!(before, after, "nothing was compiled anew");
+
+    let code = kept.iter().find(|file| file.extension().is_some_and(|kind| kind == "cwasm")).unwrap();
+    let mut damaged = std::fs::read(code).unwrap();
+    let middle = damaged.len() / 2;
+    damaged[middle] ^= 1;
+    std::fs::write(code, &damaged).unwrap();
+    let attempt = check(&engine(Some(&cache)), bytes, LIMITS, &[]).await;
+    assert!(matches!(attempt.outcome, Outcome::Verdict(_)));
+    assert_ne!(std::fs::read(code).unwrap(), damaged, "it was compiled anew");
+}
+
+#[tokio::test]
+async fn a_folder_that_others_can_write_is_not_used() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
+    prepare(&engine(Some(folder.path())), guest::saying("not kept")).await.unwrap();
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn a_guest_larger_than_the_pool_runs_all_the_same() {
+    let wat = r#"(module
+        (memory (export "memory") 2000)
+        (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) i32.const 1024)
+        (func (export "probity:probe/checker@0.1.0#check")
+            (param i32 i32 i32 i32 i32 i64 i32 i32 i32 i32) (result i32) i32.const 0))"#;
+    let large = guest::component(wat, "bare-checker-probe");
+    let engine = engine(None);
+    let (kind, message) = {
+        let attempt = check(&engine, large.clone(), LIMITS, &[]).await;
+        let (kind, message) = fault(&attempt);
+        (kind, message.to_owned())
+    };
+    assert_eq!(kind, FaultKind::OutOfMemory, "{message}");
+    let attempt = check(&engine, large, Limits { memory: 256 * 1024 * 1024, ..LIMITS }, &[]).await;
+    assert!(matches!(attempt.outcome, Outcome::Verdict(_)), "{:?}", attempt.outcome);
+}
