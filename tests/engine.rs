@@ -20,7 +20,7 @@ use probity_core::outcome::{Attempt, FaultKind, Outcome, Status};
 const LIMITS: Limits = Limits { fuel: 100_000_000, memory: 64 * 1024 * 1024, timeout: Duration::from_secs(20) };
 
 fn engine(cache: Option<&Path>) -> Arc<Engine> {
-    Engine::new(Options { max_in_flight: 16, max_component_size: 64 * 1024 * 1024, cache }).unwrap()
+    Engine::new(Options { max_in_flight: 16, cache }).unwrap()
 }
 
 async fn prepare(engine: &Arc<Engine>, bytes: Vec<u8>) -> Result<Prepared, LoadError> {

@@ -156,7 +156,7 @@ pub struct Inventory {
 }
 
 /// Upper bounds of the buckets of the start lag, in seconds: from a timer's own grain to a whole missed interval.
-pub const LAG_BUCKETS: [f64; 9] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 1.0, 10.0];
+pub const LAG_BUCKETS: [f64; 9] = [0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 1.0, 10.0];
 
 /// How late runs start, cumulated.
 #[derive(Debug, Default)]

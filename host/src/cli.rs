@@ -19,9 +19,9 @@ use crate::telemetry::{self, Format};
 #[derive(Debug, Parser)]
 #[command(name = "probity", version)]
 struct Arguments {
-    /// What to log: a level, or levels by module.
-    #[arg(long, global = true, env = "PROBITY_LOG", default_value = "info", value_name = "FILTER")]
-    log: String,
+    /// What to log: a level, or levels by module; without it, `info` when running, and `warn` otherwise.
+    #[arg(long, global = true, env = "PROBITY_LOG", value_name = "FILTER")]
+    log: Option<String>,
     /// How log lines look.
     #[arg(long, global = true, env = "PROBITY_LOG_FORMAT", default_value = "text", value_name = "FORMAT")]
     log_format: Format,
@@ -60,8 +60,8 @@ pub fn main() -> ExitCode {
     };
     let command = arguments.command.unwrap_or(Command::Run(run::Run::default()));
     // A single check's answer is its outcome: what it is about, and not how it came to pass.
-    let log = if matches!(command, Command::Run(_)) { arguments.log.as_str() } else { "warn" };
-    let done = telemetry::start(log, arguments.log_format).and_then(|()| {
+    let usual = if matches!(command, Command::Run(_)) { "info" } else { "warn" };
+    let done = telemetry::start(arguments.log.as_deref().unwrap_or(usual), arguments.log_format).and_then(|()| {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         runtime.block_on(async {
             match command {

@@ -92,7 +92,7 @@ pub struct Http {
 /// Who may ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Auth {
-    /// The bearer token that requests must carry, if they must.
+    /// The bearer token that lets a request run a check; without one, only this machine may.
     pub token: Option<Secret>,
 }
 

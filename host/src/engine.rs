@@ -69,7 +69,6 @@ pub struct Engine {
     /// Compiling is left one core at the most, so that it never delays runs on the others.
     compiling: Semaphore,
     room: Arc<Semaphore>,
-    max_component_size: u64,
 }
 
 /// How an [`Engine`] is to be.
@@ -77,8 +76,6 @@ pub struct Engine {
 pub struct Options<'a> {
     /// Runs under way at the same time; lowered to what this system can map.
     pub max_in_flight: usize,
-    /// Bytes of a component's file.
-    pub max_component_size: u64,
     /// Where compiled code is kept; `None` compiles anew at each start.
     pub cache: Option<&'a Path>,
 }
@@ -116,7 +113,6 @@ impl Engine {
             tls: http::Tls::default(),
             compiling: Semaphore::new(1),
             room: Arc::new(Semaphore::new(max_in_flight)),
-            max_component_size: options.max_component_size,
         }))
     }
 
@@ -124,12 +120,6 @@ impl Engine {
     #[must_use]
     pub fn room(&self) -> Arc<Semaphore> {
         Arc::clone(&self.room)
-    }
-
-    /// Bytes that a component's file may have.
-    #[must_use]
-    pub fn max_component_size(&self) -> u64 {
-        self.max_component_size
     }
 }
 

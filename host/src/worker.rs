@@ -53,7 +53,22 @@ pub struct Inbox {
 struct Mail {
     assignment: Option<Assignment>,
     requests: Vec<oneshot::Sender<()>>,
-    stop: bool,
+    stop: Option<Stop>,
+}
+
+impl Mail {
+    fn outdate_a_run(&self) -> bool {
+        self.assignment.is_some() || self.stop == Some(Stop::Removed)
+    }
+}
+
+/// Why a worker is to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// There is no such check any more: what comes of a run under way is of no interest.
+    Removed,
+    /// The runner stops: what comes of a run under way still counts.
+    Drained,
 }
 
 impl Inbox {
@@ -75,8 +90,8 @@ impl Inbox {
     }
 
     /// Asks the worker to stop. A run under way goes on to its end.
-    pub fn stop(&self) {
-        self.mail().stop = true;
+    pub fn stop(&self, why: Stop) {
+        self.mail().stop = Some(why);
         self.bell.notify_one();
     }
 
@@ -128,7 +143,7 @@ impl Worker {
     /// Does what is asked; `false` is to stop.
     fn read_mail(&mut self) -> bool {
         let mail = std::mem::take(&mut *self.inbox.mail());
-        if mail.stop {
+        if mail.stop.is_some() {
             return false;
         }
         let now = self.shared.clock.now();
@@ -182,7 +197,7 @@ impl Worker {
         let now = clock.now();
 
         // The fence: what was examined is no longer what this check is.
-        if self.inbox.mail().assignment.is_some() {
+        if self.inbox.mail().outdate_a_run() {
             return;
         }
         let run = Arc::new(Run {
@@ -383,9 +398,18 @@ mod tests {
         let mut office = Office::open(assignment(script([(SECOND * 5, Status::Healthy)]), SECOND * 3600, 1, true), 1);
         tokio::time::sleep(SECOND).await;
         let asked = office.inbox.request();
-        office.inbox.stop();
+        office.inbox.stop(Stop::Drained);
         (&mut office.worker).await.unwrap();
         assert_eq!(office.message().as_deref(), Some("attempt 1"));
         assert!(asked.await.is_err(), "who asked for another run is told that there is none");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_comes_of_a_removed_check_is_of_no_interest() {
+        let mut office = Office::open(assignment(script([(SECOND * 5, Status::Healthy)]), SECOND * 3600, 1, true), 1);
+        tokio::time::sleep(SECOND).await;
+        office.inbox.stop(Stop::Removed);
+        (&mut office.worker).await.unwrap();
+        assert_eq!(office.message(), None);
     }
 }

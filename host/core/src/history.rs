@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::outcome::{FaultKind, Outcome, Run, Status};
 
 /// How many results are kept. A hundred thousand checks must fit in memory, so this is what one screen shows.
-pub const RESULTS: usize = 50;
+pub const RESULTS: usize = 20;
 /// How many failures are kept beside them, for the outage that has scrolled away.
 pub const FAILURES: usize = 10;
 
@@ -77,6 +77,9 @@ impl History {
 fn keep(entries: &mut VecDeque<Entry>, entry: Entry, most: usize) {
     if entries.len() == most {
         entries.pop_front();
+    } else if entries.len() == entries.capacity() {
+        // Twice as many, as it would be anyway, but never room for more than are kept.
+        entries.reserve_exact(entries.len().max(1).min(most - entries.len()));
     }
     entries.push_back(entry);
 }

@@ -46,7 +46,7 @@ impl Check {
     #[expect(clippy::print_stdout, reason = "it is this command's output")]
     pub(super) async fn execute(self) -> Result<ExitCode> {
         let check = self.configured()?;
-        let engine = Engine::new(Options { max_in_flight: 1, max_component_size: u64::MAX, cache: None })?;
+        let engine = Engine::new(Options { max_in_flight: 1, cache: None })?;
         let prepared = Arc::new(load(&engine, &self.probe).await?);
         let suggestions = prepared.manifest.as_ref().map_or_else(Suggestions::default, suggestions);
         let plan = check.plan(suggestions, std::time::Duration::ZERO)?;

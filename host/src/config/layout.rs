@@ -125,8 +125,8 @@ section! {
 section! {
     /// Who may ask.
     Auth {
-        /// The bearer token that requests must carry. `${env:NAME}` and `${file:PATH}` are filled in. Without one, none is
-        /// asked for.
+        /// The bearer token that lets a request run a check. `${env:NAME}` and `${file:PATH}` are filled in. Without one,
+        /// only this machine may. Reading is open to all.
         token: Token = Token, example "${env:PROBITY_TOKEN}";
     }
 }

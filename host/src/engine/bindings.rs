@@ -29,9 +29,11 @@ wasmtime::component::bindgen!({
     },
 });
 
-pub use exports::probity::probe::{checker, manifest};
-pub use probity::probe::{log, types};
-pub use wasi::sockets::ip_name_lookup;
+pub use self::{
+    exports::probity::probe::{checker, manifest},
+    probity::probe::{log, types},
+    wasi::sockets::ip_name_lookup,
+};
 
 /// The export that makes a component a probe.
 pub const CHECKER: &str = "probity:probe/checker@0.1.0";

@@ -21,6 +21,10 @@ const HANDED_OVER: usize = 1024 * 1024;
 /// Handles that a guest may hold at once; a probe of one target needs a few dozen.
 const HANDLES: usize = 1_000;
 
+/// A run is cut off once it is over its time by this part of it. A probe that gives up in time on its target, and is then
+/// held up on a busy machine, still gets its word in.
+const GRACE: u32 = 10;
+
 /// The budgets of one run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -95,13 +99,17 @@ impl Engine {
 pub(super) struct Sandbox {
     pub(super) store: Store<Ctx>,
     limits: Limits,
+    /// Until when the probe is to give its verdict.
     deadline: Instant,
+    /// When the runner gives up on it.
+    cut_off: Instant,
 }
 
 impl Sandbox {
     pub(super) fn new(engine: &Engine, prepared: &Prepared, request: &Request<'_>) -> Sandbox {
         let limits = request.limits;
         let deadline = Instant::now() + limits.timeout;
+        let cut_off = deadline + limits.timeout / GRACE;
         let network = Network::new(Arc::clone(request.grants), engine.resolver.clone());
         let requests = Requests::new(network.clone(), engine.tls.clone(), deadline);
         let ctx = Ctx::new(Arc::clone(request.check), network, requests, limits.memory);
@@ -113,9 +121,9 @@ impl Sandbox {
         store.set_max_component_handles(HANDLES);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(move |_: StoreContextMut<'_, Ctx>| {
-            Ok(if Instant::now() < deadline { UpdateDeadline::Yield(1) } else { UpdateDeadline::Interrupt })
+            Ok(if Instant::now() < cut_off { UpdateDeadline::Yield(1) } else { UpdateDeadline::Interrupt })
         });
-        Sandbox { store, limits, deadline }
+        Sandbox { store, limits, deadline, cut_off }
     }
 
     /// Makes a call under all budgets.
@@ -124,7 +132,7 @@ impl Sandbox {
         call: impl AsyncFnOnce(&mut Store<Ctx>, Instant) -> wasmtime::Result<T>,
     ) -> Result<T, (FaultKind, String)> {
         // A guest that computes is stopped by its epoch deadline, one that waits by this time-out.
-        match tokio::time::timeout_at(self.deadline, call(&mut self.store, self.deadline)).await {
+        match tokio::time::timeout_at(self.cut_off, call(&mut self.store, self.deadline)).await {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(self.explain(&error)),
             Err(_) => Err((

@@ -1,5 +1,5 @@
-//! The server on a thread of its own: guests that compute keep the others busy, and whether the runner lives is to be told
-//! in time all the same.
+//! The server on a thread of its own: guests that compute keep the others busy, and whether the runner lives is to be
+//! told in time all the same.
 
 use std::{io, time::Duration};
 

@@ -17,7 +17,7 @@ use crate::{
     board::{CheckInfo, CheckState, Slot},
     config::{Check, Plan, PlanError, Suggestions},
     engine::{Engine, Prepared},
-    worker::{self, Assignment, Examine, Inbox, Shared},
+    worker::{self, Assignment, Examine, Inbox, Shared, Stop},
 };
 
 /// How much later each further check may have its first run, so that a start with many is no stampede: a hundred thousand
@@ -83,7 +83,7 @@ impl Checks {
             .cloned()
             .collect();
         for running in gone.iter().filter_map(|name| self.running.remove(name)) {
-            running.inbox.stop();
+            running.inbox.stop(Stop::Removed);
         }
         let mut added = Vec::new();
         for (check, with) in wanted {
@@ -109,7 +109,7 @@ impl Checks {
     /// Stops all workers. Runs under way may go on until `deadline`.
     pub(super) async fn stop(mut self, deadline: Instant) {
         for running in self.running.values() {
-            running.inbox.stop();
+            running.inbox.stop(Stop::Drained);
         }
         let drained = async { while self.workers.join_next().await.is_some() {} };
         if tokio::time::timeout_at(deadline, drained).await.is_err() {
