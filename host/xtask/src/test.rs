@@ -28,7 +28,7 @@ pub(crate) fn all(repository: &Path) -> Result<()> {
     let cargo = |folder: &str| {
         let mut command = Command::new(env!("CARGO"));
         command.current_dir(repository.join(folder)).args(["test", "--locked", "--workspace"]);
-        // Under this no test may skip itself.
+        // Under this no test may skip itself for want of a program.
         command.env("PROBITY_TEST_STRICT", "1");
         command
     };

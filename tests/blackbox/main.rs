@@ -1,0 +1,26 @@
+//! The real program, from the outside: real files, real sockets, real time.
+//!
+//! Nothing here sleeps to let something happen: every wait is for a condition, and ends with an explanation when its
+//! deadline passes. Each test has its own runner, folder and ports, so all of them run at once.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+#[path = "../support/guest.rs"]
+mod guest;
+mod runner;
+mod target;
+
+mod command_line;
+mod configuration;
+mod cover;
+mod drop_in;
+mod faults;
+mod folder;
+mod http;
+mod leaks;
+mod probes;
+mod real_server;
+mod rejected;
+mod reload;
+mod schedule;
+mod stop;

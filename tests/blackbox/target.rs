@@ -1,0 +1,150 @@
+//! Targets for the standard probes: small servers that do as a test says, well or badly.
+
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream, UdpSocket},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+/// How often a server that waits for datagrams sees whether it is to stop.
+const POLL: Duration = Duration::from_millis(20);
+
+/// A server. It ends when it is dropped.
+pub struct Target {
+    pub address: SocketAddr,
+    stop: Arc<AtomicBool>,
+    servers: Vec<JoinHandle<()>>,
+}
+
+impl Target {
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// Serves each TCP connection by `serve`, on a free port.
+    pub fn tcp(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> Target {
+        Target::tcp_at(([127, 0, 0, 1], 0).into(), serve)
+    }
+
+    /// Serves each TCP connection by `serve`, at an address where a server was before.
+    pub fn tcp_at(address: SocketAddr, serve: impl Fn(TcpStream) + Send + Sync + 'static) -> Target {
+        Target::new(TcpListener::bind(address).unwrap(), serve)
+    }
+
+    fn new(listener: TcpListener, serve: impl Fn(TcpStream) + Send + Sync + 'static) -> Target {
+        let address = listener.local_addr().unwrap();
+        let stop = Arc::new(AtomicBool::new(false));
+        let (told, serve) = (Arc::clone(&stop), Arc::new(serve));
+        let server = thread::spawn(move || {
+            for stream in listener.incoming() {
+                if told.load(Ordering::Relaxed) {
+                    return;
+                }
+                let (serve, stream) = (Arc::clone(&serve), stream.unwrap());
+                thread::spawn(move || serve(stream));
+            }
+        });
+        Target { address, stop, servers: vec![server] }
+    }
+
+    /// Greets whoever connects, and waits for him to leave.
+    pub fn greeting(text: &'static str) -> Target {
+        Target::tcp(greet(text))
+    }
+
+    /// Answers requests of HTTP: gets the request's head, and returns the whole answer.
+    pub fn http(answer: impl Fn(&str) -> String + Send + Sync + 'static) -> Target {
+        Target::tcp(move |mut stream| {
+            let mut head = Vec::new();
+            let mut byte = [0];
+            while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|read| read == 1) {
+                head.push(byte[0]);
+            }
+            // Whoever asked may have lost his patience.
+            let _ = stream.write_all(answer(&String::from_utf8_lossy(&head)).as_bytes());
+        })
+    }
+
+    /// Answers questions of DNS: each datagram by those that `datagrams` makes of it, and each message over TCP, which comes
+    /// to the same port, by what `message` makes of it.
+    pub fn dns(
+        datagrams: impl Fn(&[u8]) -> Vec<Vec<u8>> + Send + 'static,
+        message: impl Fn(&[u8]) -> Vec<u8> + Send + Sync + 'static,
+    ) -> Target {
+        let (listener, socket) = twins();
+        let mut target = Target::new(listener, move |mut stream| {
+            let mut length = [0; 2];
+            stream.read_exact(&mut length).unwrap();
+            let mut question = vec![0; u16::from_be_bytes(length).into()];
+            stream.read_exact(&mut question).unwrap();
+            let answer = message(&question);
+            let length = u16::try_from(answer.len()).unwrap().to_be_bytes();
+            stream.write_all(&[&length, answer.as_slice()].concat()).unwrap();
+        });
+        let told = Arc::clone(&target.stop);
+        socket.set_read_timeout(Some(POLL)).unwrap();
+        target.servers.push(thread::spawn(move || {
+            let mut buffer = [0; 1024];
+            while !told.load(Ordering::Relaxed) {
+                let Ok((length, from)) = socket.recv_from(&mut buffer) else {
+                    continue;
+                };
+                for answer in datagrams(&buffer[..length]) {
+                    socket.send_to(&answer, from).unwrap();
+                }
+            }
+        }));
+        target
+    }
+}
+
+impl Drop for Target {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        // A listener is woken by a connection.
+        let _ = TcpStream::connect(self.address);
+        for server in self.servers.drain(..) {
+            // One that panicked has made its test fail already.
+            let _ = server.join();
+        }
+    }
+}
+
+/// Serves a connection by a greeting, until the other side leaves.
+pub fn greet(text: &'static str) -> impl Fn(TcpStream) + Send + Sync {
+    move |mut stream| {
+        let _ = stream.write_all(text.as_bytes());
+        wait_for_end(stream);
+    }
+}
+
+/// Serves a connection not at all, and keeps it open until the other side leaves: a frozen server.
+pub fn freeze(stream: TcpStream) {
+    wait_for_end(stream);
+}
+
+fn wait_for_end(mut stream: TcpStream) {
+    let mut buffer = [0; 1024];
+    while stream.read(&mut buffer).is_ok_and(|read| read > 0) {}
+}
+
+/// A free address where nobody listens. Another program may take it at any time, but the system hands out others first.
+pub fn nobody() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+/// A TCP and a UDP socket on the same port.
+fn twins() -> (TcpListener, UdpSocket) {
+    for _ in 0..100 {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        if let Ok(socket) = UdpSocket::bind(listener.local_addr().unwrap()) {
+            return (listener, socket);
+        }
+    }
+    panic!("there is no port that is free for both TCP and UDP");
+}
