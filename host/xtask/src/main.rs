@@ -1,5 +1,6 @@
 //! The chores of this repository: `cargo xtask help` lists them.
 
+mod bench;
 mod bindings;
 mod build_probes;
 mod component;
@@ -49,6 +50,11 @@ enum Chore {
         #[arg(long)]
         check: bool,
     },
+    /// Runs the host's benches one after another, and prints what they find beside their baselines and targets.
+    Bench {
+        /// Which; all of them unless named.
+        names: Vec<String>,
+    },
     /// Runs every test there is, after getting what they need.
     Test,
 }
@@ -62,6 +68,7 @@ fn main() -> Result<()> {
         Chore::BuildProbes { check: true, out } => build_probes::check(repository, out.as_deref()),
         Chore::Bindings { check } => bindings::run(repository, check),
         Chore::Schema { check } => schema::write_or_check(repository, check),
+        Chore::Bench { names } => bench::bench(repository, &names),
         Chore::Test => test::all(repository),
     }
 }
