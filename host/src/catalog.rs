@@ -11,7 +11,7 @@ use std::{
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
     engine::{self, LoadError},
 };
 
-/// How long a file must be left alone before it counts as written. Within this time its stamp is not trusted either: two
+/// How long a file must be left alone, by its own time or as far as we saw, before it counts as written. Within this time its stamp is not trusted either: two
 /// writes within one tick of the file system's clock leave the same one.
 const SETTLED: Duration = Duration::from_millis(500);
 /// Bytes of a file of configuration; ten thousand checks need about half of it.
@@ -97,6 +97,16 @@ struct Stamp {
 }
 
 impl Stamp {
+    /// Whether the file was written so long ago that it is no longer being written.
+    fn is_old(&self) -> bool {
+        let (seconds, nanoseconds) = self.modified;
+        let (Ok(seconds), Ok(nanoseconds)) = (u64::try_from(seconds), u32::try_from(nanoseconds)) else {
+            return true;
+        };
+        let modified = SystemTime::UNIX_EPOCH.checked_add(Duration::new(seconds, nanoseconds));
+        modified.is_some_and(|modified| modified.elapsed().is_ok_and(|age| age >= SETTLED))
+    }
+
     /// A link leads to what is to be read; one that leads nowhere is a file that went away.
     fn read(path: &Path) -> Option<Stamp> {
         fs::metadata(path).ok().filter(Metadata::is_file).as_ref().map(Stamp::of)
@@ -292,7 +302,7 @@ fn look<T: PartialEq>(
         Some(known) if known.stamp == stamp && known.content == content => known.since,
         _ => now,
     };
-    Known { stamp, since, settled: now.duration_since(since) >= SETTLED, gone: None, content }
+    Known { stamp, since, settled: stamp.is_old() || now.duration_since(since) >= SETTLED, gone: None, content }
 }
 
 /// The ending of a file that counts. Editors and ConfigMaps keep their own business in hidden files.
@@ -357,6 +367,15 @@ mod tests {
         let settled = folder.scan_after(SETTLED);
         assert!(settled.settled());
         assert_eq!(settled.components["a"].digest, growing.components["a"].digest);
+    }
+
+    #[test]
+    fn a_file_that_was_written_long_ago_is_settled_at_first_sight() {
+        let mut folder = Folder::new();
+        folder.write("a.wasm", b"one");
+        let file = fs::File::options().append(true).open(folder.dir.path().join("a.wasm")).unwrap();
+        file.set_modified(SystemTime::now() - SETTLED).unwrap();
+        assert!(folder.scan_after(Duration::ZERO).settled());
     }
 
     #[test]

@@ -292,7 +292,7 @@ impl Supervisor {
         }
         self.checks.apply(ready, &waiting);
         self.publish();
-        let done = waiting.is_empty() && !self.probes.busy();
+        let done = waiting.is_empty() && !self.probes.busy() && self.listing.settled();
         if done && let Some(settled) = self.settled.take() {
             // Nobody may care.
             let _ = settled.send(());
@@ -369,8 +369,12 @@ impl Supervisor {
 }
 
 impl Seen {
-    /// Reads a text that is new, and keeps what is wrong with it. `None` if it is not new, or is still being written.
+    /// Reads a text that is new, and keeps what is wrong with it. `None` if it is not new, or is still being written: half
+    /// a configuration can be a right one, and would stop the checks of the other half.
     fn read<T>(&mut self, file: &Text, parse: impl FnOnce(&str) -> Result<T, Report>) -> Option<Result<T, ()>> {
+        if !file.settled {
+            return None;
+        }
         let result = match &file.text {
             Ok(text) if self.text.as_ref() == Some(text) => return None,
             Ok(text) => parse(text).map_err(|report| report.to_string()),
@@ -382,7 +386,6 @@ impl Seen {
                 self.error = None;
                 Some(Ok(value))
             }
-            Err(_) if !file.settled => None,
             Err(error) if self.error.as_ref() == Some(&error) => None,
             Err(error) => {
                 tracing::error!("{} is rejected, and the last good one stays:\n{error}", file.path.display());
