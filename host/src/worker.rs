@@ -112,19 +112,20 @@ pub struct Shared {
     pub room: Arc<Semaphore>,
 }
 
-/// Runs a check until its inbox says to stop.
-pub async fn work(shared: Arc<Shared>, slot: Arc<Slot>, inbox: Arc<Inbox>, first: Assignment) {
-    let mut worker = Worker {
-        machine: Machine::new(Arc::clone(&first.policy), shared.clock.now(), fastrand::f64()),
-        assignment: first,
-        state: Vec::new(),
-        waiting: Vec::new(),
-        shared,
-        slot,
-        inbox,
-    };
-    while worker.read_mail() {
-        worker.step().await;
+/// Runs a check until its inbox says to stop. There may be a hundred thousand of these, so what is made of the arguments is
+/// all that the future holds.
+pub fn work(
+    shared: Arc<Shared>,
+    slot: Arc<Slot>,
+    inbox: Arc<Inbox>,
+    first: Assignment,
+) -> impl Future<Output = ()> + Send + 'static {
+    let machine = Machine::new(Arc::clone(&first.policy), shared.clock.now(), fastrand::f64());
+    let mut worker = Worker { machine, assignment: first, state: Vec::new(), waiting: Vec::new(), shared, slot, inbox };
+    async move {
+        while worker.read_mail() {
+            worker.step().await;
+        }
     }
 }
 

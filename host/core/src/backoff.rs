@@ -95,34 +95,27 @@ impl Policy {
     pub fn attempts(&self) -> Option<u32> {
         self.attempts
     }
-
-    /// The delays of this policy, from the first.
-    #[must_use]
-    pub fn delays(self) -> Delays {
-        Delays { policy: self, taken: 0 }
-    }
 }
 
-/// The delays of one outage, in order.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// How far one outage has come in the delays of a policy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Delays {
-    policy: Policy,
     taken: u32,
 }
 
 impl Delays {
     /// The delay before the next attempt, or `None` when the attempts are used up. `random` is from `[0, 1)` and places
     /// the delay within its jitter.
-    pub fn next(&mut self, random: f64) -> Option<Duration> {
-        if self.policy.attempts.is_some_and(|most| self.taken >= most) {
+    pub fn next(&mut self, policy: &Policy, random: f64) -> Option<Duration> {
+        if policy.attempts.is_some_and(|most| self.taken >= most) {
             return None;
         }
         let exponent = i32::try_from(self.taken).unwrap_or(i32::MAX);
         self.taken = self.taken.saturating_add(1);
-        let grown = self.policy.initial.as_secs_f64() * self.policy.multiplier.powi(exponent);
-        let capped = grown.min(self.policy.max.as_secs_f64());
-        let varied = capped * (1.0 + self.policy.jitter * (2.0 * random - 1.0));
-        Some(Duration::try_from_secs_f64(varied).unwrap_or(self.policy.max))
+        let grown = policy.initial.as_secs_f64() * policy.multiplier.powi(exponent);
+        let capped = grown.min(policy.max.as_secs_f64());
+        let varied = capped * (1.0 + policy.jitter * (2.0 * random - 1.0));
+        Some(Duration::try_from_secs_f64(varied).unwrap_or(policy.max))
     }
 
     /// How many delays have been taken since the outage began.
@@ -139,21 +132,22 @@ mod tests {
 
     use super::*;
 
-    fn seconds(mut delays: Delays, count: usize) -> Vec<f64> {
-        (0..count).map_while(|_| delays.next(0.5).map(|delay| delay.as_secs_f64())).collect()
+    fn seconds(policy: &Policy, count: usize) -> Vec<f64> {
+        let mut delays = Delays::default();
+        (0..count).map_while(|_| delays.next(policy, 0.5).map(|delay| delay.as_secs_f64())).collect()
     }
 
     #[test]
     fn the_default_schedule_doubles_to_a_minute() {
         let expected = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0];
-        assert_eq!(seconds(Policy::default().delays(), 8), expected);
+        assert_eq!(seconds(&Policy::default(), 8), expected);
     }
 
     #[test]
     fn attempts_are_used_up() {
         let second = Duration::from_secs(1);
         let policy = Policy::new(second, 1.0, second, 0.0, Some(3)).unwrap();
-        assert_eq!(seconds(policy.delays(), 9), [1.0, 1.0, 1.0]);
+        assert_eq!(seconds(&policy, 9), [1.0, 1.0, 1.0]);
     }
 
     #[test]
@@ -178,9 +172,10 @@ mod tests {
         ) {
             let initial = Duration::from_millis(initial);
             let max = initial + Duration::from_millis(extra);
-            let mut delays = Policy::new(initial, multiplier, max, jitter, None).unwrap().delays();
+            let policy = Policy::new(initial, multiplier, max, jitter, None).unwrap();
+            let mut delays = Delays::default();
             for random in randoms {
-                let delay = delays.next(random).unwrap().as_secs_f64();
+                let delay = delays.next(&policy, random).unwrap().as_secs_f64();
                 prop_assert!(delay >= initial.as_secs_f64() * (1.0 - jitter) - 1e-6);
                 prop_assert!(delay <= max.as_secs_f64() * (1.0 + jitter) + 1e-6);
             }

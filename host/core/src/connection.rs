@@ -110,8 +110,8 @@ pub struct Connection {
 impl Connection {
     /// A connection that nobody asked for yet.
     #[must_use]
-    pub fn new(policy: Policy, now: Timestamp) -> Connection {
-        Connection { state: State::Disconnected, since: now, delays: policy.delays(), retrying: false }
+    pub fn new(now: Timestamp) -> Connection {
+        Connection { state: State::Disconnected, since: now, delays: Delays::default(), retrying: false }
     }
 
     /// The state it is in.
@@ -142,22 +142,22 @@ impl Connection {
     }
 
     /// The target counts as up. The back-off starts over.
-    pub fn up(&mut self, policy: Policy, now: Timestamp) -> Option<Change> {
+    pub fn up(&mut self, now: Timestamp) -> Option<Change> {
         if self.state == State::Disconnected {
             return None;
         }
-        self.delays = policy.delays();
+        self.delays = Delays::default();
         self.retrying = false;
         self.go(State::Connected, Cause::Up, now)
     }
 
     /// The target counts as down. `random` is from `[0, 1)` and places the delay within its jitter.
-    pub fn down(&mut self, permanent: bool, random: f64, now: Timestamp) -> (Option<Change>, Retry) {
+    pub fn down(&mut self, permanent: bool, policy: &Policy, random: f64, now: Timestamp) -> (Option<Change>, Retry) {
         let given_up = self.state == State::Failed && !self.retrying;
         if self.state == State::Disconnected || given_up {
             return (None, Retry::Never);
         }
-        let delay = if permanent { None } else { self.delays.next(random) };
+        let delay = if permanent { None } else { self.delays.next(policy, random) };
         self.retrying = delay.is_some();
         let change = match (self.state, delay) {
             (State::Connecting, Some(_)) => self.go(State::Failed, Cause::Down, now),
@@ -197,14 +197,14 @@ mod tests {
         let second = Duration::from_secs(1);
         let policy = Policy::new(second, 2.0, second * 60, 0.0, attempts).unwrap();
         let now = Timestamp::UNIX_EPOCH;
-        let mut connection = Connection::new(policy, now);
+        let mut connection = Connection::new(now);
         for (at, (step, expected)) in steps.iter().enumerate() {
             let before = connection.state();
             let change = match step {
                 Examine => connection.examine(now),
-                Up => connection.up(policy, now),
-                Down => connection.down(false, 0.5, now).0,
-                Permanent => connection.down(true, 0.5, now).0,
+                Up => connection.up(now),
+                Down => connection.down(false, &policy, 0.5, now).0,
+                Permanent => connection.down(true, &policy, 0.5, now).0,
             };
             assert_eq!(connection.state(), *expected, "step {at}");
             assert_eq!(change.is_some(), before != *expected, "a change is an event, step {at}");
@@ -256,16 +256,16 @@ mod tests {
     fn the_back_off_starts_over_after_a_success() {
         let policy = Policy::new(Duration::from_secs(1), 2.0, Duration::from_secs(60), 0.0, None).unwrap();
         let now = Timestamp::UNIX_EPOCH;
-        let mut connection = Connection::new(policy, now);
+        let mut connection = Connection::new(now);
         connection.examine(now);
         let delays = |connection: &mut Connection| -> Vec<Retry> {
-            (0..3).map(|_| connection.down(false, 0.5, now).1).collect()
+            (0..3).map(|_| connection.down(false, &policy, 0.5, now).1).collect()
         };
         let expected: Vec<Retry> = [(1, 1), (2, 2), (3, 4)]
             .map(|(attempt, seconds)| Retry::After { attempt, delay: Duration::from_secs(seconds) })
             .into();
         assert_eq!(delays(&mut connection), expected);
-        connection.up(policy, now);
+        connection.up(now);
         assert_eq!(delays(&mut connection), expected);
     }
 }

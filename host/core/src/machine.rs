@@ -75,7 +75,7 @@ impl Machine {
     #[must_use]
     pub fn new(policy: Arc<Policy>, now: Now, random: f64) -> Machine {
         Machine {
-            connection: Connection::new(policy.backoff, now.wall),
+            connection: Connection::new(now.wall),
             judge: Judge::default(),
             health: Health::Pending,
             stats: Stats::default(),
@@ -164,10 +164,10 @@ impl Machine {
             Finding::InDoubt(status) => return (status.into(), Next::Soon),
         };
         if status.is_up() {
-            events.extend(self.connection.up(self.policy.backoff, now.wall).map(Event::StateChange));
+            events.extend(self.connection.up(now.wall).map(Event::StateChange));
             return (status.into(), Next::Schedule);
         }
-        let (change, retry) = self.connection.down(verdict.permanent, random, now.wall);
+        let (change, retry) = self.connection.down(verdict.permanent, &self.policy.backoff, random, now.wall);
         events.extend(change.map(Event::StateChange));
         if let Some(Change { cause: Cause::AttemptsExhausted, .. }) = change {
             let attempts = self.connection.attempts();

@@ -50,7 +50,7 @@ impl Check {
         let prepared = Arc::new(load(&engine, &self.probe).await?);
         let suggestions = prepared.manifest.as_ref().map_or_else(Suggestions::default, suggestions);
         let plan = check.plan(suggestions, std::time::Duration::ZERO)?;
-        let examiner = Examiner::new(engine, prepared, &check, &plan);
+        let examiner = Examiner::new(engine, prepared, check.name.as_str().into(), &check, &plan);
         let started = std::time::Instant::now();
         let attempt = examiner.attempt(&[]).await;
         print!("{}", report(&attempt, started.elapsed())?);

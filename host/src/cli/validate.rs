@@ -112,7 +112,7 @@ async fn refused(engine: &Arc<Engine>, config: &Config, check: &Arc<Check>) -> O
     match check.plan(Suggestions::default(), std::time::Duration::ZERO) {
         Err(error) => Some(error.to_string()),
         Ok(plan) => {
-            let examiner = Examiner::new(Arc::clone(engine), prepared, check, &plan);
+            let examiner = Examiner::new(Arc::clone(engine), prepared, check.name.as_str().into(), check, &plan);
             examiner.refused().await.map(|fault| fault.message.to_string())
         }
     }

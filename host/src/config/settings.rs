@@ -1,6 +1,11 @@
 //! The settings of a check: what the operator wrote for the probe, as JSON.
 
-use std::{borrow::Cow, collections::BTreeMap, fmt};
+use std::{
+    borrow::Cow,
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, LazyLock},
+};
 
 use serde_json::{Map, Number, Value};
 use toml::{Spanned, de::DeValue};
@@ -16,37 +21,46 @@ use super::{
 /// The settings of a check. Its `Debug` shows them as they were written, with the names of the secrets only.
 #[derive(Clone)]
 pub struct Settings {
+    parts: Arc<Parts>,
+    origin: Origin,
+}
+
+#[derive(Clone)]
+struct Parts {
     written: Value,
     filled: Value,
     /// From the longest, so that none is hidden in part because it holds another.
     secrets: Vec<String>,
-    origin: Origin,
     /// Where the values were written, by JSON pointer.
     positions: BTreeMap<String, Position>,
 }
 
+/// What all checks without settings share: there may be a hundred thousand.
+static NONE: LazyLock<Arc<Parts>> = LazyLock::new(|| {
+    Arc::new(Parts {
+        written: Map::new().into(),
+        filled: Map::new().into(),
+        secrets: Vec::new(),
+        positions: BTreeMap::new(),
+    })
+});
+
 impl Settings {
     /// No settings, for a check that was written at `origin`.
     pub(super) fn none(origin: Origin) -> Settings {
-        Settings {
-            written: Map::new().into(),
-            filled: Map::new().into(),
-            secrets: Vec::new(),
-            origin,
-            positions: BTreeMap::new(),
-        }
+        Settings { parts: Arc::clone(&NONE), origin }
     }
 
     /// The settings as the probe gets them: a JSON object with the secrets filled in. Not for the eyes of others.
     #[must_use]
     pub fn filled(&self) -> &Value {
-        &self.filled
+        &self.parts.filled
     }
 
     /// The settings as the operator wrote them: `${env:NAME}` is still that. A password that was written out is too.
     #[must_use]
     pub fn written(&self) -> &Value {
-        &self.written
+        &self.parts.written
     }
 
     /// A text of the probe's without the secrets that were filled in: each is replaced with `***`, as it is and as JSON
@@ -56,7 +70,7 @@ impl Settings {
     #[must_use]
     pub fn redact<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let mut text = Cow::Borrowed(text);
-        for secret in &self.secrets {
+        for secret in &self.parts.secrets {
             if text.contains(secret.as_str()) {
                 text = Cow::Owned(text.replace(secret.as_str(), HIDDEN));
             }
@@ -69,7 +83,7 @@ impl Settings {
     pub fn origin(&self, pointer: &str) -> Origin {
         let mut pointer = pointer;
         loop {
-            if let Some(position) = self.positions.get(pointer) {
+            if let Some(position) = self.parts.positions.get(pointer) {
                 return Origin { position: Some(*position), ..self.origin.clone() };
             }
             match pointer.rfind('/') {
@@ -83,13 +97,13 @@ impl Settings {
 impl PartialEq for Settings {
     /// Whether both say the same, wherever it is written.
     fn eq(&self, other: &Settings) -> bool {
-        (&self.written, &self.filled) == (&other.written, &other.filled)
+        (self.written(), self.filled()) == (other.written(), other.filled())
     }
 }
 
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Settings").field(&self.written).finish()
+        f.debug_tuple("Settings").field(self.written()).finish()
     }
 }
 
@@ -134,12 +148,13 @@ impl Written {
         let origin = source.origin(at);
         let offsets = self.offsets.into_iter();
         let positions = offsets.map(|(pointer, offset)| (pointer, source.position(offset))).collect();
-        let mut settings =
-            Settings { filled: self.value.clone(), written: self.value, positions, ..Settings::none(origin) };
-        let mut filled = std::mem::take(&mut settings.filled);
+        let mut filled = self.value.clone();
+        let parts = Parts { written: self.value, filled: Value::Null, secrets: Vec::new(), positions };
+        let mut settings = Settings { parts: Arc::new(parts), origin };
         fill(&mut filled, "", filler, &mut settings, problems);
-        settings.filled = filled;
-        let secrets = &mut settings.secrets;
+        let parts = Arc::make_mut(&mut settings.parts);
+        parts.filled = filled;
+        let secrets = &mut parts.secrets;
         secrets.extend(secrets.clone().iter().map(|secret| as_json(secret)));
         // Names of hosts are shown in lower case.
         secrets.extend(secrets.clone().iter().map(|secret| secret.to_ascii_lowercase()));
@@ -158,7 +173,7 @@ fn fill(value: &mut Value, pointer: &str, filler: &Filler<'_>, settings: &mut Se
             for error in errors {
                 problems.push(settings.origin(pointer), format!("{}: {error}", spell("settings", pointer)));
             }
-            settings.secrets.append(&mut filled.secrets);
+            Arc::make_mut(&mut settings.parts).secrets.append(&mut filled.secrets);
             *value = filled.value();
         }
         Value::Array(values) => {

@@ -166,15 +166,17 @@ impl Checks {
         });
         let (plan, unplannable) = plan(check, suggestions, spread);
         let absent = |kind, reason: &str| -> Arc<dyn Examine> { Arc::new(Absent(Fault::new(kind, reason))) };
+        let name: Arc<str> = check.name.as_str().into();
         let examine = match (with, &unplannable) {
             (_, Some(error)) => absent(FaultKind::InvalidSettings, &error.to_string()),
             (With::Nothing(reason), None) => absent(FaultKind::Link, reason),
             (With::Probe(prepared), None) => {
-                Arc::new(Examiner::new(Arc::clone(&self.engine), Arc::clone(prepared), check, &plan))
+                let (engine, prepared) = (Arc::clone(&self.engine), Arc::clone(prepared));
+                Arc::new(Examiner::new(engine, prepared, Arc::clone(&name), check, &plan))
             }
         };
         let info = CheckInfo {
-            name: check.name.as_str().into(),
+            name,
             probe: check.probe.clone(),
             description: check.description.clone(),
             critical: plan.critical,

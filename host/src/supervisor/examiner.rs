@@ -19,7 +19,7 @@ pub struct Examiner {
     check: Arc<Check>,
     name: Arc<str>,
     /// The settings as the probe gets them.
-    json: String,
+    json: Box<str>,
     limits: Limits,
     grants: Arc<Grants>,
     /// What the probe finds wrong with its settings, once it has been asked.
@@ -29,11 +29,17 @@ pub struct Examiner {
 impl Examiner {
     /// Puts a probe to the use that a check has for it.
     #[must_use]
-    pub fn new(engine: Arc<Engine>, prepared: Arc<Prepared>, check: &Arc<Check>, plan: &Plan) -> Examiner {
+    pub fn new(
+        engine: Arc<Engine>,
+        prepared: Arc<Prepared>,
+        name: Arc<str>,
+        check: &Arc<Check>,
+        plan: &Plan,
+    ) -> Examiner {
         Examiner {
             grants: Arc::new(grants(check, prepared.manifest.as_ref()).into_iter().collect()),
-            name: check.name.as_str().into(),
-            json: check.settings.filled().to_string(),
+            name,
+            json: check.settings.filled().to_string().into(),
             check: Arc::clone(check),
             limits: Limits { fuel: check.limits.fuel, memory: check.limits.memory, timeout: plan.timeout },
             refused: OnceLock::new(),
