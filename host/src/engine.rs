@@ -93,6 +93,8 @@ impl Engine {
                 "at most {max_in_flight} runs at a time, not {}: this system allows too few memory maps; raise vm.max_map_count",
                 options.max_in_flight
             );
+        } else {
+            tracing::info!("at most {max_in_flight} runs at a time");
         }
         let pooled = Profile::new(common_config().allocation_strategy(pool(max_in_flight)))
             .with_context(|| format!("can't set up a pool for {max_in_flight} runs; lower max_in_flight"))?;
