@@ -59,11 +59,10 @@ impl Configuration {
             let config = Config::parse(Path::new(""), "", &self.overrides, surroundings)?;
             return Ok((config, None));
         };
-        let config = Config::load(path, &self.overrides, surroundings)?;
-        let report = unknown_probes(&config);
-        // It has just been read, so it can be.
-        let text = std::fs::read_to_string(path).ok().map(Arc::from);
-        report.accept((config, text))
+        // Read once: what is remembered as read must be what was made use of, or a change in between would be lost.
+        let text = Config::text(path)?;
+        let config = Config::parse(path, &text, &self.overrides, surroundings)?;
+        unknown_probes(&config).accept((config, Some(text.into())))
     }
 }
 

@@ -108,20 +108,17 @@ pub struct Overrides {
 }
 
 impl Config {
-    /// Reads the config at `path`.
+    /// The text of the config at `path`.
     ///
     /// # Errors
     ///
-    /// All that is wrong with it, or that the file can't be read.
-    pub fn load(path: &Path, overrides: &Overrides, surroundings: Surroundings<'_>) -> Result<Config, Report> {
-        match fs::read_to_string(path) {
-            Ok(text) => Config::parse(path, &text, overrides, surroundings),
-            Err(error) => {
-                let mut problems = Report::default();
-                problems.push(Origin::of_file(path), format!("the config can't be read: {error}"));
-                Err(problems)
-            }
-        }
+    /// That the file can't be read, and why.
+    pub fn text(path: &Path) -> Result<String, Report> {
+        fs::read_to_string(path).map_err(|error| {
+            let mut problems = Report::default();
+            problems.push(Origin::of_file(path), format!("the config can't be read: {error}"));
+            problems
+        })
     }
 
     /// Reads the text of a config that is, or might be, at `path`. An empty text is a config too.

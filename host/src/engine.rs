@@ -141,7 +141,7 @@ fn common_config() -> Config {
         // Component-model async triples the price of a run, and no stable contract of ours uses it.
         .concurrency_support(false)
         // What no guest tool-chain that we know needs, and what widens the attack surface.
-        .wasm_multi_memory(true)
+        .wasm_multi_memory(false)
         .wasm_memory64(false)
         .wasm_relaxed_simd(false)
         .wasm_tail_call(false)

@@ -191,7 +191,7 @@ timeout = "1 s"
             r#"7: not TOML: unquoted keys cannot be empty, expected letters, numbers, `-`, `_`"#,
         ]
     );
-    let absent = Config::load(Path::new("/nowhere"), &Overrides::default(), surroundings());
+    let absent = Config::text(Path::new("/nowhere"));
     let why = "0: the config can't be read: No such file or directory (os error 2)";
     assert_eq!(problems(absent), [why]);
 }
