@@ -23,10 +23,20 @@ use crate::{
 /// An attempt that is under way.
 pub type Attempting<'a> = Pin<Box<dyn Future<Output = Attempt> + Send + 'a>>;
 
+/// A leave-taking that is under way.
+pub type Closing<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
 /// Whatever can examine a target once.
 pub trait Examine: Send + Sync {
-    /// Examines the target. `state` is what the last verdict left. It must end by itself: the worker waits for it.
+    /// Examines the target. `state` is what the last verdict left. It must end by itself: the worker waits for it, unless
+    /// somebody has the connection closed meanwhile, which drops the attempt.
     fn attempt<'a>(&'a self, state: &'a [u8]) -> Attempting<'a>;
+
+    /// Takes leave of the target as its protocol asks, if a connection is kept open between attempts; the next attempt
+    /// dials anew. It must end by itself. Whoever is dropped without it just hangs up.
+    fn close(&self) -> Closing<'_> {
+        Box::pin(std::future::ready(()))
+    }
 }
 
 /// What a worker is to do, from now on.
