@@ -10,8 +10,6 @@ mod table;
 use std::{hint::black_box, sync::Arc, time::Duration};
 
 use probity_core::{
-    backoff,
-    health::Thresholds,
     machine::{Machine, Policy, Step},
     outcome::{Outcome, Run, Status, Usage, Verdict},
     schedule::{Every, Schedule},
@@ -37,14 +35,8 @@ fn main() {
 }
 
 fn measure(status: impl Fn(u32) -> Status) -> Figure {
-    let policy = Policy {
-        schedule: Schedule::Every(Every::new(INTERVAL, 0.1, "bench").expect("the interval is in range")),
-        spread: Duration::ZERO,
-        thresholds: Thresholds::default(),
-        backoff: backoff::Policy::default(),
-        fast_interval: INTERVAL / 6,
-        down_interval: Some(INTERVAL),
-    };
+    let schedule = Schedule::Every(Every::new(INTERVAL, 0.1, "bench").expect("the interval is in range"));
+    let policy = Policy { fast_interval: INTERVAL / 6, down_interval: Some(INTERVAL), ..Policy::usual(schedule) };
     let wall = "2026-01-01T00:00:00Z".parse().expect("a date");
     let mut now = Now { elapsed: Duration::ZERO, wall };
     let mut machine = Machine::new(Arc::new(policy), now, 0.0);

@@ -30,11 +30,9 @@ use probity::{
     engine::{Engine, Options},
     events::Events,
     supervisor::{Loader, Supervisor},
-    worker::{self, Assignment, Attempting, Examine, Inbox, Shared},
+    worker::{self, Assignment, Attempting, Examine, Inbox, Inboxes, Shared},
 };
 use probity_core::{
-    backoff,
-    health::Thresholds,
     history,
     machine::{Machine, Policy},
     outcome::{Attempt, Outcome, Status, Usage, Verdict},
@@ -171,19 +169,17 @@ fn runtime() -> Runtime {
 
 fn shared(room: Arc<Semaphore>) -> Shared {
     let clock = Clock::new();
-    Shared { board: Arc::new(Board::new("bench".into(), clock)), events: Events::default(), clock, room }
+    let board = Arc::new(Board::new("bench".into(), clock));
+    // As many events as are usually kept.
+    let events = Arc::new(Events::new(board.started, 10_000));
+    Shared { board, events, inboxes: Inboxes::default(), clock, room }
 }
 
 /// Starts a worker as the supervisor would.
 fn start(runtime: &Runtime, shared: &Arc<Shared>, name: Arc<str>) -> (Arc<str>, Arc<Slot>) {
-    let policy = Arc::new(Policy {
-        schedule: Schedule::Every(Every::new(INTERVAL, 0.1, &name).expect("the interval is in range")),
-        spread: SPREAD,
-        thresholds: Thresholds::default(),
-        backoff: backoff::Policy::default(),
-        fast_interval: INTERVAL,
-        down_interval: None,
-    });
+    let schedule = Schedule::Every(Every::new(INTERVAL, 0.1, &name).expect("the interval is in range"));
+    let policy = Policy { spread: SPREAD, fast_interval: INTERVAL, down_interval: None, ..Policy::usual(schedule) };
+    let policy = Arc::new(policy);
     let info = Arc::new(CheckInfo {
         name: Arc::clone(&name),
         probe: "none".into(),
@@ -191,7 +187,7 @@ fn start(runtime: &Runtime, shared: &Arc<Shared>, name: Arc<str>) -> (Arc<str>, 
         critical: false,
         group: None,
         labels: [].into(),
-        schedule: policy.schedule.to_string(),
+        policy: Arc::clone(&policy),
         timeout: Duration::from_secs(10),
         grants: vec![],
         generation: 1,
@@ -200,7 +196,9 @@ fn start(runtime: &Runtime, shared: &Arc<Shared>, name: Arc<str>) -> (Arc<str>, 
     let snapshot = Machine::new(Arc::clone(&policy), shared.clock.now(), 0.0).snapshot();
     let slot = Arc::new(Slot::new(CheckState { info: Arc::clone(&info), snapshot }));
     let assignment = Assignment { info, policy, examine: Arc::new(Nothing), afresh: true };
-    runtime.spawn(worker::work(Arc::clone(shared), Arc::clone(&slot), Arc::new(Inbox::default()), assignment));
+    let inbox = Arc::new(Inbox::default());
+    shared.inboxes.add(Arc::clone(&name), Arc::clone(&inbox));
+    runtime.spawn(worker::work(Arc::clone(shared), Arc::clone(&slot), inbox, assignment));
     (name, slot)
 }
 

@@ -22,11 +22,12 @@ use futures_util::future::{BoxFuture, try_join_all};
 use probity::{
     board::{Board, CheckInfo, CheckState, Slot},
     clock::Clock,
+    events::Events,
     http::{self, Control, Refused},
+    worker::{Answer, Ask},
 };
 use probity_core::{
-    backoff,
-    health::{Phase, Thresholds},
+    health::Phase,
     machine::{Machine, Policy},
     outcome::{Outcome, Run, Status, Usage, Verdict},
     schedule::{Every, Schedule},
@@ -49,7 +50,8 @@ const REQUESTS: usize = 200;
 
 fn main() {
     let board = board();
-    let router = http::router(http::State { board, auth: http::Auth { token: None }, control: Arc::new(Nobody) });
+    let events = Arc::new(Events::new(board.started, 1));
+    let router = http::router(http::State { board, events, auth: http::Auth::default(), control: Arc::new(Nobody) });
     let ours = serve(|listener| http::serve(listener, router, pending::<()>(), Duration::ZERO));
     let baseline = serve(|listener| async { axum::serve(listener, Router::new().route("/", get("ok"))).await });
 
@@ -182,22 +184,16 @@ fn board() -> Arc<Board> {
     let interval = Duration::from_secs(30);
     let slots = (0..CHECKS).map(|check| {
         let name: Arc<str> = format!("check-{check}").into();
-        let policy = Policy {
-            schedule: Schedule::Every(Every::new(interval, 0.1, &name).expect("the interval is in range")),
-            spread: Duration::ZERO,
-            thresholds: Thresholds::default(),
-            backoff: backoff::Policy::default(),
-            fast_interval: interval,
-            down_interval: None,
-        };
+        let schedule = Schedule::Every(Every::new(interval, 0.1, &name).expect("the interval is in range"));
+        let policy = Arc::new(Policy::usual(schedule));
         let info = CheckInfo {
             name: Arc::clone(&name),
             probe: "tcp".into(),
             description: "a port of some service".into(),
             critical: check % 10 == 0,
-            group: Some(format!("group-{}", check % 20)),
+            group: Some(format!("group-{}", check % 20).into()),
             labels: [("team".to_owned(), format!("team-{}", check % 7))].into(),
-            schedule: policy.schedule.to_string(),
+            policy: Arc::clone(&policy),
             timeout: Duration::from_secs(10),
             grants: vec![format!("tcp:db-{check}.internal:5432")],
             generation: 1,
@@ -217,7 +213,7 @@ fn board() -> Arc<Board> {
             }),
             usage: Usage { fuel: 30_000, peak_memory: 192 * 1024 },
         };
-        let mut machine = Machine::new(Arc::new(policy), now, 0.0);
+        let mut machine = Machine::new(policy, now, 0.0);
         machine.finished(Arc::new(run), now, 0.0, &mut Vec::new());
         (name, Arc::new(Slot::new(CheckState { info: Arc::new(info), snapshot: machine.snapshot() })))
     });
@@ -226,11 +222,11 @@ fn board() -> Arc<Board> {
     board
 }
 
-/// Nobody asks for runs here.
+/// Nobody asks for anything here.
 struct Nobody;
 
 impl Control for Nobody {
-    fn run_now<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<(), Refused>> {
+    fn ask<'a>(&'a self, _: &'a str, _: Ask) -> BoxFuture<'a, Result<Answer, Refused>> {
         Box::pin(ready(Err(Refused::Stopping)))
     }
 }

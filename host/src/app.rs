@@ -9,7 +9,6 @@ use std::{
 };
 
 use anyhow::{Context, Result, anyhow, bail};
-use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use probity_core::health::Phase;
 use tokio::{
@@ -28,11 +27,11 @@ use crate::{
     events::Events,
     http,
     supervisor::{Command, Loader, Supervisor, standard},
-    worker::Shared,
+    worker::{Inboxes, Shared},
 };
 
-/// How many commands may wait for the supervisor; each is a person or a service that asked for a run.
-const COMMANDS: usize = 64;
+/// How many commands may wait for the supervisor; each is a signal that somebody sent.
+const COMMANDS: usize = 8;
 /// How often the runner sees whether every check has had its first run.
 const STARTING: Duration = Duration::from_millis(20);
 /// How long connections that are open when everything else has ended may take to end as well.
@@ -108,21 +107,28 @@ pub async fn run(configuration: Configuration) -> Result<()> {
     let cache = config.data_dir.join("compiled");
     let engine = Engine::new(Options { max_in_flight: config.max_in_flight, cache: Some(&cache) })?;
     let board = Arc::new(Board::new(config.node_id.clone(), clock));
-    let shared = Arc::new(Shared { board: Arc::clone(&board), events: Events::default(), clock, room: engine.room() });
+    let events = Arc::new(Events::new(board.started, config.events.capacity));
+    let shared = Arc::new(Shared {
+        board: Arc::clone(&board),
+        events: Arc::clone(&events),
+        inboxes: Inboxes::default(),
+        clock,
+        room: engine.room(),
+    });
     let (commands, inbox) = mpsc::channel(COMMANDS);
-    let token = config.http.auth.token.clone();
+    let auth = http::Auth {
+        token: config.http.auth.token.clone(),
+        anonymous_control: config.http.auth.allow_anonymous_control && listening.ip().to_canonical().is_loopback(),
+    };
     let (startup_grace, grace_period) = (config.startup_grace, config.grace_period);
     let loader = Loader { path: configuration.path, overrides: configuration.overrides, listening };
-    let (supervisor, settled) = Supervisor::new(engine, shared, loader, config, text);
+    let (supervisor, settled) = Supervisor::new(engine, Arc::clone(&shared), loader, config, text);
     // On a thread of its own: with a hundred thousand checks, what it does at once takes longer than runs may be late.
     let supervisor = tokio::task::spawn_blocking(|| Handle::current().block_on(supervisor.run(inbox)));
     tokio::spawn(become_ready(Arc::clone(&board), settled, startup_grace));
 
-    let router = http::router(http::State {
-        board: Arc::clone(&board),
-        auth: http::Auth { token },
-        control: Arc::new(Commands(commands.clone())),
-    });
+    let router =
+        http::router(http::State { board: Arc::clone(&board), events: Arc::clone(&events), auth, control: shared });
     let (close, closing) = oneshot::channel();
     let server =
         http::serve_on_thread(listener, router, closing, CONNECTIONS).context("can't start the HTTP server")?;
@@ -135,6 +141,10 @@ pub async fn run(configuration: Configuration) -> Result<()> {
     let stopped = commands.send(Command::Stop(Instant::now() + grace_period)).await;
     if stopped.is_ok() {
         supervisor.await.context("the supervisor failed")?;
+    }
+    events.close();
+    if tokio::time::timeout(CONNECTIONS, events.left()).await.is_err() {
+        tracing::warn!("not everybody who follows the events has read the last one within {CONNECTIONS:?}");
     }
     // The server may have ended by itself.
     let _ = close.send(());
@@ -220,20 +230,5 @@ impl Signals {
             std::process::exit(130);
         });
         Ok(())
-    }
-}
-
-/// What the HTTP server may ask of the supervisor.
-struct Commands(mpsc::Sender<Command>);
-
-impl http::Control for Commands {
-    fn run_now<'a>(&'a self, check: &'a str) -> BoxFuture<'a, Result<(), http::Refused>> {
-        Box::pin(async move {
-            let (answer, wait) = oneshot::channel();
-            let stopping = |_| http::Refused::Stopping;
-            self.0.send(Command::Run(check.to_owned(), answer)).await.map_err(|_| http::Refused::Stopping)?;
-            let published = wait.await.map_err(stopping)?.ok_or(http::Refused::Unknown)?;
-            published.await.map_err(stopping)
-        })
     }
 }

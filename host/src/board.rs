@@ -13,12 +13,14 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use probity_core::{
-    health::{Health, Overall, Phase, Tally},
+    health::{Overall, Phase, Tally},
     history::History,
+    machine::Policy,
     outcome::Run,
     snapshot::Snapshot,
+    time::nanoseconds,
 };
 
 use crate::clock::Clock;
@@ -35,11 +37,11 @@ pub struct CheckInfo {
     /// Whether its failure makes the whole unhealthy.
     pub critical: bool,
     /// The group it is shown in.
-    pub group: Option<String>,
+    pub group: Option<Arc<str>>,
     /// Whatever the operator attached to it.
     pub labels: BTreeMap<String, String>,
-    /// When it is due, in words: `every 30s`.
-    pub schedule: String,
+    /// When it runs, and what its outcomes lead to.
+    pub policy: Arc<Policy>,
     /// The wall-clock limit of one run.
     pub timeout: Duration,
     /// What it may reach, one grant each.
@@ -64,13 +66,26 @@ pub struct CheckState {
 pub struct Slot {
     state: ArcSwap<CheckState>,
     history: Mutex<History>,
+    /// When somebody asked for the connection last, in nanoseconds since the runner's start.
+    touched: AtomicU64,
 }
 
 impl Slot {
     /// A place with its first state.
     #[must_use]
     pub fn new(state: CheckState) -> Slot {
-        Slot { state: ArcSwap::from_pointee(state), history: Mutex::default() }
+        Slot { state: ArcSwap::from_pointee(state), history: Mutex::default(), touched: AtomicU64::new(0) }
+    }
+
+    /// Somebody asked for the connection at this time since the runner's start. Its worker need not be woken for it.
+    pub fn touch(&self, at: Duration) {
+        self.touched.fetch_max(nanoseconds(at), Ordering::Relaxed);
+    }
+
+    /// When somebody asked for the connection last, as time since the runner's start.
+    #[must_use]
+    pub fn touched(&self) -> Duration {
+        Duration::from_nanos(self.touched.load(Ordering::Relaxed))
     }
 
     /// The latest state.
@@ -238,6 +253,15 @@ impl Board {
         self.clock.now().wall
     }
 
+    /// The time of day at that time since the runner's start, if the clock was not set since.
+    #[must_use]
+    pub fn at(&self, since_start: Duration) -> Timestamp {
+        let span = |span| SignedDuration::try_from(span).unwrap_or(SignedDuration::MAX);
+        let now = self.clock.now();
+        let ahead = span(since_start).saturating_sub(span(now.elapsed));
+        now.wall.checked_add(ahead).unwrap_or(now.wall)
+    }
+
     /// Every check, by name.
     #[must_use]
     pub fn checks(&self) -> Arc<Slots> {
@@ -278,15 +302,15 @@ impl Board {
         let mut tally = Tally::default();
         for slot in self.slots.load().values() {
             let state = slot.state.load();
-            tally.count(state.snapshot.health, state.info.critical);
+            tally.count(state.snapshot.counts_as(), state.info.critical);
         }
         (tally, tally.overall(self.phase()))
     }
 
-    /// Whether every check has been examined at least once.
+    /// Whether every check that is watched has been examined at least once.
     #[must_use]
     pub fn all_examined(&self) -> bool {
-        self.slots.load().values().all(|slot| slot.state.load().snapshot.health != Health::Pending)
+        self.slots.load().values().all(|slot| !slot.state.load().snapshot.is_awaited())
     }
 
     /// Waits for the next change. To miss none, call before looking, and await after.

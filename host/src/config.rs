@@ -7,6 +7,7 @@
 //! come from there.
 
 mod check;
+mod circuit;
 mod connection;
 mod defaults;
 mod duration;
@@ -50,6 +51,12 @@ pub use self::{
     text::is_name,
 };
 
+/// A span of time as it is written in the config: `500ms`, `30s`, `1m30s`. `None` if it is none.
+#[must_use]
+pub fn parse_duration(text: &str) -> Option<Duration> {
+    duration::parse(text)
+}
+
 /// Where the runner answers HTTP unless told otherwise: reachable from this machine alone.
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8081);
 /// The watched folder unless told otherwise, beside the config.
@@ -76,6 +83,8 @@ pub struct Config {
     pub max_component_size: u64,
     /// The HTTP server.
     pub http: Http,
+    /// The log of events.
+    pub events: EventLog,
     /// What holds for each check that does not say otherwise.
     pub defaults: Defaults,
     /// The checks, in their order. Whoever runs one shares it: there may be a hundred thousand.
@@ -92,8 +101,17 @@ pub struct Http {
 /// Who may ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Auth {
-    /// The bearer token that lets a request run a check; without one, only this machine may.
+    /// The bearer token that lets a request change something.
     pub token: Option<Secret>,
+    /// Whether everybody on this machine may change something without a token.
+    pub allow_anonymous_control: bool,
+}
+
+/// The log of events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventLog {
+    /// How many of the latest events are kept.
+    pub capacity: usize,
 }
 
 /// What the command line says in place of the config. Its relative paths are relative to the working directory.
@@ -150,12 +168,23 @@ impl Config {
         let auth = At::value(top.http).and_then(|http| At::value(http.auth)).unwrap_or_default();
         let shared = At::value(top.defaults).unwrap_or_default();
         let defaults = Defaults::read(&shared);
-        defaults::refuse_delays(defaults, &shared, &source, &mut problems);
+        defaults::refuse_contradictions(defaults, &shared, &source, &mut problems);
 
         let context = Context { source: &source, filler, now: surroundings.now, defaults: &defaults, beside: None };
         let sections = At::value(top.check).into_iter().flatten();
         let sections = sections.map(|At { value, at }| At { value: value.check, at });
         let checks = check::read_all(sections, &context, &mut problems);
+        let allow_anonymous_control = At::value(auth.allow_anonymous_control).unwrap_or(false);
+        if let Some(key) =
+            auth.allow_anonymous_control.filter(|key| key.value && !listen.ip().to_canonical().is_loopback())
+        {
+            let message = format!(
+                "allow_anonymous_control: other machines reach {listen}; listen on a loopback address such as {LISTEN}, or set a \
+                 `token` instead"
+            );
+            problems.push(source.origin(key.at), message);
+        }
+        let events = At::value(top.events).unwrap_or_default();
         let token = auth.token.map(|token| read_token(&token, &context, &mut problems));
         let config = Config {
             listen,
@@ -166,7 +195,8 @@ impl Config {
             grace_period: At::value(top.grace_period).unwrap_or(layout::GRACE_PERIOD),
             max_in_flight: At::value(runner.max_in_flight).unwrap_or(layout::MAX_IN_FLIGHT),
             max_component_size: At::value(runner.max_component_size).unwrap_or(layout::MAX_COMPONENT_SIZE),
-            http: Http { auth: Auth { token } },
+            http: Http { auth: Auth { token, allow_anonymous_control } },
+            events: EventLog { capacity: At::value(events.capacity).unwrap_or(layout::EVENTS_KEPT) },
             defaults,
             checks,
         };

@@ -1,43 +1,269 @@
-//! Events get their number here, and are told.
+//! The event log: every fact gets its number here, and can be followed from any number on.
+//!
+//! Whoever tells an event waits for nobody: followers read from a bounded log at their own pace, and one that is too slow
+//! is told what it missed.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+mod cloud;
+mod follow;
+mod line;
 
-use probity_core::{event::Event, health::Health};
+use std::{
+    collections::VecDeque,
+    ops::RangeInclusive,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
-/// Where every event passes: numbered without gaps, from 1.
-#[derive(Debug, Default)]
+use jiff::Timestamp;
+use probity_core::event::Event;
+use tokio::sync::Notify;
+
+pub use self::follow::{Followed, Follower};
+
+/// The word of an event that tells of a reload.
+pub const RELOAD: &str = "reload";
+
+/// The word of what is told in the place of events that are not kept any more.
+pub const GAP: &str = "gap";
+
+/// What there is to tell.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fact {
+    /// Something of one check.
+    Check {
+        /// Its name.
+        check: Arc<str>,
+        /// The group it is shown in.
+        group: Option<Arc<str>>,
+        /// What happened.
+        event: Event,
+    },
+    /// A changed probe or configuration was found.
+    Reload(Reload),
+}
+
+/// A changed probe or configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reload {
+    /// What changed: the name of a probe, or the path of a file.
+    pub what: String,
+    /// The generation of a probe that is in use now; `None` for a configuration.
+    pub generation: Option<u64>,
+    /// Why the change was not taken into use, if it was not.
+    pub error: Option<String>,
+}
+
+impl Fact {
+    /// The word for its kind.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Fact::Check { event, .. } => event.kind(),
+            Fact::Reload(_) => RELOAD,
+        }
+    }
+
+    /// The check it is about.
+    #[must_use]
+    pub fn check(&self) -> Option<&Arc<str>> {
+        match self {
+            Fact::Check { check, .. } => Some(check),
+            Fact::Reload(_) => None,
+        }
+    }
+
+    /// The group of the check it is about.
+    #[must_use]
+    pub fn group(&self) -> Option<&Arc<str>> {
+        match self {
+            Fact::Check { group, .. } => group.as_ref(),
+            Fact::Reload(_) => None,
+        }
+    }
+}
+
+/// One event in the log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    /// Counted without gaps from 1, since the runner's start.
+    pub seq: u64,
+    /// When it was told.
+    pub time: Timestamp,
+    /// What happened.
+    pub fact: Fact,
+}
+
+/// Where every event passes.
+#[derive(Debug)]
 pub struct Events {
-    last: AtomicU64,
+    /// Tells one life of the runner from the next, whose numbers begin anew.
+    instance: String,
+    log: Mutex<Log>,
+    changed: Notify,
+    followers: AtomicUsize,
+    left: Notify,
+}
+
+#[derive(Debug)]
+struct Log {
+    records: VecDeque<Arc<Record>>,
+    /// The number of the latest event.
+    last: u64,
+    capacity: usize,
+    closed: bool,
+}
+
+/// What there is after a number.
+struct Batch {
+    /// What is not in the log any more.
+    gap: Option<RangeInclusive<u64>>,
+    records: Vec<Arc<Record>>,
+    closed: bool,
 }
 
 impl Events {
-    /// Tells one event of one check.
-    pub fn tell(&self, check: &str, event: &Event) {
-        let seq = self.last.fetch_add(1, Ordering::Relaxed) + 1;
-        let kind = event.kind();
-        match event {
-            Event::StateChange(change) => {
-                let (from, to, cause) = (change.from.as_str(), change.to.as_str(), change.cause.as_str());
-                tracing::info!(seq, check, kind, cause, "{from} -> {to}");
+    /// An empty log of a runner that started then; it keeps the latest `capacity` events, at least one.
+    #[must_use]
+    pub fn new(started: Timestamp, capacity: usize) -> Events {
+        let log = Log { records: VecDeque::new(), last: 0, capacity: capacity.max(1), closed: false };
+        Events {
+            instance: format!("{:x}", started.as_millisecond()),
+            log: Mutex::new(log),
+            changed: Notify::new(),
+            followers: AtomicUsize::new(0),
+            left: Notify::new(),
+        }
+    }
+
+    /// What tells the numbers of this life of the runner from those of others.
+    #[must_use]
+    pub fn instance(&self) -> &str {
+        &self.instance
+    }
+
+    /// Tells one event, and writes a line of it to the runner's log.
+    pub fn tell(&self, time: Timestamp, fact: Fact) {
+        let mut log = self.log();
+        log.last += 1;
+        let record = Arc::new(Record { seq: log.last, time, fact });
+        if log.records.len() == log.capacity {
+            log.records.pop_front();
+        }
+        log.records.push_back(Arc::clone(&record));
+        drop(log);
+        self.changed.notify_waiters();
+        line::write(&record);
+    }
+
+    /// The number of the latest event; 0 before the first.
+    #[must_use]
+    pub fn last(&self) -> u64 {
+        self.log().last
+    }
+
+    /// There will be no more: followers end once they have read what there is.
+    pub fn close(&self) {
+        self.log().closed = true;
+        self.changed.notify_waiters();
+    }
+
+    /// Waits until nobody follows the log.
+    pub async fn left(&self) {
+        loop {
+            let left = self.left.notified();
+            if self.followers.load(Ordering::Acquire) == 0 {
+                return;
             }
-            Event::Reconnecting { attempt, delay } => {
-                tracing::info!(seq, check, kind, "attempt {attempt} in {delay:.1?}");
-            }
-            Event::MaxReconnectAttemptsReached { attempts } => {
-                tracing::error!(seq, check, kind, "gave up after {attempts} attempts");
-            }
-            Event::HealthChange { from, to, message } => {
-                let worse = matches!(to, Health::Unhealthy | Health::Degraded | Health::Unknown);
-                let (from, to) = (from.as_str(), to.as_str());
-                if worse {
-                    tracing::warn!(seq, check, kind, "{from} -> {to}: {message}");
-                } else {
-                    tracing::info!(seq, check, kind, "{from} -> {to}: {message}");
-                }
-            }
-            Event::Fault(fault) => {
-                tracing::warn!(seq, check, kind, fault = fault.kind.as_str(), "{}", fault.message);
+            left.await;
+        }
+    }
+
+    /// Follows the log from the event after this number on.
+    #[must_use]
+    pub fn follow(self: &Arc<Events>, after: u64) -> Follower {
+        Follower::new(Arc::clone(self), after)
+    }
+
+    fn after(&self, seq: u64, most: usize) -> Batch {
+        let log = self.log();
+        let first = log.last + 1 - log.records.len() as u64;
+        let gap = (seq + 1 < first).then(|| seq + 1..=first - 1);
+        let read = usize::try_from((seq + 1).saturating_sub(first)).unwrap_or(usize::MAX);
+        let records = log.records.iter().skip(read).take(most).cloned().collect();
+        Batch { gap, records, closed: log.closed }
+    }
+
+    fn log(&self) -> MutexGuard<'_, Log> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    fn reload(what: &str) -> Fact {
+        Fact::Reload(Reload { what: what.into(), generation: None, error: None })
+    }
+
+    fn told(count: u64, capacity: usize) -> Arc<Events> {
+        let events = Arc::new(Events::new(Timestamp::UNIX_EPOCH, capacity));
+        (1..=count).for_each(|at| events.tell(Timestamp::UNIX_EPOCH, reload(&at.to_string())));
+        events
+    }
+
+    async fn next(follower: &mut Follower) -> String {
+        match follower.next().await {
+            Followed::Event(record) => record.seq.to_string(),
+            Followed::Gap(range) => format!("{}-{}", range.start(), range.end()),
+            Followed::End => "end".into(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_follower_reads_what_there_is_and_waits_for_more() {
+        let events = told(2, 10);
+        let mut follower = events.follow(0);
+        assert_eq!([next(&mut follower).await, next(&mut follower).await], ["1", "2"]);
+        assert_eq!(next(&mut follower).now_or_never(), None);
+        let told = async { events.tell(Timestamp::UNIX_EPOCH, reload("3")) };
+        assert_eq!(tokio::join!(next(&mut follower), told).0, "3", "and is woken");
+        events.close();
+        assert_eq!(next(&mut follower).await, "end");
+        let mut late = events.follow(1);
+        assert_eq!([next(&mut late).await, next(&mut late).await, next(&mut late).await], ["2", "3", "end"]);
+    }
+
+    #[tokio::test]
+    async fn who_is_too_slow_is_told_what_is_gone_and_misses_nothing_else() {
+        let events = told(5, 3);
+        let mut follower = events.follow(0);
+        assert_eq!([next(&mut follower).await, next(&mut follower).await], ["1-2", "3"]);
+        for at in 6..=9 {
+            events.tell(Timestamp::UNIX_EPOCH, reload(&at.to_string()));
+        }
+        let mut rest = vec![];
+        events.close();
+        loop {
+            match next(&mut follower).await {
+                end if end == "end" => break,
+                other => rest.push(other),
             }
         }
+        assert_eq!(rest, ["4", "5", "6-6", "7", "8", "9"], "what was read in one go is not lost meanwhile");
+        let mut none = events.follow(9);
+        assert_eq!(next(&mut none).await, "end");
+    }
+
+    #[tokio::test]
+    async fn from_the_future_there_is_nothing_to_read() {
+        let events = told(3, 10);
+        let mut follower = events.follow(100);
+        assert_eq!(next(&mut follower).now_or_never(), None);
+        assert_eq!(events.last(), 3);
     }
 }

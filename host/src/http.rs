@@ -1,4 +1,4 @@
-//! What the runner tells over HTTP, and the one thing that can be asked of it: to run a check now.
+//! What the runner tells over HTTP, and what can be asked of it: to examine a target, and to control the connection to it.
 //!
 //! Whatever covers all checks is rendered once per change of the [board](crate::board) and served from memory
 //! (`rendered`), so readers wait for nobody and cause no run. All errors have one shape (`problem`), and the routes
@@ -6,12 +6,17 @@
 
 mod auth;
 mod check;
+mod circuit;
+mod connections;
+mod control;
 mod entry;
+mod events;
 mod exposition;
 mod health;
 mod index;
 mod metrics;
 mod page;
+mod parts;
 mod probes;
 mod problem;
 mod process;
@@ -22,36 +27,53 @@ mod serve;
 mod tests;
 mod thread;
 mod view;
+mod words;
 
 use std::sync::Arc;
 
 use axum::Router;
 use futures_util::future::BoxFuture;
 use thiserror::Error;
+use tokio::sync::Semaphore;
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub use self::{auth::Auth, serve::serve, thread::serve_on_thread};
-use self::{page::Page, rendered::Rendered, schema::Security};
-use crate::board::Board;
+use self::{page::Page, problem::Problem, rendered::Rendered, schema::Security};
+use crate::{
+    board::Board,
+    events::Events,
+    worker::{self, Answer, Ask},
+};
 
 /// What the routes are given.
 pub struct State {
     /// All that they tell.
     pub board: Arc<Board>,
-    /// Who may have a check run.
+    /// What happens, to be followed.
+    pub events: Arc<Events>,
+    /// Who may change something.
     pub auth: Auth,
-    /// Who runs it.
+    /// Who does it.
     pub control: Arc<dyn Control>,
 }
 
-/// Whoever can have a check run.
+/// Whoever can ask something of a check.
 pub trait Control: Send + Sync {
-    /// Runs a check now; resolves when the result is on the board.
-    fn run_now<'a>(&'a self, check: &'a str) -> BoxFuture<'a, Result<(), Refused>>;
+    /// Asks it; resolves when what came of it is on the board.
+    fn ask<'a>(&'a self, check: &'a str, ask: Ask) -> BoxFuture<'a, Result<Answer, Refused>>;
 }
 
-/// Why a check was not run.
+impl Control for worker::Shared {
+    fn ask<'a>(&'a self, check: &'a str, ask: Ask) -> BoxFuture<'a, Result<Answer, Refused>> {
+        Box::pin(async move {
+            let inbox = self.inboxes.find(check).ok_or(Refused::Unknown)?;
+            inbox.ask(ask).await.map_err(|_| Refused::Stopping)
+        })
+    }
+}
+
+/// Why nothing was asked of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum Refused {
     /// There is none of that name.
@@ -65,11 +87,15 @@ pub enum Refused {
 /// What the handlers share.
 struct App {
     board: Arc<Board>,
+    events: Arc<Events>,
+    /// Room for those who follow them.
+    followers: Arc<Semaphore>,
     auth: Auth,
     control: Arc<dyn Control>,
     health: Arc<Rendered>,
     ready: Arc<Rendered>,
     checks: Arc<Rendered>,
+    connections: Arc<Rendered>,
     probes: Arc<Rendered>,
     metrics: Arc<Rendered>,
     index: Page,
@@ -78,20 +104,30 @@ struct App {
     paths: Vec<String>,
 }
 
+impl App {
+    /// Asks something of a check.
+    async fn ask(&self, check: &str, ask: Ask) -> Result<Answer, Problem> {
+        self.control.ask(check, ask).await.map_err(|refused| Problem::refused(refused, check, &self.board))
+    }
+}
+
 /// The routes, ready to be served or called.
-pub fn router(State { board, auth, control }: State) -> Router {
+pub fn router(State { board, events, auth, control }: State) -> Router {
     let (routes, described) = described().split_for_parts();
     let rendered = |document| Arc::new(Rendered::new(Arc::clone(&board), document));
     let app = App {
         health: rendered(health::HEALTH),
         ready: rendered(health::READY),
         checks: rendered(health::CHECKS),
+        connections: rendered(connections::CONNECTIONS),
         probes: rendered(probes::PROBES),
         metrics: rendered(metrics::METRICS),
         index: index::page(&board.node_id, &described),
         openapi: index::openapi(&described),
         paths: described.paths.paths.keys().cloned().collect(),
         board,
+        events,
+        followers: Arc::new(Semaphore::new(events::FOLLOWERS)),
         auth,
         control,
     };
@@ -123,6 +159,24 @@ fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(health::checks))
         .routes(routes!(check::check))
         .routes(routes!(check::run))
+        .routes(routes!(connections::connections))
+        .routes(routes!(connections::connection))
+        .routes(routes!(connections::stats))
+        .routes(routes!(control::connect))
+        .routes(routes!(control::disconnect))
+        .routes(routes!(control::examine))
+        .routes(routes!(control::reset))
+        .routes(routes!(control::acquire))
+        .routes(routes!(control::outcomes))
+        .routes(routes!(control::mode))
+        .routes(routes!(circuit::circuit))
+        .routes(routes!(circuit::half_open))
+        .routes(routes!(circuit::force_open))
+        .routes(routes!(circuit::force_closed))
+        .routes(routes!(circuit::auto))
+        .routes(routes!(circuit::expiry))
+        .routes(routes!(events::events))
+        .routes(routes!(events::events_ws))
         .routes(routes!(probes::probes))
         .routes(routes!(metrics::metrics))
 }

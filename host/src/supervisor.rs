@@ -5,6 +5,7 @@
 mod checks;
 mod examiner;
 mod probes;
+mod reloads;
 pub mod standard;
 
 use std::{
@@ -21,6 +22,7 @@ pub use self::examiner::Examiner;
 use self::{
     checks::{Checks, With},
     probes::{Found, Job, Probes},
+    reloads::Reloads,
 };
 use crate::{
     board::{Inventory, Source},
@@ -56,9 +58,6 @@ impl Loader {
 
 /// What a supervisor can be asked for.
 pub enum Command {
-    /// Run a check now. The answer is a channel that closes, or tells, when the result is published; `None` if there is no
-    /// such check.
-    Run(String, oneshot::Sender<Option<oneshot::Receiver<()>>>),
     /// Read the configuration again, even if its file has not changed: the secrets it names may have.
     Reload,
     /// Stop all checks until this moment.
@@ -111,7 +110,7 @@ impl Supervisor {
         let limit = config.max_component_size;
         let supervisor = Supervisor {
             catalog: Some(Catalog::new(config.probes.clone(), loader.path.clone(), limit)),
-            probes: Probes::new(limit),
+            probes: Probes::new(limit, Reloads::new(Arc::clone(&shared))),
             checks: Checks::new(Arc::clone(&engine), Arc::clone(&shared)),
             engine,
             shared,
@@ -148,10 +147,6 @@ impl Supervisor {
                     self.reconcile();
                 }
                 command = commands.recv() => match command {
-                    Some(Command::Run(check, answer)) => {
-                        // Whoever asked may have gone.
-                        let _ = answer.send(self.checks.inbox(&check).map(|inbox| inbox.request()));
-                    }
                     Some(Command::Reload) => {
                         self.config_seen.text = None;
                         self.sidecars.values_mut().for_each(|seen| seen.text = None);
@@ -215,8 +210,7 @@ impl Supervisor {
             Err(error) => {
                 let error = format!("the folder can't be read: {error}; what was loaded from it goes on");
                 if self.folder_error.as_ref() != Some(&error) {
-                    tracing::error!("{}: {error}", self.config.probes.display());
-                    self.probes.reloads_failed += 1;
+                    self.probes.reloads.rejected(self.config.probes.display(), &*error);
                     self.folder_error = Some(error);
                 }
                 false
@@ -228,9 +222,8 @@ impl Supervisor {
         let Some(file) = &self.listing.config else {
             if let (Some(path), None) = (&self.loader.path, &self.config_seen.error) {
                 let error = "the file is gone; what it said stays in force";
-                tracing::error!("{}: {error}", path.display());
+                self.probes.reloads.rejected(path.display(), error);
                 self.config_seen = Seen { error: Some(error.into()), ..Seen::default() };
-                self.probes.reloads_failed += 1;
             }
             return;
         };
@@ -247,10 +240,9 @@ impl Supervisor {
                 };
                 // Side-cars are read with the defaults of the configuration.
                 self.sidecars.values_mut().for_each(|seen| seen.text = None);
-                self.probes.reloads_ok += 1;
-                tracing::info!("{} was read again", file.path.display());
+                self.probes.reloads.taken(file.path.display(), None);
             }
-            Some(Err(())) => self.probes.reloads_failed += 1,
+            Some(Err(error)) => self.probes.reloads.rejected(file.path.display(), the_old_one_stays(&error)),
         }
     }
 
@@ -264,9 +256,9 @@ impl Supervisor {
                 None => {}
                 Some(Ok(checks)) => {
                     seen.checks = checks;
-                    self.probes.reloads_ok += 1;
+                    self.probes.reloads.taken(file.path.display(), None);
                 }
-                Some(Err(())) => self.probes.reloads_failed += 1,
+                Some(Err(error)) => self.probes.reloads.rejected(file.path.display(), the_old_one_stays(&error)),
             }
         }
     }
@@ -358,8 +350,8 @@ impl Supervisor {
         let inventory = Inventory {
             sources: config.chain([folder]).chain(sidecars).chain(components).collect(),
             probes: self.probes.publish(),
-            reloads_ok: self.probes.reloads_ok,
-            reloads_failed: self.probes.reloads_failed,
+            reloads_ok: self.probes.reloads.ok,
+            reloads_failed: self.probes.reloads.failed,
         };
         if inventory != self.published {
             self.published = inventory.clone();
@@ -371,7 +363,7 @@ impl Supervisor {
 impl Seen {
     /// Reads a text that is new, and keeps what is wrong with it. `None` if it is not new, or is still being written: half
     /// a configuration can be a right one, and would stop the checks of the other half.
-    fn read<T>(&mut self, file: &Text, parse: impl FnOnce(&str) -> Result<T, Report>) -> Option<Result<T, ()>> {
+    fn read<T>(&mut self, file: &Text, parse: impl FnOnce(&str) -> Result<T, Report>) -> Option<Result<T, String>> {
         if !file.settled {
             return None;
         }
@@ -388,13 +380,16 @@ impl Seen {
             }
             Err(error) if self.error.as_ref() == Some(&error) => None,
             Err(error) => {
-                tracing::error!("{} is rejected, and the last good one stays:\n{error}", file.path.display());
                 self.text = file.text.clone().ok();
-                self.error = Some(error);
-                Some(Err(()))
+                self.error = Some(error.clone());
+                Some(Err(error))
             }
         }
     }
+}
+
+fn the_old_one_stays(error: &str) -> String {
+    format!("the last good one stays in force, as this one is wrong:\n{error}")
 }
 
 fn warn_of_what_needs_a_restart(old: &Config, new: &Config) {
@@ -406,6 +401,7 @@ fn warn_of_what_needs_a_restart(old: &Config, new: &Config) {
         ("max_in_flight", old.max_in_flight != new.max_in_flight),
         ("max_component_size", old.max_component_size != new.max_component_size),
         ("http.auth", old.http != new.http),
+        ("events", old.events != new.events),
     ];
     for (key, _) in changed.iter().filter(|(_, changed)| *changed) {
         tracing::warn!("`{key}` was changed, and takes effect when the runner is started again");

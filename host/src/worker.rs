@@ -1,23 +1,31 @@
-//! The loop of one check: drives its machine, and publishes what comes of it.
+//! The loop of one check: drives its machine, answers what is asked of it, and publishes what comes of it.
 //!
 //! What an attempt does is none of its business: it is handed in. So all that a worker does is tested with a paused clock.
 
+mod inbox;
+#[cfg(test)]
+mod tests;
+
 use std::{
-    pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    pin::{Pin, pin},
+    sync::Arc,
 };
 
 use probity_core::{
+    connection::State,
     event::Event,
-    machine::{Machine, Policy, Step},
+    machine::{Acquired, Command, Machine, Policy, Step},
     outcome::{Attempt, Outcome, Run},
+    time::Now,
 };
-use tokio::sync::{Notify, Semaphore, oneshot};
+use tokio::sync::{Semaphore, oneshot};
 
+use self::inbox::Mail;
+pub use self::inbox::{Answer, Ask, Inbox, Inboxes, Stop};
 use crate::{
     board::{Board, CheckInfo, CheckState, Slot},
     clock::Clock,
-    events::Events,
+    events::{Events, Fact},
 };
 
 /// An attempt that is under way.
@@ -52,70 +60,14 @@ pub struct Assignment {
     pub afresh: bool,
 }
 
-/// Where a worker finds what is asked of it.
-#[derive(Default)]
-pub struct Inbox {
-    mail: Mutex<Mail>,
-    bell: Notify,
-}
-
-#[derive(Default)]
-struct Mail {
-    assignment: Option<Assignment>,
-    requests: Vec<oneshot::Sender<()>>,
-    stop: Option<Stop>,
-}
-
-impl Mail {
-    fn outdate_a_run(&self) -> bool {
-        self.assignment.is_some() || self.stop == Some(Stop::Removed)
-    }
-}
-
-/// Why a worker is to stop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stop {
-    /// There is no such check any more: what comes of a run under way is of no interest.
-    Removed,
-    /// The runner stops: what comes of a run under way still counts.
-    Drained,
-}
-
-impl Inbox {
-    /// Replaces the assignment. A run under way goes on to its end under the old one, and its result is dropped.
-    pub fn assign(&self, assignment: Assignment) {
-        let mut mail = self.mail();
-        let afresh = mail.assignment.as_ref().is_some_and(|unread| unread.afresh);
-        mail.assignment = Some(Assignment { afresh: assignment.afresh || afresh, ..assignment });
-        drop(mail);
-        self.bell.notify_one();
-    }
-
-    /// Asks for a run that starts from now on; what is returned is told when its result is published.
-    pub fn request(&self) -> oneshot::Receiver<()> {
-        let (done, wait) = oneshot::channel();
-        self.mail().requests.push(done);
-        self.bell.notify_one();
-        wait
-    }
-
-    /// Asks the worker to stop. A run under way goes on to its end.
-    pub fn stop(&self, why: Stop) {
-        self.mail().stop = Some(why);
-        self.bell.notify_one();
-    }
-
-    fn mail(&self) -> MutexGuard<'_, Mail> {
-        self.mail.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// What all workers share.
 pub struct Shared {
     /// Where results go.
     pub board: Arc<Board>,
     /// Where events go.
-    pub events: Events,
+    pub events: Arc<Events>,
+    /// Where workers are asked for something.
+    pub inboxes: Inboxes,
     /// The clocks.
     pub clock: Clock,
     /// A permit for each run that may be under way.
@@ -131,11 +83,22 @@ pub fn work(
     first: Assignment,
 ) -> impl Future<Output = ()> + Send + 'static {
     let machine = Machine::new(Arc::clone(&first.policy), shared.clock.now(), fastrand::f64());
-    let mut worker = Worker { machine, assignment: first, state: Vec::new(), waiting: Vec::new(), shared, slot, inbox };
+    let mut worker = Worker {
+        machine,
+        assignment: first,
+        state: Vec::new(),
+        events: Vec::new(),
+        waiting: Vec::new(),
+        for_the_next: Vec::new(),
+        shared,
+        slot,
+        inbox,
+    };
     async move {
-        while worker.read_mail() {
+        while worker.read_mail().await {
             worker.step().await;
         }
+        worker.assignment.examine.close().await;
     }
 }
 
@@ -146,71 +109,158 @@ struct Worker {
     assignment: Assignment,
     machine: Machine,
     state: Vec<u8>,
-    /// Who wants to know when the next run that starts is published.
-    waiting: Vec<oneshot::Sender<()>>,
+    /// What is yet to be told.
+    events: Vec<Event>,
+    /// Who waits for the outcome of the run that is under way, or else of the next one.
+    waiting: Vec<Waiting>,
+    /// Who waits for the outcome of a run that starts after the one under way.
+    for_the_next: Vec<oneshot::Sender<Answer>>,
+}
+
+/// Somebody who waits for an outcome.
+struct Waiting {
+    reply: oneshot::Sender<Answer>,
+    /// Whether they want to know if the connection is there.
+    acquires: bool,
 }
 
 impl Worker {
     /// Does what is asked; `false` is to stop.
-    fn read_mail(&mut self) -> bool {
-        let mail = std::mem::take(&mut *self.inbox.mail());
-        if mail.stop.is_some() {
+    async fn read_mail(&mut self) -> bool {
+        let Mail { assignment, asks, stop } = self.inbox.take();
+        if stop.is_some() {
             return false;
         }
-        let now = self.shared.clock.now();
-        if let Some(assignment) = mail.assignment {
-            if assignment.afresh {
-                self.machine = Machine::new(Arc::clone(&assignment.policy), now, 0.0);
-                self.state = Vec::new();
-            } else {
-                self.machine.adopt(Arc::clone(&assignment.policy), now);
-            }
-            self.assignment = assignment;
-            self.publish(None);
+        if let Some(assignment) = assignment {
+            self.take_over(assignment).await;
         }
-        if !mail.requests.is_empty() {
-            self.machine.request(now);
-            self.waiting.extend(mail.requests);
-        }
+        self.answer(asks);
         true
     }
 
+    async fn take_over(&mut self, assignment: Assignment) {
+        let now = self.shared.clock.now();
+        let afresh = assignment.afresh;
+        self.machine.adopt(Arc::clone(&assignment.policy), now, &mut self.events);
+        let old = std::mem::replace(&mut self.assignment, assignment);
+        if afresh {
+            self.machine.obey(Command::Reset, now, &mut self.events);
+            self.state = Vec::new();
+            old.examine.close().await;
+        }
+        // The run that they waited for is of no interest any more, so they wait for another.
+        if !self.waiting.is_empty() {
+            self.machine.request(now);
+        }
+        self.publish(None);
+        self.tell();
+    }
+
+    /// Answers what can be answered now, and remembers who waits for an outcome.
+    fn answer(&mut self, asks: Vec<(Ask, oneshot::Sender<Answer>)>) {
+        if asks.is_empty() {
+            return;
+        }
+        let now = self.shared.clock.now();
+        let mut answers = Vec::new();
+        for (ask, reply) in asks {
+            match ask {
+                Ask::Run if self.machine.in_flight() => self.for_the_next.push(reply),
+                Ask::Run => {
+                    self.machine.request(now);
+                    self.waiting.push(Waiting { reply, acquires: false });
+                }
+                Ask::Acquire => match self.machine.acquire(now, &mut self.events) {
+                    Acquired::Wait => self.waiting.push(Waiting { reply, acquires: true }),
+                    acquired => answers.push((reply, Answer::Acquired(acquired))),
+                },
+                Ask::Command(Command::Connect) => {
+                    self.machine.obey(Command::Connect, now, &mut self.events);
+                    match self.machine.snapshot().connection.state() {
+                        State::Connecting => self.waiting.push(Waiting { reply, acquires: false }),
+                        _ => answers.push((reply, Answer::Done)),
+                    }
+                }
+                Ask::Command(command) => {
+                    self.machine.obey(command, now, &mut self.events);
+                    // Whoever waits for an outcome would wait for ever.
+                    if !self.machine.in_flight() && self.machine.snapshot().due.is_none() {
+                        self.settle(now);
+                    }
+                    answers.push((reply, Answer::Done));
+                }
+                Ask::Report { run, generation } => {
+                    self.machine.reported(Arc::clone(&run), generation, now, fastrand::f64(), &mut self.events);
+                    self.publish(Some(&run));
+                    answers.push((reply, Answer::Done));
+                }
+            }
+        }
+        self.publish(None);
+        self.tell();
+        for (reply, answer) in answers {
+            // Whoever asked may have gone.
+            let _ = reply.send(answer);
+        }
+    }
+
     async fn step(&mut self) {
-        let mut events = Vec::new();
-        let step = self.machine.poll(self.shared.clock.now(), &mut events);
-        self.tell(&events);
+        self.machine.touch(self.slot.touched());
+        let step = self.machine.poll(self.shared.clock.now(), &mut self.events);
+        if !self.events.is_empty() {
+            self.publish(None);
+            self.tell();
+        }
         match step {
-            Step::Rest => self.inbox.bell.notified().await,
+            Step::Rest => self.inbox.rings().await,
             Step::Wait(until) => {
                 tokio::select! {
                     () = tokio::time::sleep_until(self.shared.clock.at(until)) => {}
-                    () = self.inbox.bell.notified() => {}
+                    () = self.inbox.rings() => {}
                 }
             }
-            Step::Run { lag } => {
-                if !events.is_empty() {
-                    self.publish(None);
-                }
-                self.run(lag).await;
-            }
+            Step::Close => self.assignment.examine.close().await,
+            Step::Run { lag } => self.run(lag).await,
         }
     }
 
     async fn run(&mut self, lag: std::time::Duration) {
-        let clock = self.shared.clock;
-        let asked = clock.now();
-        // The semaphore is never closed, so there always is a permit in the end.
-        let room = self.shared.room.acquire().await;
-        let started = clock.now();
-        let in_flight = self.shared.board.run_started(lag + (started.elapsed - asked.elapsed));
-        let attempt = self.assignment.examine.attempt(&self.state).await;
-        drop((in_flight, room));
-        let now = clock.now();
-
+        let (shared, inbox) = (Arc::clone(&self.shared), Arc::clone(&self.inbox));
+        let examine = Arc::clone(&self.assignment.examine);
+        let state = std::mem::take(&mut self.state);
+        let attempt = async {
+            let asked = shared.clock.now();
+            // The semaphore is never closed, so there always is a permit in the end.
+            let _room = shared.room.acquire().await;
+            let started = shared.clock.now();
+            let _in_flight = shared.board.run_started(lag + (started.elapsed - asked.elapsed));
+            (started, examine.attempt(&state).await)
+        };
+        let finished = {
+            let mut attempt = pin!(attempt);
+            loop {
+                tokio::select! {
+                    biased;
+                    finished = &mut attempt => break Some(finished),
+                    () = inbox.rings() => {
+                        self.answer(inbox.take_asks());
+                        // Somebody disconnected: nobody wants to know what comes of it.
+                        if !self.machine.in_flight() {
+                            break None;
+                        }
+                    }
+                }
+            }
+        };
+        self.state = state;
+        let Some((started, attempt)) = finished else {
+            return;
+        };
         // The fence: what was examined is no longer what this check is.
-        if self.inbox.mail().outdate_a_run() {
+        if inbox.outdates_a_run() {
             return;
         }
+        let now = self.shared.clock.now();
         let run = Arc::new(Run {
             started: started.wall,
             took: now.elapsed.saturating_sub(started.elapsed),
@@ -220,13 +270,23 @@ impl Worker {
         if matches!(run.outcome, Outcome::Verdict(_)) {
             self.state = attempt.state;
         }
-        let mut events = Vec::new();
-        self.machine.finished(Arc::clone(&run), now, fastrand::f64(), &mut events);
+        self.machine.finished(Arc::clone(&run), now, fastrand::f64(), &mut self.events);
         self.publish(Some(&run));
-        self.tell(&events);
-        for done in self.waiting.drain(..) {
+        self.tell();
+        self.settle(now);
+    }
+
+    /// Tells those who wait that there is an outcome, or that there will be none.
+    fn settle(&mut self, now: Now) {
+        for Waiting { reply, acquires } in self.waiting.split_off(0) {
+            let answer = if acquires { Answer::Acquired(self.machine.acquired(now)) } else { Answer::Done };
             // Whoever asked may have gone.
-            let _ = done.send(());
+            let _ = reply.send(answer);
+        }
+        if !self.for_the_next.is_empty() {
+            self.machine.request(now);
+            let waiting = self.for_the_next.drain(..).map(|reply| Waiting { reply, acquires: false });
+            self.waiting.extend(waiting);
         }
     }
 
@@ -235,192 +295,15 @@ impl Worker {
         self.shared.board.publish(&self.slot, state, run);
     }
 
-    fn tell(&self, events: &[Event]) {
-        for event in events {
-            self.shared.events.tell(&self.assignment.info.name, event);
+    fn tell(&mut self) {
+        if self.events.is_empty() {
+            return;
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::{
-        collections::VecDeque,
-        sync::atomic::{AtomicU64, Ordering},
-        time::Duration,
-    };
-
-    use probity_core::{
-        backoff,
-        health::{Health, Thresholds},
-        outcome::{Outcome, Status, Usage, Verdict},
-        schedule::{Every, Schedule},
-    };
-
-    use super::*;
-
-    /// Does what a script says: how long each attempt takes, and what it comes to. After the script, all is well at once.
-    #[derive(Default)]
-    struct Script {
-        steps: Mutex<VecDeque<(Duration, Status)>>,
-        attempts: AtomicU64,
-        states: Mutex<Vec<Vec<u8>>>,
-    }
-
-    impl Examine for Script {
-        fn attempt<'a>(&'a self, state: &'a [u8]) -> Attempting<'a> {
-            let (takes, status) = self.steps.lock().unwrap().pop_front().unwrap_or((Duration::ZERO, Status::Healthy));
-            self.states.lock().unwrap().push(state.to_vec());
-            let attempt = self.attempts.fetch_add(1, Ordering::Relaxed) + 1;
-            Box::pin(async move {
-                tokio::time::sleep(takes).await;
-                let message = format!("attempt {attempt}").into();
-                let verdict =
-                    Verdict { status, message, details: vec![], measurements: vec![], latency: None, permanent: false };
-                Attempt { outcome: Outcome::Verdict(verdict), usage: Usage::default(), state: vec![attempt as u8] }
-            })
+        let time = self.shared.clock.now().wall;
+        for event in self.events.drain(..) {
+            let info = &self.assignment.info;
+            let fact = Fact::Check { check: Arc::clone(&info.name), group: info.group.clone(), event };
+            self.shared.events.tell(time, fact);
         }
-    }
-
-    fn script(steps: impl IntoIterator<Item = (Duration, Status)>) -> Arc<Script> {
-        Arc::new(Script { steps: Mutex::new(steps.into_iter().collect()), ..Script::default() })
-    }
-
-    struct Office {
-        shared: Arc<Shared>,
-        slot: Arc<Slot>,
-        inbox: Arc<Inbox>,
-        worker: tokio::task::JoinHandle<()>,
-    }
-
-    fn assignment(examine: Arc<Script>, interval: Duration, generation: u64, afresh: bool) -> Assignment {
-        let policy = Policy {
-            schedule: Schedule::Every(Every::new(interval, 0.0, "check").unwrap()),
-            spread: Duration::ZERO,
-            thresholds: Thresholds::default(),
-            backoff: backoff::Policy::default(),
-            fast_interval: interval,
-            down_interval: None,
-        };
-        let info = CheckInfo {
-            name: "check".into(),
-            probe: "probe".into(),
-            description: String::new(),
-            critical: false,
-            group: None,
-            labels: Default::default(),
-            schedule: String::new(),
-            timeout: interval,
-            grants: vec![],
-            generation,
-            digest: None,
-        };
-        Assignment { info: Arc::new(info), policy: Arc::new(policy), examine, afresh }
-    }
-
-    impl Office {
-        fn open(first: Assignment, room: usize) -> Office {
-            let clock = Clock::new();
-            let shared = Arc::new(Shared {
-                board: Arc::new(Board::new("node".into(), clock)),
-                events: Events::default(),
-                clock,
-                room: Arc::new(Semaphore::new(room)),
-            });
-            let machine = Machine::new(Arc::clone(&first.policy), clock.now(), 0.0);
-            let state = CheckState { info: Arc::clone(&first.info), snapshot: machine.snapshot() };
-            let (slot, inbox) = (Arc::new(Slot::new(state)), Arc::new(Inbox::default()));
-            let worker = tokio::spawn(work(Arc::clone(&shared), Arc::clone(&slot), Arc::clone(&inbox), first));
-            Office { shared, slot, inbox, worker }
-        }
-
-        fn message(&self) -> Option<String> {
-            self.slot.state().snapshot.last.as_ref().map(|run| run.outcome.message().to_string())
-        }
-    }
-
-    const SECOND: Duration = Duration::from_secs(1);
-
-    #[tokio::test(start_paused = true)]
-    async fn a_check_runs_on_its_schedule_and_its_state_is_handed_on() {
-        let script = script([]);
-        let office = Office::open(assignment(Arc::clone(&script), SECOND, 1, true), 1);
-        tokio::time::sleep(SECOND * 10).await;
-        let runs = script.attempts.load(Ordering::Relaxed);
-        assert!((9..=12).contains(&runs), "{runs}");
-        assert_eq!(office.slot.state().snapshot.health, Health::Healthy);
-        assert_eq!(office.slot.history().results().count() as u64, runs);
-        assert_eq!(script.states.lock().unwrap()[..3], [vec![], vec![1], vec![2]]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_result_of_a_replaced_assignment_is_never_published() {
-        let slow = script([(SECOND * 5, Status::Unhealthy)]);
-        let office = Office::open(assignment(slow, SECOND, 1, true), 1);
-        tokio::time::sleep(SECOND).await;
-        office.inbox.assign(assignment(script([]), SECOND * 60, 2, false));
-        assert_eq!(office.message(), None);
-        let version = office.shared.board.version();
-        tokio::time::sleep(SECOND * 5).await;
-        assert!(office.shared.board.version() > version);
-        let state = office.slot.state();
-        assert_eq!((state.info.generation, state.snapshot.health), (2, Health::Healthy));
-        assert_eq!((state.snapshot.stats.runs(), state.snapshot.stats.unhealthy), (1, 0));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_is_new_is_seen_at_once_and_what_is_another_target_starts_afresh() {
-        let office = Office::open(assignment(script([]), SECOND * 3600, 1, true), 1);
-        tokio::time::sleep(SECOND).await;
-        office.inbox.assign(assignment(script([]), SECOND * 3600, 2, false));
-        tokio::time::sleep(SECOND).await;
-        assert_eq!(office.slot.state().snapshot.stats.runs(), 2);
-        let other = script([]);
-        office.inbox.assign(assignment(Arc::clone(&other), SECOND * 3600, 3, true));
-        tokio::time::sleep(SECOND).await;
-        assert_eq!(office.slot.state().snapshot.stats.runs(), 1);
-        assert_eq!(other.states.lock().unwrap()[0], Vec::<u8>::new(), "what the old target left is forgotten");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_request_is_answered_when_a_run_that_started_after_it_is_published() {
-        let office = Office::open(assignment(script([(SECOND * 5, Status::Healthy)]), SECOND * 3600, 1, true), 1);
-        tokio::time::sleep(SECOND).await;
-        let asked = office.inbox.request();
-        asked.await.unwrap();
-        assert_eq!(office.message().as_deref(), Some("attempt 2"));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_run_waits_for_room_and_the_wait_is_lag() {
-        let office = Office::open(assignment(script([]), SECOND * 3600, 1, true), 1);
-        let taken = Arc::clone(&office.shared.room).acquire_owned().await.unwrap();
-        tokio::time::sleep(SECOND * 3).await;
-        assert_eq!(office.slot.state().snapshot.health, Health::Pending);
-        drop(taken);
-        tokio::time::sleep(SECOND).await;
-        assert_eq!(office.slot.state().snapshot.health, Health::Healthy);
-        let (_, sum) = office.shared.board.lag.read();
-        assert!(sum >= 2.9, "{sum}");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn stopping_waits_for_the_run_under_way() {
-        let mut office = Office::open(assignment(script([(SECOND * 5, Status::Healthy)]), SECOND * 3600, 1, true), 1);
-        tokio::time::sleep(SECOND).await;
-        let asked = office.inbox.request();
-        office.inbox.stop(Stop::Drained);
-        (&mut office.worker).await.unwrap();
-        assert_eq!(office.message().as_deref(), Some("attempt 1"));
-        assert!(asked.await.is_err(), "who asked for another run is told that there is none");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_comes_of_a_removed_check_is_of_no_interest() {
-        let mut office = Office::open(assignment(script([(SECOND * 5, Status::Healthy)]), SECOND * 3600, 1, true), 1);
-        tokio::time::sleep(SECOND).await;
-        office.inbox.stop(Stop::Removed);
-        (&mut office.worker).await.unwrap();
-        assert_eq!(office.message(), None);
     }
 }

@@ -319,6 +319,13 @@ impl Runner {
 
     /// Waits until a run is under way.
     #[track_caller]
+    /// Has a check run now; how it is afterwards.
+    pub fn run(&self, name: &str) -> Check {
+        let answer = self.ask("POST", &format!("/health/checks/{name}/run"), &[]);
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        Check(answer.json())
+    }
+
     pub fn wait_for_run_under_way(&self) {
         self.wait_for("a run to be under way", || {
             let metrics = self.get("/metrics").text();

@@ -2,12 +2,14 @@
 
 use std::num::NonZeroU32;
 
+use thiserror::Error;
+
 use crate::outcome::Status;
 
 /// What is known of a check's target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Health {
-    /// The check has not run yet.
+    /// The check has not run yet, or nobody watches its target for now.
     Pending,
     /// The last run was a fault: the probe failed, so nothing is known.
     Unknown,
@@ -53,20 +55,102 @@ impl From<Status> for Health {
     }
 }
 
-/// How many verdicts in a row it takes to change one's mind.
+/// What the operator decreed, whatever is found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// Nothing: what is found counts.
+    #[default]
+    Auto,
+    /// The target counts as healthy. It is examined all the same.
+    ForcedUp,
+    /// The target counts as unhealthy. It is examined all the same.
+    ForcedDown,
+    /// The target is not examined, and does not count.
+    Disabled,
+}
+
+impl Mode {
+    /// Every value, in the order in which metrics list them.
+    pub const ALL: [Mode; 4] = [Mode::Auto, Mode::ForcedUp, Mode::ForcedDown, Mode::Disabled];
+
+    /// The word used in HTTP and metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Mode::Auto => "auto",
+            Mode::ForcedUp => "forced-up",
+            Mode::ForcedDown => "forced-down",
+            Mode::Disabled => "disabled",
+        }
+    }
+
+    /// What counts, if this was found.
+    #[must_use]
+    pub fn over(self, found: Health) -> Health {
+        match self {
+            Mode::Auto => found,
+            Mode::ForcedUp => Health::Healthy,
+            Mode::ForcedDown => Health::Unhealthy,
+            Mode::Disabled => Health::Pending,
+        }
+    }
+}
+
+/// How many verdicts it takes to change one's mind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Thresholds {
     /// Failures in a row until a target that was up counts as down.
     pub fall: NonZeroU32,
     /// Successes in a row until a target that was down counts as up.
     pub rise: NonZeroU32,
+    /// Failures among the latest verdicts until a target that was up counts as down, though they were not in a row.
+    pub window: Option<Window>,
 }
 
 impl Default for Thresholds {
     /// HAProxy's `fall 3`, so that one lost packet is not an outage; and one success is enough to come back.
     fn default() -> Self {
         const FALL: NonZeroU32 = NonZeroU32::new(3).unwrap();
-        Thresholds { fall: FALL, rise: NonZeroU32::MIN }
+        Thresholds { fall: FALL, rise: NonZeroU32::MIN, window: None }
+    }
+}
+
+/// So many failures among so many verdicts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    failures: u32,
+    of: u32,
+}
+
+/// What is wrong with a window.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[error(
+    "a window must be of 1 to 32 verdicts, and of at least as many as the failures that count, which are at least 1; not {failures} of {of}"
+)]
+pub struct WindowError {
+    failures: u32,
+    of: u32,
+}
+
+impl Window {
+    /// The most verdicts there can be in a window.
+    pub const MOST: u32 = u32::BITS;
+
+    /// `failures` among the latest `of` verdicts.
+    ///
+    /// # Errors
+    ///
+    /// Not 1 ≤ `failures` ≤ `of` ≤ 32.
+    pub fn new(failures: u32, of: u32) -> Result<Window, WindowError> {
+        if failures == 0 || failures > of || of > Window::MOST {
+            return Err(WindowError { failures, of });
+        }
+        Ok(Window { failures, of })
+    }
+
+    /// Whether these verdicts (the latest in the lowest bit, set is a failure) are enough.
+    fn is_reached(&self, recent: u32) -> bool {
+        (recent & (u32::MAX >> (u32::BITS - self.of))).count_ones() >= self.failures
     }
 }
 
@@ -84,6 +168,8 @@ pub enum Finding {
 pub struct Judge {
     judged: Option<Status>,
     against: u32,
+    /// The verdicts since the target was judged up, the latest in the lowest bit: set is a failure.
+    recent: u32,
 }
 
 impl Judge {
@@ -95,23 +181,30 @@ impl Judge {
 
     /// Takes one verdict in. The first ever counts at once; healthy and degraded turn into each other at once.
     pub fn observe(&mut self, status: Status, thresholds: Thresholds) -> Finding {
-        let needed = match self.judged {
-            Some(judged) if judged.is_up() && !status.is_up() => thresholds.fall,
-            Some(judged) if !judged.is_up() && status.is_up() => thresholds.rise,
-            _ => NonZeroU32::MIN,
+        let Some(judged) = self.judged.filter(|judged| judged.is_up() != status.is_up()) else {
+            self.recent = (self.recent << 1) | u32::from(!status.is_up());
+            return self.settle(status);
         };
-        self.against = match self.judged {
-            Some(judged) if judged.is_up() == status.is_up() => 0,
-            _ => self.against.saturating_add(1),
+        self.recent = (self.recent << 1) | u32::from(judged.is_up());
+        self.against = self.against.saturating_add(1);
+        let enough = if judged.is_up() {
+            let reached = thresholds.window.is_some_and(|window| window.is_reached(self.recent));
+            reached || self.against >= thresholds.fall.get()
+        } else {
+            self.against >= thresholds.rise.get()
         };
-        match self.judged {
-            Some(judged) if judged.is_up() != status.is_up() && self.against < needed.get() => Finding::InDoubt(judged),
-            _ => {
-                self.judged = Some(status);
-                self.against = 0;
-                Finding::Settled(status)
-            }
+        if !enough {
+            return Finding::InDoubt(judged);
         }
+        // What counted for one change of mind does not count for the next.
+        self.recent = 0;
+        self.settle(status)
+    }
+
+    fn settle(&mut self, status: Status) -> Finding {
+        self.judged = Some(status);
+        self.against = 0;
+        Finding::Settled(status)
     }
 }
 
@@ -215,7 +308,33 @@ mod tests {
     use super::{Finding::*, Status::*, *};
 
     fn thresholds(fall: u32, rise: u32) -> Thresholds {
-        Thresholds { fall: NonZeroU32::new(fall).unwrap(), rise: NonZeroU32::new(rise).unwrap() }
+        Thresholds { fall: NonZeroU32::new(fall).unwrap(), rise: NonZeroU32::new(rise).unwrap(), window: None }
+    }
+
+    #[test]
+    fn failures_need_not_come_in_a_row_if_there_is_a_window() {
+        let with = Thresholds { window: Some(Window::new(3, 5).unwrap()), ..thresholds(4, 1) };
+        let judge = |statuses: &[Status]| {
+            let mut judge = Judge::default();
+            statuses.iter().map(|status| judge.observe(*status, with)).collect::<Vec<_>>()
+        };
+        let seen = judge(&[Healthy, Unhealthy, Healthy, Unhealthy, Healthy, Unhealthy]);
+        assert_eq!(seen[3..], [InDoubt(Healthy), Settled(Healthy), Settled(Unhealthy)]);
+        let seen = judge(&[Healthy, Unhealthy, Unhealthy, Healthy, Healthy, Healthy, Unhealthy, Unhealthy]);
+        assert_eq!(seen[7], InDoubt(Healthy), "only two of the latest five");
+        let seen = judge(&[Healthy, Unhealthy, Unhealthy, Unhealthy, Healthy, Unhealthy]);
+        assert_eq!(seen[3..], [Settled(Unhealthy), Settled(Healthy), InDoubt(Healthy)], "and back up, it begins anew");
+        for (failures, of) in [(0, 5), (6, 5), (1, 33)] {
+            assert_eq!(Window::new(failures, of), Err(WindowError { failures, of }));
+        }
+    }
+
+    #[test]
+    fn what_the_operator_decrees_stands_above_what_is_found() {
+        for found in Health::ALL {
+            let over = Mode::ALL.map(|mode| mode.over(found));
+            assert_eq!(over, [found, Health::Healthy, Health::Unhealthy, Health::Pending]);
+        }
     }
 
     #[test]

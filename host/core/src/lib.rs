@@ -4,9 +4,12 @@
 //! takes the present as a [`Now`](time::Now) and randomness as a number. So a year of operation is tested in
 //! milliseconds, and the runner's shell is left with input and output alone.
 
+pub mod activity;
 pub mod backoff;
+pub mod circuit;
 pub mod connection;
 pub mod event;
+pub mod flapping;
 pub mod health;
 pub mod history;
 pub mod machine;

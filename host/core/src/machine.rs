@@ -1,17 +1,41 @@
-//! The life of one check: when it runs next, and what each outcome does to its health and to its connection.
+//! The life of one check: when it runs next, and what each outcome, each command and the time do to its health, to its
+//! connection and to its circuit.
+//!
+//! Whoever drives it polls it, does what it says, and tells what came of it. Whatever changes on the way is added to a list
+//! of events; nothing changes without one.
+
+mod command;
+#[cfg(test)]
+mod tests;
 
 use std::{sync::Arc, time::Duration};
 
+pub use self::command::{Acquired, Command, Unavailable};
 use crate::{
+    activity::{self, Activity},
     backoff,
-    connection::{Cause, Change, Connection, Retry},
-    event::Event,
-    health::{Finding, Health, Judge, Thresholds},
+    circuit::{self, Circuit, Pass},
+    connection::{Cause, Change, Connection, Retry, State},
+    event::{Breaker, Event},
+    flapping::{Flapping, Shares, Turn},
+    health::{Finding, Health, Judge, Mode, Thresholds},
     outcome::{FaultKind, Outcome, Run, Verdict},
     schedule::{Schedule, Tick},
     snapshot::Snapshot,
     stats::Stats,
     time::Now,
+};
+
+/// When a probe that keeps failing is given a rest, and for how long. The target has no part in it: three crashes are no
+/// accident any more, and what a broken probe costs is not worth more than a run every five minutes.
+const PROBE: circuit::Policy = circuit::Policy {
+    trip: circuit::Trip { failures: std::num::NonZeroU32::new(3), rate: None, slow: None },
+    expiry: circuit::Expiry::Progressive {
+        initial: circuit::Expiry::INITIAL,
+        factor: circuit::Expiry::FACTOR,
+        max: circuit::Expiry::MAX,
+    },
+    permits: std::num::NonZeroU32::MIN,
 };
 
 /// How a check lives.
@@ -29,6 +53,36 @@ pub struct Policy {
     pub fast_interval: Duration,
     /// The wait for the next run after all attempts are used up; `None`: the check rests until somebody asks for it.
     pub down_interval: Option<Duration>,
+    /// When calls to the target are not let through.
+    pub circuit: circuit::Policy,
+    /// When the target counts as changing its mind too often.
+    pub flapping: Shares,
+    /// When nobody needs the connection any more.
+    pub activity: activity::Policy,
+    /// Whether the connection is wanted from the start, and not only once somebody asks for it.
+    pub autoconnect: bool,
+}
+
+impl Policy {
+    /// How a check with this schedule lives unless told otherwise: it runs at once, looks again after five seconds while in
+    /// doubt, and every minute after it has given up; all else as each part has it built in.
+    #[must_use]
+    pub fn usual(schedule: Schedule) -> Policy {
+        const FAST: Duration = Duration::from_secs(5);
+        const DOWN: Duration = Duration::from_secs(60);
+        Policy {
+            schedule,
+            spread: Duration::ZERO,
+            thresholds: Thresholds::default(),
+            backoff: backoff::Policy::default(),
+            fast_interval: FAST,
+            down_interval: Some(DOWN),
+            circuit: circuit::Policy::default(),
+            flapping: Shares::default(),
+            activity: activity::Policy::default(),
+            autoconnect: true,
+        }
+    }
 }
 
 /// What to do now.
@@ -43,6 +97,8 @@ pub enum Step {
         /// How late the run starts.
         lag: Duration,
     },
+    /// Take leave of the target, if a connection to it is kept open between runs.
+    Close,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -55,19 +111,57 @@ enum Due {
     Never,
 }
 
+/// When it is the next run's turn.
+enum Start {
+    /// It has been for so long.
+    Now(Duration),
+    /// At this time since the runner's start.
+    Later(Duration),
+    /// Not by itself.
+    Never,
+}
+
+/// What a run under way was let through with.
+#[derive(Clone, Copy, Debug)]
+struct Flight {
+    target: Option<Pass>,
+    probe: Option<Pass>,
+}
+
 /// The machine of one check.
 #[derive(Clone, Debug)]
 pub struct Machine {
     policy: Arc<Policy>,
     connection: Connection,
     judge: Judge,
+    flapping: Flapping,
+    /// Of the target.
+    circuit: Circuit,
+    /// Of the probe.
+    breaker: Circuit,
+    activity: Activity,
     health: Health,
+    mode: Mode,
+    /// Somebody wants the connection.
+    wanted: bool,
     stats: Stats,
     last: Option<Arc<Run>>,
     last_fault: Option<FaultKind>,
+    /// The last verdict was a failure.
+    failing: bool,
+    /// When the connection was lost, since the runner's start.
+    lost: Option<Duration>,
     /// The last tick that the schedule gave, used or not.
     tick: Tick,
     due: Due,
+    /// Somebody asked for the next run: no circuit holds it back.
+    by_hand: bool,
+    /// A circuit holds the next run back, so that it is not late when it starts.
+    held: bool,
+    /// The run under way.
+    flight: Option<Flight>,
+    /// Leave is to be taken of the target.
+    close: bool,
 }
 
 impl Machine {
@@ -75,74 +169,148 @@ impl Machine {
     #[must_use]
     pub fn new(policy: Arc<Policy>, now: Now, random: f64) -> Machine {
         Machine {
-            connection: Connection::new(now.wall),
+            connection: Connection::new(now),
             judge: Judge::default(),
+            flapping: Flapping::default(),
+            circuit: Circuit::new(now.wall),
+            breaker: Circuit::new(now.wall),
+            activity: Activity::new(now.elapsed),
             health: Health::Pending,
+            mode: Mode::Auto,
+            wanted: policy.autoconnect,
             stats: Stats::default(),
             last: None,
             last_fault: None,
+            failing: false,
+            lost: None,
             tick: policy.schedule.first(now, policy.spread, random),
-            due: Due::Tick,
+            due: if policy.autoconnect { Due::Tick } else { Due::Never },
+            by_hand: false,
+            held: false,
+            flight: None,
+            close: false,
             policy,
         }
     }
 
-    /// Goes on under another policy. The check runs at once.
-    pub fn adopt(&mut self, policy: Arc<Policy>, now: Now) {
+    /// Goes on under another policy, and perhaps with another probe. A check that is watched runs at once; a run under way
+    /// is of no interest.
+    pub fn adopt(&mut self, policy: Arc<Policy>, now: Now, events: &mut Vec<Event>) {
+        self.abandon();
         // A tick of the old schedule may lie far ahead, and what changed is to be seen.
         self.tick = policy.schedule.first(now, Duration::ZERO, 0.0);
-        self.due = Due::Tick;
+        self.due = if self.watched() { Due::Tick } else { Due::Never };
         self.policy = policy;
+        self.held = false;
+        // What the old probe did says nothing of the new one.
+        tell(events, Breaker::Probe, self.breaker.reset(now.wall));
     }
 
-    /// Somebody wants the check to run now.
-    pub fn request(&mut self, now: Now) {
-        self.due = Due::At(now.elapsed);
+    /// The connection was made use of at this time since the runner's start.
+    pub fn touch(&mut self, at: Duration) {
+        self.activity.touch(at);
     }
 
-    /// What to do now. Whatever changes by it is added to `events`.
+    /// Whether a run is under way: it is, from the step that says so until its outcome is told, unless a command ended it.
+    #[must_use]
+    pub fn in_flight(&self) -> bool {
+        self.flight.is_some()
+    }
+
+    /// What to do now. It must not be asked while a run is under way. Whatever changes by it is added to `events`.
     pub fn poll(&mut self, now: Now, events: &mut Vec<Event>) -> Step {
-        let lag = match self.due {
-            Due::Never => return Step::Rest,
-            Due::At(at) if at > now.elapsed => return Step::Wait(at),
-            Due::At(at) => now.elapsed.saturating_sub(at),
-            Due::Tick => match self.tick.wait(now) {
-                Some(until) => return Step::Wait(until),
-                None => self.tick.overdue(now),
-            },
-        };
-        if let Some(change) = self.connection.examine(now.wall) {
-            events.push(Event::StateChange(change));
+        self.pass_time(now, events);
+        if std::mem::take(&mut self.close) {
+            return Step::Close;
         }
-        Step::Run { lag }
+        let later = match self.turn(now) {
+            Start::Now(lag) => {
+                self.take_off(now, events);
+                return Step::Run { lag };
+            }
+            Start::Later(at) => Some(at),
+            Start::Never => None,
+        };
+        let others = [self.circuit.expires(), self.breaker.expires(), self.idle_at()];
+        others.into_iter().chain([later]).flatten().min().map_or(Step::Rest, Step::Wait)
     }
 
     /// Takes in what came of a run. `random` is from `[0, 1)` and places the next one. Whatever changes by it is added to
     /// `events`.
     pub fn finished(&mut self, run: Arc<Run>, now: Now, random: f64, events: &mut Vec<Event>) {
+        let Flight { target, probe } = self.flight.take().unwrap_or(Flight { target: None, probe: None });
         self.stats.count(&run);
-        let (health, next) = match &run.outcome {
+        let next = match &run.outcome {
             Outcome::Verdict(verdict) => {
                 self.last_fault = None;
+                if let Some(pass) = probe {
+                    tell(events, Breaker::Probe, self.breaker.record(pass, true, Duration::ZERO, now, &PROBE));
+                }
+                if let Some(pass) = target {
+                    self.record(pass, verdict, &run, now, events);
+                }
                 self.judge(verdict, now, random, events)
             }
             Outcome::Fault(fault) => {
+                if let Some(pass) = target {
+                    self.circuit.cancel(pass);
+                }
+                match probe {
+                    Some(pass) if fault.kind.is_of_the_probe() => {
+                        tell(events, Breaker::Probe, self.breaker.record(pass, false, Duration::ZERO, now, &PROBE));
+                    }
+                    Some(pass) => self.breaker.cancel(pass),
+                    None => {}
+                }
                 if self.last_fault.replace(fault.kind) != Some(fault.kind) {
                     events.push(Event::Fault(fault.clone()));
                 }
-                (Health::Unknown, Next::Schedule)
+                if self.watched() {
+                    self.know(Health::Unknown, &fault.message, events);
+                }
+                Next::Schedule
             }
         };
-        if health != self.health {
-            events.push(Event::HealthChange {
-                from: self.health,
-                to: health,
-                message: Arc::clone(run.outcome.message()),
-            });
-            self.health = health;
-        }
         self.last = Some(run);
-        self.plan(next, now, random, events);
+        if self.watched() {
+            self.plan(next, now, random, events);
+        } else {
+            // Somebody wanted to know, and nothing more.
+            (self.due, self.close) = (Due::Never, true);
+        }
+    }
+
+    /// Takes in what a call of somebody else came to, as a run would: `run` holds the verdict. If it was let through under
+    /// an older `generation` of the circuit, it is dated and changes nothing. Whatever changes by it is added to `events`.
+    pub fn reported(&mut self, run: Arc<Run>, generation: Option<u64>, now: Now, random: f64, events: &mut Vec<Event>) {
+        let Outcome::Verdict(verdict) = &run.outcome else {
+            return;
+        };
+        self.stats.count_report(verdict.status);
+        self.activity.touch(now.elapsed);
+        let current = self.circuit.generation();
+        let pass = Pass::of(generation.unwrap_or(current));
+        self.record(pass, verdict, &run, now, events);
+        if pass.generation != current || !self.watched() {
+            return;
+        }
+        let was_up = self.judge.judged().is_none_or(|status| status.is_up());
+        let next = self.judge(verdict, now, random, events);
+        let changes_the_plan = match next {
+            Next::Schedule => !was_up,
+            // Sooner than planned, but not later.
+            Next::Soon => match self.due {
+                Due::At(at) => at > now.elapsed + self.policy.fast_interval,
+                Due::Tick => self.tick.wait(now).is_some_and(|at| at > now.elapsed + self.policy.fast_interval),
+                Due::Never => true,
+            },
+            Next::After(_) => was_up,
+        };
+        self.last = Some(run);
+        // A run under way will see to the plan when it ends.
+        if changes_the_plan && self.flight.is_none() {
+            self.plan(next, now, random, events);
+        }
     }
 
     /// All that is published of the check.
@@ -150,38 +318,168 @@ impl Machine {
     pub fn snapshot(&self) -> Snapshot {
         Snapshot {
             health: self.health,
-            state: self.connection.state(),
-            since: self.connection.since(),
-            attempts: self.connection.attempts(),
+            mode: self.mode,
+            connection: self.connection,
+            circuit: self.circuit,
+            flapping: self.flapping.flaps(),
+            watched: self.watched(),
+            activity: self.activity,
+            due: self.due_at(),
             last: self.last.clone(),
             stats: self.stats,
         }
     }
 
-    fn judge(&mut self, verdict: &Verdict, now: Now, random: f64, events: &mut Vec<Event>) -> (Health, Next) {
-        let status = match self.judge.observe(verdict.status, self.policy.thresholds) {
-            Finding::Settled(status) => status,
-            Finding::InDoubt(status) => return (status.into(), Next::Soon),
+    /// Whether the target is examined: somebody wants the connection, and nobody disabled it.
+    fn watched(&self) -> bool {
+        self.wanted && self.mode != Mode::Disabled
+    }
+
+    /// Whatever becomes true by the mere passing of time.
+    fn pass_time(&mut self, now: Now, events: &mut Vec<Event>) {
+        tell(events, Breaker::Target, self.circuit.pass_time(now, &self.policy.circuit));
+        tell(events, Breaker::Probe, self.breaker.pass_time(now, &PROBE));
+        if self.idle_at().is_some_and(|at| at <= now.elapsed) {
+            self.wanted = false;
+            self.let_go(Cause::Idle, now, events);
+        }
+    }
+
+    fn idle_at(&self) -> Option<Duration> {
+        let connected = self.connection.state() != State::Disconnected;
+        self.activity.closed_at(&self.policy.activity).filter(|_| connected)
+    }
+
+    fn turn(&mut self, now: Now) -> Start {
+        let lag = match self.due {
+            Due::Never => return Start::Never,
+            Due::At(at) if at > now.elapsed => return Start::Later(at),
+            Due::At(at) => now.elapsed.saturating_sub(at),
+            Due::Tick => match self.tick.wait(now) {
+                Some(until) => return Start::Later(until),
+                None => self.tick.overdue(now),
+            },
         };
-        if status.is_up() {
-            events.extend(self.connection.up(now.wall).map(Event::StateChange));
-            return (status.into(), Next::Schedule);
+        let admitted = self.circuit.admits(&self.policy.circuit).and_then(|()| self.breaker.admits(&PROBE));
+        match admitted {
+            Err(refusal) if !self.by_hand => self.hold(refusal.until, now),
+            _ if std::mem::take(&mut self.held) => Start::Now(Duration::ZERO),
+            _ => Start::Now(lag),
         }
-        let (change, retry) = self.connection.down(verdict.permanent, &self.policy.backoff, random, now.wall);
-        events.extend(change.map(Event::StateChange));
-        if let Some(Change { cause: Cause::AttemptsExhausted, .. }) = change {
-            let attempts = self.connection.attempts();
-            events.push(Event::MaxReconnectAttemptsReached { attempts });
+    }
+
+    /// Holds a run back that is due.
+    fn hold(&mut self, until: Option<Duration>, now: Now) -> Start {
+        if self.is_by_calendar() {
+            // Its time is over when the circuit lets it through, so it is the next one's turn.
+            self.due = self.next_tick(now, 0.0, false);
+            return match (self.due, self.tick.wait(now)) {
+                (Due::Tick, Some(at)) => Start::Later(at),
+                _ => Start::Never,
+            };
         }
-        (status.into(), Next::After(retry))
+        // Ticks that pass meanwhile were not missed.
+        self.due = Due::At(now.elapsed);
+        self.held = true;
+        until.map_or(Start::Never, Start::Later)
+    }
+
+    fn take_off(&mut self, now: Now, events: &mut Vec<Event>) {
+        // Whoever asks by hand needs no permit; what is found out past an open circuit does not count for it.
+        let target = self.circuit.admit(now, &self.policy.circuit).ok();
+        let probe = self.breaker.admit(now, &PROBE).ok();
+        self.flight = Some(Flight { target, probe });
+        self.by_hand = false;
+        if self.watched() {
+            events.extend(self.connection.examine(now).map(Event::StateChange));
+        }
+    }
+
+    fn record(&mut self, pass: Pass, verdict: &Verdict, run: &Run, now: Now, events: &mut Vec<Event>) {
+        let up = verdict.status.is_up();
+        tell(events, Breaker::Target, self.circuit.record(pass, up, run.latency(), now, &self.policy.circuit));
+    }
+
+    /// What a verdict does to the judgement, and all that follows from it.
+    fn judge(&mut self, verdict: &Verdict, now: Now, random: f64, events: &mut Vec<Event>) -> Next {
+        if !self.watched() {
+            return Next::Schedule;
+        }
+        let up = verdict.status.is_up();
+        if !up && !self.failing {
+            events.push(Event::Error { message: Arc::clone(&verdict.message) });
+        }
+        self.failing = !up;
+        let (status, next) = match self.judge.observe(verdict.status, self.policy.thresholds) {
+            Finding::InDoubt(status) => (status, Next::Soon),
+            Finding::Settled(status) if status.is_up() => {
+                if let Some(change) = self.connection.up(now) {
+                    let lost_for = self.lost.take().map(|lost| now.elapsed.saturating_sub(lost));
+                    events.extend([Event::StateChange(change), Event::Connected { lost_for }]);
+                }
+                (status, Next::Schedule)
+            }
+            Finding::Settled(status) => {
+                let (change, retry) = self.connection.down(verdict.permanent, &self.policy.backoff, random, now);
+                events.extend(change.map(Event::StateChange));
+                if change.is_some_and(|change| change.from == State::Connected) {
+                    self.lost = Some(now.elapsed);
+                }
+                if let Some(Change { cause: Cause::AttemptsExhausted, .. }) = change {
+                    let attempts = self.connection.attempts();
+                    events.push(Event::MaxReconnectAttemptsReached { attempts });
+                }
+                (status, Next::After(retry))
+            }
+        };
+        self.know(status.into(), &verdict.message, events);
+        let turn = self.flapping.observe(verdict.status, self.policy.flapping);
+        self.tell_of_flapping(turn, events);
+        next
+    }
+
+    fn tell_of_flapping(&self, turn: Option<Turn>, events: &mut Vec<Event>) {
+        let share = self.flapping.share();
+        events.extend(turn.map(|turn| match turn {
+            Turn::Start => Event::FlappingStart { share },
+            Turn::End => Event::FlappingEnd { share, health: self.health, state: self.connection.state() },
+        }));
+    }
+
+    /// Takes in what is known of the target.
+    fn know(&mut self, health: Health, message: &Arc<str>, events: &mut Vec<Event>) {
+        let from = std::mem::replace(&mut self.health, health);
+        if from != health {
+            events.push(Event::HealthChange { from, to: health, message: Arc::clone(message) });
+        }
+    }
+
+    /// Nobody watches the target any more: what was judged of it is forgotten, and a run under way is of no interest.
+    fn let_go(&mut self, cause: Cause, now: Now, events: &mut Vec<Event>) {
+        self.abandon();
+        if let Some(change) = self.connection.disconnect(cause, now) {
+            events.extend([Event::StateChange(change), Event::Disconnected { cause }]);
+        }
+        if self.health != Health::Pending {
+            self.know(Health::Pending, &"nobody watches the target".into(), events);
+        }
+        (self.judge, self.failing, self.lost) = (Judge::default(), false, None);
+        (self.due, self.by_hand, self.held, self.close) = (Due::Never, false, false, true);
+    }
+
+    /// Gives back what a run under way was let through with.
+    fn abandon(&mut self) {
+        if let Some(Flight { target, probe }) = self.flight.take() {
+            target.into_iter().for_each(|pass| self.circuit.cancel(pass));
+            probe.into_iter().for_each(|pass| self.breaker.cancel(pass));
+        }
     }
 
     fn plan(&mut self, next: Next, now: Now, random: f64, events: &mut Vec<Event>) {
         let scheduled = self.due == Due::Tick;
-        let by_calendar = matches!(self.policy.schedule, Schedule::Cron(_));
         self.due = match next {
             // Whoever names the minutes of the day at which a check runs does not want it at others.
-            _ if by_calendar => self.next_tick(now, random, scheduled),
+            _ if self.is_by_calendar() => self.next_tick(now, random, scheduled),
             Next::Schedule => self.next_tick(now, random, scheduled),
             Next::Soon => Due::At(now.elapsed + self.policy.fast_interval),
             Next::After(Retry::After { delay, .. }) => Due::At(now.elapsed + delay),
@@ -189,14 +487,33 @@ impl Machine {
                 self.policy.down_interval.map_or(Due::Never, |interval| Due::At(now.elapsed + interval))
             }
         };
-        if let Next::After(Retry::After { attempt, .. }) = next {
-            let delay = match self.due {
-                Due::Tick => self.tick.expected(now).duration_since(now.wall).try_into().unwrap_or_default(),
-                Due::At(at) => at.saturating_sub(now.elapsed),
-                Due::Never => return,
-            };
-            events.push(Event::Reconnecting { attempt, delay });
+        // While a circuit is open that nothing but somebody closes, there is no next attempt.
+        if let (Next::After(Retry::After { attempt, .. }), Some(at)) = (next, self.due_at()) {
+            events.push(Event::Reconnecting { attempt, delay: at.saturating_sub(now.elapsed) });
         }
+    }
+
+    fn is_by_calendar(&self) -> bool {
+        matches!(self.policy.schedule, Schedule::Cron(_))
+    }
+
+    /// When the next run starts as far as that is known, as time since the runner's start.
+    fn due_at(&self) -> Option<Duration> {
+        let at = match self.due {
+            Due::Never => return None,
+            Due::At(at) => at,
+            Due::Tick => self.tick.due(),
+        };
+        if self.by_hand {
+            return Some(at);
+        }
+        [(&self.circuit, &self.policy.circuit), (&self.breaker, &PROBE)].into_iter().try_fold(
+            at,
+            |at, (circuit, policy)| match circuit.admits(policy) {
+                Ok(()) => Some(at),
+                Err(refusal) => refusal.until.map(|until| at.max(until)),
+            },
+        )
     }
 
     fn next_tick(&mut self, now: Now, random: f64, scheduled: bool) -> Due {
@@ -212,6 +529,10 @@ impl Machine {
     }
 }
 
+fn tell(events: &mut Vec<Event>, of: Breaker, change: Option<circuit::Change>) {
+    events.extend(change.map(|change| Event::CircuitChange { of, change }));
+}
+
 /// When to look again.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Next {
@@ -221,351 +542,4 @@ enum Next {
     Soon,
     /// As the back-off says: the target is down.
     After(Retry),
-}
-
-#[cfg(test)]
-mod tests {
-    use std::num::NonZeroU32;
-
-    use jiff::Timestamp;
-
-    use super::*;
-    use crate::{
-        connection::State,
-        outcome::{Fault, Status, Usage},
-        schedule::{Cron, Every},
-    };
-
-    const SECOND: Duration = Duration::from_secs(1);
-
-    fn start() -> Now {
-        Now { elapsed: Duration::ZERO, wall: "2026-03-02T12:00:00Z".parse().unwrap() }
-    }
-
-    fn policy() -> Policy {
-        Policy {
-            schedule: Schedule::Every(Every::new(30 * SECOND, 0.0, "a").unwrap()),
-            spread: Duration::ZERO,
-            thresholds: Thresholds::default(),
-            backoff: backoff::Policy::new(SECOND, 2.0, 60 * SECOND, 0.0, None).unwrap(),
-            fast_interval: 5 * SECOND,
-            down_interval: Some(30 * SECOND),
-        }
-    }
-
-    fn up() -> Outcome {
-        said(Status::Healthy, false)
-    }
-
-    fn down() -> Outcome {
-        said(Status::Unhealthy, false)
-    }
-
-    fn said(status: Status, permanent: bool) -> Outcome {
-        Outcome::Verdict(Verdict {
-            status,
-            message: "said".into(),
-            details: vec![],
-            measurements: vec![],
-            latency: None,
-            permanent,
-        })
-    }
-
-    fn fault(kind: FaultKind) -> Outcome {
-        Outcome::Fault(Fault::new(kind, "failed"))
-    }
-
-    /// A machine, and a clock that jumps to whatever the machine waits for.
-    struct Life {
-        machine: Machine,
-        now: Now,
-        events: Vec<Event>,
-    }
-
-    impl Life {
-        fn new(policy: Policy) -> Life {
-            let now = start();
-            Life { machine: Machine::new(Arc::new(policy), now, 0.0), now, events: vec![] }
-        }
-
-        /// Waits for the next run; how long that took, or `None` if there is none to come.
-        fn wait(&mut self) -> Option<Duration> {
-            let before = self.now.elapsed;
-            loop {
-                match self.machine.poll(self.now, &mut self.events) {
-                    Step::Run { lag } => {
-                        assert_eq!(lag, Duration::ZERO, "this clock is never late");
-                        return Some(self.now.elapsed - before);
-                    }
-                    Step::Wait(until) => {
-                        assert!(until > self.now.elapsed, "waiting for the past");
-                        self.now = self.now.plus(until - self.now.elapsed);
-                    }
-                    Step::Rest => return None,
-                }
-            }
-        }
-
-        fn finish(&mut self, outcome: Outcome) {
-            let run = Run { started: self.now.wall, took: Duration::ZERO, outcome, usage: Usage::default() };
-            self.machine.finished(Arc::new(run), self.now, 0.5, &mut self.events);
-        }
-
-        /// Runs with these outcomes; the seconds waited for each, and the state after it.
-        fn live(&mut self, outcomes: impl IntoIterator<Item = Outcome>) -> Vec<(f64, State)> {
-            outcomes
-                .into_iter()
-                .map(|outcome| {
-                    let waited = self.wait().map_or(f64::INFINITY, |waited| waited.as_secs_f64());
-                    self.finish(outcome);
-                    (waited, self.machine.snapshot().state)
-                })
-                .collect()
-        }
-
-        fn kinds(&mut self) -> Vec<&'static str> {
-            self.events.drain(..).map(|event| event.kind()).collect()
-        }
-    }
-
-    #[test]
-    fn a_target_that_is_up_is_looked_at_on_schedule() {
-        let mut life = Life::new(policy());
-        let lived = life.live([up(), up(), up(), up()]);
-        assert_eq!(lived[0], (0.0, State::Connected), "the first run does not wait");
-        assert!(lived[2..].iter().all(|step| *step == (30.0, State::Connected)), "{lived:?}");
-        assert_eq!(life.kinds(), ["state-change", "state-change", "health-change"]);
-    }
-
-    #[test]
-    fn a_lost_target_is_looked_for_by_the_back_off_and_found_again() {
-        let mut life = Life::new(policy());
-        life.live([up(), up()]);
-        life.kinds();
-        let lived = life.live([down(), down(), down(), down(), down(), up()]);
-        let expected = [
-            (30.0, State::Connected),
-            (5.0, State::Connected),
-            (5.0, State::Reconnecting),
-            (1.0, State::Reconnecting),
-            (2.0, State::Reconnecting),
-            (4.0, State::Connected),
-        ];
-        assert_eq!(lived, expected);
-        assert_eq!(
-            life.kinds(),
-            [
-                "state-change",
-                "health-change",
-                "reconnecting",
-                "reconnecting",
-                "reconnecting",
-                "state-change",
-                "health-change",
-            ]
-        );
-        assert!(life.live([up(), up()])[1] == (30.0, State::Connected), "and it is back on its schedule");
-    }
-
-    #[test]
-    fn a_target_that_was_never_up_is_failed_and_looked_for() {
-        let mut life = Life::new(policy());
-        let lived = life.live([down(), down(), up()]);
-        assert_eq!(lived, [(0.0, State::Failed), (1.0, State::Reconnecting), (2.0, State::Connected)]);
-    }
-
-    #[test]
-    fn what_is_given_up_is_still_looked_at_now_and_then_or_not_at_all() {
-        let backoff = backoff::Policy::new(SECOND, 2.0, 60 * SECOND, 0.0, Some(2)).unwrap();
-        let mut life = Life::new(Policy { backoff, ..policy() });
-        let lived = life.live([down(), down(), down(), down(), up()]);
-        let expected = [
-            (0.0, State::Failed),
-            (1.0, State::Reconnecting),
-            (2.0, State::Failed),
-            (30.0, State::Failed),
-            (30.0, State::Connected),
-        ];
-        assert_eq!(lived, expected);
-        assert_eq!(life.kinds().iter().filter(|kind| **kind == "max-reconnect-attempts-reached").count(), 1);
-
-        let mut life = Life::new(Policy { down_interval: None, ..policy() });
-        life.live([said(Status::Unhealthy, true)]);
-        assert_eq!(life.wait(), None, "a permanent failure rests");
-        life.machine.request(life.now);
-        assert_eq!(life.live([up()]), [(0.0, State::Connected)], "until somebody asks");
-    }
-
-    #[test]
-    fn a_fault_says_nothing_of_the_target() {
-        let mut life = Life::new(policy());
-        life.live([up()]);
-        life.kinds();
-        let lived = life.live([fault(FaultKind::Trap), fault(FaultKind::Trap), fault(FaultKind::Timeout), up()]);
-        assert!(lived.iter().all(|(_, state)| *state == State::Connected), "{lived:?}");
-        assert_eq!(life.kinds(), ["fault", "health-change", "fault", "health-change"]);
-        let snapshot = life.machine.snapshot();
-        assert_eq!((snapshot.health, snapshot.stats.unhealthy, snapshot.stats.runs()), (Health::Healthy, 0, 5));
-        assert_eq!(snapshot.stats.faults[FaultKind::Trap.index()], 2);
-    }
-
-    #[test]
-    fn a_check_by_the_calendar_runs_at_no_other_time() {
-        let schedule = Schedule::Cron(Cron::parse("*/10 * * * *", None, start().wall).unwrap());
-        let mut life = Life::new(Policy { schedule, ..policy() });
-        let lived = life.live([up(), down(), down(), down(), down()]);
-        assert_eq!(lived.iter().map(|(waited, _)| *waited).collect::<Vec<_>>(), [0.0, 600.0, 600.0, 600.0, 600.0]);
-        assert_eq!(lived[4].1, State::Reconnecting);
-        let delays = life.events.iter().filter_map(|event| match event {
-            Event::Reconnecting { delay, .. } => Some(delay.as_secs()),
-            _ => None,
-        });
-        assert!(delays.eq([600, 600]), "an event tells when the next attempt really is");
-    }
-
-    #[test]
-    fn ticks_that_pass_during_a_run_are_counted_and_not_made_up_for() {
-        let mut life = Life::new(policy());
-        life.live([up(), up()]);
-        life.wait();
-        life.now = life.now.plus(100 * SECOND);
-        life.finish(up());
-        assert_eq!(life.machine.snapshot().stats.missed_ticks, 3);
-        assert_eq!(life.wait(), Some(20 * SECOND));
-    }
-
-    #[test]
-    fn a_new_policy_is_seen_at_once_and_forgets_nothing() {
-        let mut life = Life::new(policy());
-        life.live([up(), up()]);
-        let hourly = Schedule::Every(Every::new(3600 * SECOND, 0.0, "a").unwrap());
-        life.machine.adopt(Arc::new(Policy { schedule: hourly, ..policy() }), life.now);
-        assert_eq!(life.live([up()]), [(0.0, State::Connected)]);
-        assert_eq!(life.machine.snapshot().stats.healthy, 3);
-        let next = life.wait().unwrap();
-        assert!(next > 1000 * SECOND, "{next:?}");
-    }
-
-    mod model {
-        //! The machine against a naive reading of its rules, over random outcomes.
-        use proptest::prelude::*;
-
-        use super::*;
-
-        #[derive(Clone, Copy, Debug)]
-        enum Came {
-            Up,
-            Degraded,
-            Down,
-            Permanent,
-            Fault,
-        }
-
-        impl Came {
-            fn outcome(self) -> Outcome {
-                match self {
-                    Came::Up => up(),
-                    Came::Degraded => said(Status::Degraded, false),
-                    Came::Down => down(),
-                    Came::Permanent => said(Status::Unhealthy, true),
-                    Came::Fault => fault(FaultKind::Trap),
-                }
-            }
-        }
-
-        fn came() -> impl Strategy<Value = Came> {
-            prop_oneof![
-                4 => Just(Came::Up),
-                1 => Just(Came::Degraded),
-                4 => Just(Came::Down),
-                1 => Just(Came::Permanent),
-                1 => Just(Came::Fault),
-            ]
-        }
-
-        proptest! {
-            #[test]
-            fn no_life_breaks_the_rules(
-                outcomes in prop::collection::vec(came(), 1..60),
-                fall in 1u32..4,
-                rise in 1u32..4,
-                attempts in prop::option::of(0u32..4),
-            ) {
-                let thresholds = Thresholds {
-                    fall: NonZeroU32::new(fall).unwrap(),
-                    rise: NonZeroU32::new(rise).unwrap(),
-                };
-                let backoff = backoff::Policy::new(SECOND, 2.0, 60 * SECOND, 0.2, attempts).unwrap();
-                let policy = Policy { thresholds, backoff, ..policy() };
-                let mut life = Life::new(policy.clone());
-                let mut again = Life::new(policy);
-                let mut verdicts: Vec<bool> = vec![];
-                for came in outcomes {
-                    let before = life.machine.snapshot();
-                    prop_assert!(life.wait().is_some_and(|waited| waited <= 73 * SECOND));
-                    life.finish(came.outcome());
-                    let after = life.machine.snapshot();
-
-                    // A fault moves nothing but what is known.
-                    if matches!(came, Came::Fault) {
-                        prop_assert_eq!(after.health, Health::Unknown);
-                        prop_assert!(after.state == before.state || before.state == State::Disconnected || before.state == State::Failed);
-                    } else {
-                        verdicts.push(matches!(came, Came::Up | Came::Degraded));
-                    }
-                    // Whoever was up stays up for `fall - 1` failures, and whoever was down stays down for `rise - 1` successes.
-                    let last_run = verdicts.iter().rev().take_while(|up| Some(*up) == verdicts.last()).count();
-                    if before.state == State::Connected && last_run < fall as usize && verdicts.last() == Some(&false) {
-                        prop_assert_eq!(after.state, State::Connected);
-                    }
-                    if after.state == State::Connected && before.state != State::Connected {
-                        prop_assert!(verdicts.last() == Some(&true));
-                        prop_assert!(last_run >= rise as usize || verdicts.len() == last_run);
-                    }
-                    // Every change of state and of health is told once, and nothing else is.
-                    let mut state = before.state;
-                    let mut health = before.health;
-                    for event in life.events.drain(..) {
-                        match event {
-                            Event::StateChange(change) => {
-                                prop_assert_eq!(change.from, state);
-                                prop_assert_ne!(change.from, change.to);
-                                state = change.to;
-                            }
-                            Event::HealthChange { from, to, .. } => {
-                                prop_assert_eq!(from, health);
-                                prop_assert_ne!(from, to);
-                                health = to;
-                            }
-                            Event::Reconnecting { delay, .. } => {
-                                prop_assert!(delay >= Duration::from_millis(800) && delay <= 72 * SECOND);
-                            }
-                            Event::MaxReconnectAttemptsReached { .. } => prop_assert!(attempts.is_some()),
-                            Event::Fault(_) => prop_assert!(matches!(came, Came::Fault)),
-                        }
-                    }
-                    prop_assert_eq!((state, health), (after.state, after.health));
-
-                    // The same life again is the same.
-                    again.wait();
-                    again.finish(came.outcome());
-                    prop_assert_eq!(again.machine.snapshot(), after);
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn a_year_of_runs_takes_no_time_at_all() {
-        let mut life = Life::new(policy());
-        let mut runs = 0;
-        while life.now.elapsed < Duration::from_secs(365 * 24 * 3600) {
-            life.wait();
-            life.finish(up());
-            runs += 1;
-        }
-        assert!((1_051_199..=1_051_203).contains(&runs), "{runs}");
-        assert!(life.now.wall > "2027-03-02T11:00:00Z".parse::<Timestamp>().unwrap());
-    }
 }

@@ -136,6 +136,19 @@ impl FaultKind {
         }
     }
 
+    /// Whether it is the probe's own doing that nothing is known, and not that of its settings or its surroundings.
+    #[must_use]
+    pub fn is_of_the_probe(self) -> bool {
+        match self {
+            FaultKind::Timeout
+            | FaultKind::OutOfFuel
+            | FaultKind::OutOfMemory
+            | FaultKind::OutputTooLarge
+            | FaultKind::Trap => true,
+            FaultKind::Denied | FaultKind::InvalidSettings | FaultKind::Link | FaultKind::Host => false,
+        }
+    }
+
     /// Its place in [`FaultKind::ALL`].
     #[must_use]
     pub fn index(self) -> usize {

@@ -35,7 +35,7 @@ pub use self::every::{Every, EveryError};
 pub use self::tick::Tick;
 
 use self::tick::Mark;
-use crate::time::Now;
+use crate::time::{Now, nanoseconds};
 
 /// When a check is due.
 #[derive(Clone, Debug, PartialEq)]
@@ -86,11 +86,6 @@ impl fmt::Display for Schedule {
             Schedule::Cron(cron) => cron.fmt(f),
         }
     }
-}
-
-/// A span in nanoseconds, up to 584 years of them.
-fn nanoseconds(span: Duration) -> u64 {
-    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// A share of `whole`, from nothing to all of it. The cast back from a float can't fail: it stops at the ends of the

@@ -1,24 +1,51 @@
 //! One check's published state.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use jiff::Timestamp;
-
-use crate::{connection::State, health::Health, outcome::Run, stats::Stats};
+use crate::{
+    activity::Activity,
+    circuit::Circuit,
+    connection::Connection,
+    health::{Health, Mode},
+    outcome::Run,
+    stats::Stats,
+};
 
 /// All that there is to know of a check's life at one moment. Cheap to copy: the last run is shared.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Snapshot {
     /// What is known of the target.
     pub health: Health,
-    /// Where the connection to it stands.
-    pub state: State,
-    /// When the connection came into that state.
-    pub since: Timestamp,
-    /// Attempts to reach the target in the present outage.
-    pub attempts: u32,
-    /// The run that ended last.
+    /// What the operator decreed.
+    pub mode: Mode,
+    /// Where the connection to the target stands.
+    pub connection: Connection,
+    /// Whether calls to the target are let through.
+    pub circuit: Circuit,
+    /// Whether the target changes its mind too often.
+    pub flapping: bool,
+    /// Whether the target is watched: somebody wants the connection, and nobody disabled it.
+    pub watched: bool,
+    /// When the connection was made use of last, as far as the check itself was told.
+    pub activity: Activity,
+    /// When the next run is due, as time since the runner's start; `None`: not before somebody asks.
+    pub due: Option<Duration>,
+    /// The run, or the report of somebody else's call, that came in last.
     pub last: Option<Arc<Run>>,
-    /// Counters since the check was made.
+    /// Counters since the check was made, or reset.
     pub stats: Stats,
+}
+
+impl Snapshot {
+    /// What counts for the whole: what is known of the target, unless the operator decreed otherwise.
+    #[must_use]
+    pub fn counts_as(&self) -> Health {
+        self.mode.over(self.health)
+    }
+
+    /// Whether there is still something to be learned at the start: the check is watched, and has no outcome yet.
+    #[must_use]
+    pub fn is_awaited(&self) -> bool {
+        self.watched && self.health == Health::Pending
+    }
 }

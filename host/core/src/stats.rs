@@ -13,11 +13,15 @@ pub struct Stats {
     pub degraded: u64,
     /// Runs whose verdict was unhealthy.
     pub unhealthy: u64,
+    /// Outcomes of others' calls to the target that were reported as successes.
+    pub reported_successes: u64,
+    /// Outcomes of others' calls to the target that were reported as failures.
+    pub reported_failures: u64,
     /// Runs that ended in a fault, by [`FaultKind::index`].
     pub faults: [u64; FaultKind::ALL.len()],
     /// Scheduled ticks that passed while the run before was still going.
     pub missed_ticks: u64,
-    /// Failures in a row, of the target, up to the last verdict.
+    /// Failures in a row, of the target, up to the last verdict or report.
     pub consecutive_failures: u64,
     /// Faults in a row, of the probe, up to the last run.
     pub consecutive_faults: u64,
@@ -35,11 +39,7 @@ impl Stats {
         match &run.outcome {
             Outcome::Verdict(verdict) => {
                 self.consecutive_faults = 0;
-                if verdict.status.is_up() {
-                    self.consecutive_failures = 0;
-                } else {
-                    self.consecutive_failures += 1;
-                }
+                self.count_in_a_row(verdict.status);
                 match verdict.status {
                     Status::Healthy => self.healthy += 1,
                     Status::Degraded => self.degraded += 1,
@@ -51,6 +51,30 @@ impl Stats {
                 self.faults[fault.kind.index()] += 1;
             }
         }
+    }
+
+    /// Counts what somebody else's call to the target came to.
+    pub fn count_report(&mut self, status: Status) {
+        self.count_in_a_row(status);
+        let counter = if status.is_up() { &mut self.reported_successes } else { &mut self.reported_failures };
+        *counter += 1;
+    }
+
+    fn count_in_a_row(&mut self, status: Status) {
+        self.consecutive_failures = if status.is_up() { 0 } else { self.consecutive_failures + 1 };
+    }
+
+    /// Runs whose verdict was that the target is of use.
+    #[must_use]
+    pub fn successes(&self) -> u64 {
+        self.healthy + self.degraded
+    }
+
+    /// The share of runs with a verdict whose target was of use, from 0 to 1; `None` before the first.
+    #[must_use]
+    pub fn success_rate(&self) -> Option<f64> {
+        let verdicts = self.successes() + self.unhealthy;
+        (verdicts > 0).then(|| self.successes() as f64 / verdicts as f64)
     }
 
     /// All runs that came to an end.

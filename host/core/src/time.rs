@@ -26,3 +26,9 @@ impl Now {
         }
     }
 }
+
+/// A span in nanoseconds, up to 584 years of them.
+#[must_use]
+pub fn nanoseconds(span: Duration) -> u64 {
+    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
+}

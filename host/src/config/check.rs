@@ -7,11 +7,14 @@ use std::{
 };
 
 use jiff::Timestamp;
-use probity_core::schedule::{Cron, CronError};
+use probity_core::{
+    circuit,
+    schedule::{Cron, CronError},
+};
 
 use super::{
     connection::Connection,
-    defaults::{Defaults, refuse_delays},
+    defaults::{Defaults, refuse_contradictions},
     fill::Filler,
     kind::At,
     layout,
@@ -51,6 +54,8 @@ pub struct Check {
     pub settings: Settings,
     /// How the connection to its target is judged and regained.
     pub connection: Connection,
+    /// When calls to its target are not let through.
+    pub circuit: circuit::Policy,
     /// Where it was written.
     pub origin: Origin,
     /// Where its probe was named.
@@ -98,8 +103,9 @@ impl Check {
             },
             allow: Vec::new(),
             settings: Settings::none(origin.clone()),
-            // Delays that contradict each other are reported where they are read.
+            // What contradicts itself is reported where it is read.
             connection: defaults.connection.resolve().unwrap_or_default(),
+            circuit: defaults.circuit.resolve().unwrap_or_default(),
             probe_origin: origin.clone(),
             origin,
         }
@@ -141,7 +147,7 @@ fn read(section: At<layout::Check>, context: &Context<'_>, problems: &mut Report
     let At { value: section, at } = section;
     let origin = source.origin(at);
     let own = Defaults::read(&section.shared).or(defaults);
-    refuse_delays(own, &section.shared, source, problems);
+    refuse_contradictions(own, &section.shared, source, problems);
     let cron = section.cron.as_ref().map(|cron| read_cron(cron, section.timezone.as_ref(), context, problems));
     let settings = match section.settings {
         Some(settings) => settings.value.fill(&context.filler, settings.at, source, problems),

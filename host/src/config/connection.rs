@@ -3,9 +3,12 @@
 use std::{num::NonZeroU32, time::Duration};
 
 use probity_core::{
+    activity,
     backoff::{Policy, PolicyError},
-    health::Thresholds,
+    flapping::{Shares, SharesError},
+    health::{Thresholds, Window, WindowError},
 };
+use thiserror::Error;
 
 use super::{kind::At, layout};
 
@@ -17,6 +20,10 @@ const MAX_RECONNECT_DELAY: Duration = Duration::from_secs(60);
 const MULTIPLIER: f64 = 2.0;
 /// The spread of the waits, as the back-off has it.
 const JITTER: f64 = 0.2;
+/// The share of changes above which a target flaps, as the core has it.
+const FLAPPING_HIGH: f64 = 0.30;
+/// The share at which it does no more, as the core has it.
+const FLAPPING_LOW: f64 = 0.25;
 
 /// How the connection to a target is judged and regained.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -29,6 +36,10 @@ pub struct Connection {
     pub fast_interval: Option<Duration>,
     /// The time from run to run once all attempts are used up.
     pub down_interval: DownInterval,
+    /// When the target counts as changing its mind too often.
+    pub flapping: Shares,
+    /// When nobody needs the connection any more.
+    pub activity: activity::Policy,
     /// The longest wait of `backoff`.
     pub(super) max_reconnect_delay: Duration,
 }
@@ -40,6 +51,8 @@ impl Default for Connection {
             thresholds: Thresholds::default(),
             fast_interval: None,
             down_interval: DownInterval::default(),
+            flapping: Shares::default(),
+            activity: activity::Policy::default(),
             max_reconnect_delay: MAX_RECONNECT_DELAY,
         }
     }
@@ -71,6 +84,44 @@ pub(super) struct Options {
     fast_interval: Option<Duration>,
     /// `Some(None)` is off.
     down_interval: Option<Option<Duration>>,
+    /// `Some(None)` is off.
+    fall_window: Option<Option<u32>>,
+    flapping_high: Option<f64>,
+    flapping_low: Option<f64>,
+    /// `Some(None)` is off.
+    idle_timeout: Option<Option<Duration>>,
+    cleanup_interval: Option<Duration>,
+}
+
+/// What was said in different places does not go together.
+#[derive(Clone, Copy, Debug, Error, PartialEq)]
+pub(super) enum Contradiction {
+    /// Of the back-off.
+    #[error(transparent)]
+    Delays(#[from] PolicyError),
+    /// Of flapping.
+    #[error(transparent)]
+    Flapping(#[from] SharesError),
+    /// Of the window of failures.
+    #[error(transparent)]
+    Window(#[from] WindowError),
+}
+
+impl layout::Connection {
+    /// Where a contradiction is to be shown, if this section has a part in it.
+    pub(super) fn place(&self, contradiction: &Contradiction) -> Option<(usize, &'static str)> {
+        fn key<T>(key: &'static str, at: &Option<At<T>>) -> Option<(usize, &'static str)> {
+            at.as_ref().map(|at| (at.at, key))
+        }
+        match contradiction {
+            Contradiction::Delays(_) => key("max_reconnect_delay", &self.max_reconnect_delay)
+                .or_else(|| key("reconnect_delay", &self.reconnect_delay)),
+            Contradiction::Flapping(_) => {
+                key("flapping_low", &self.flapping_low).or_else(|| key("flapping_high", &self.flapping_high))
+            }
+            Contradiction::Window(_) => key("fall_window", &self.fall_window).or_else(|| key("fall", &self.fall)),
+        }
+    }
 }
 
 impl Options {
@@ -85,6 +136,11 @@ impl Options {
             rise: At::value(section.rise).and_then(NonZeroU32::new),
             fast_interval: At::value(section.fast_interval),
             down_interval: At::value(section.down_interval),
+            fall_window: At::value(section.fall_window),
+            flapping_high: At::value(section.flapping_high),
+            flapping_low: At::value(section.flapping_low),
+            idle_timeout: At::value(section.idle_timeout),
+            cleanup_interval: At::value(section.cleanup_interval),
         }
     }
 
@@ -100,6 +156,11 @@ impl Options {
             rise: self.rise.or(other.rise),
             fast_interval: self.fast_interval.or(other.fast_interval),
             down_interval: self.down_interval.or(other.down_interval),
+            fall_window: self.fall_window.or(other.fall_window),
+            flapping_high: self.flapping_high.or(other.flapping_high),
+            flapping_low: self.flapping_low.or(other.flapping_low),
+            idle_timeout: self.idle_timeout.or(other.idle_timeout),
+            cleanup_interval: self.cleanup_interval.or(other.cleanup_interval),
         }
     }
 
@@ -108,10 +169,15 @@ impl Options {
     /// # Errors
     ///
     /// What was said in different places does not go together.
-    pub(super) fn resolve(self) -> Result<Connection, PolicyError> {
+    pub(super) fn resolve(self) -> Result<Connection, Contradiction> {
         let initial = self.reconnect_delay.unwrap_or(RECONNECT_DELAY);
         let max = self.max_reconnect_delay.unwrap_or(MAX_RECONNECT_DELAY.max(initial));
         let usual = Thresholds::default();
+        let fall = self.fall.unwrap_or(usual.fall);
+        let idle = activity::Policy::default();
+        let high = self.flapping_high.unwrap_or(FLAPPING_HIGH);
+        // Whoever lets flapping begin early wants it to end before it begins.
+        let low = self.flapping_low.unwrap_or(FLAPPING_LOW.min(high));
         Ok(Connection {
             backoff: Policy::new(
                 initial,
@@ -120,7 +186,16 @@ impl Options {
                 self.jitter.unwrap_or(JITTER),
                 self.max_reconnect_attempts.flatten(),
             )?,
-            thresholds: Thresholds { fall: self.fall.unwrap_or(usual.fall), rise: self.rise.unwrap_or(usual.rise) },
+            thresholds: Thresholds {
+                fall,
+                rise: self.rise.unwrap_or(usual.rise),
+                window: self.fall_window.flatten().map(|of| Window::new(fall.get(), of)).transpose()?,
+            },
+            flapping: Shares::new(high, low)?,
+            activity: activity::Policy {
+                idle_timeout: self.idle_timeout.unwrap_or(idle.idle_timeout),
+                cleanup_interval: self.cleanup_interval.unwrap_or(idle.cleanup_interval),
+            },
             fast_interval: self.fast_interval,
             down_interval: match self.down_interval {
                 None => DownInterval::Unset,

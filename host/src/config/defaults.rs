@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    connection,
+    circuit, connection,
     kind::At,
     layout,
     report::{Report, Source},
@@ -20,6 +20,7 @@ pub struct Defaults {
     pub(super) fuel: Option<u64>,
     pub(super) memory: Option<u64>,
     pub(super) connection: connection::Options,
+    pub(super) circuit: circuit::Options,
 }
 
 impl Defaults {
@@ -34,6 +35,7 @@ impl Defaults {
             fuel: limits.and_then(|limits| At::value(limits.fuel)),
             memory: limits.and_then(|limits| At::value(limits.memory)),
             connection: connection.map(connection::Options::read).unwrap_or_default(),
+            circuit: section.circuit.as_ref().map(|circuit| circuit::Options::read(&circuit.value)).unwrap_or_default(),
         }
     }
 
@@ -47,19 +49,27 @@ impl Defaults {
             fuel: self.fuel.or(other.fuel),
             memory: self.memory.or(other.memory),
             connection: self.connection.or(other.connection),
+            circuit: self.circuit.or(other.circuit),
         }
     }
 }
 
-/// Reports delays that contradict each other in `together`, if `section` has a part in it: what others said before was
-/// reported then.
-pub(super) fn refuse_delays(together: Defaults, section: &layout::Shared, source: &Source<'_>, problems: &mut Report) {
-    let (Err(error), Some(section)) = (together.connection.resolve(), &section.connection) else {
-        return;
+/// Reports what contradicts itself in `together`, if `section` has a part in it: what others said before was reported then.
+pub(super) fn refuse_contradictions(
+    together: Defaults,
+    section: &layout::Shared,
+    source: &Source<'_>,
+    problems: &mut Report,
+) {
+    let mut report = |place: Option<(usize, &str)>, error: &dyn std::fmt::Display| {
+        if let Some((at, key)) = place {
+            problems.push(source.origin(at), format!("{key}: {error}"));
+        }
     };
-    let max = section.value.max_reconnect_delay.map(|max| (max.at, "max_reconnect_delay"));
-    let first = section.value.reconnect_delay.map(|first| (first.at, "reconnect_delay"));
-    if let Some((at, key)) = max.or(first) {
-        problems.push(source.origin(at), format!("{key}: {error}"));
+    if let (Err(error), Some(section)) = (together.connection.resolve(), &section.connection) {
+        report(section.value.place(&error), &error);
+    }
+    if let (Err(error), Some(section)) = (together.circuit.resolve(), &section.circuit) {
+        report(section.value.place(&error), &error);
     }
 }

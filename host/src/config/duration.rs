@@ -47,7 +47,7 @@ impl Span {
 }
 
 /// Whole numbers with units, from the largest unit to the smallest, without anything between.
-fn parse(text: &str) -> Option<Duration> {
+pub(super) fn parse(text: &str) -> Option<Duration> {
     let mut rest = text;
     let mut milliseconds: u64 = 0;
     for (unit, worth) in UNITS {

@@ -2,9 +2,10 @@
 
 use std::{ops::RangeInclusive, time::Duration};
 
-use probity_core::schedule::Every;
+use probity_core::{circuit::Rate, health::Window, schedule::Every};
 
 use super::{
+    circuit,
     duration::Span,
     kind::{List, OrWord, Table, Tables},
     labels::LabelTable,
@@ -12,7 +13,7 @@ use super::{
     section::{Rule, section},
     settings::AnyTable,
     size::Size,
-    text::{Address, Allowed, FilePath, Line, Name, Token},
+    text::{Address, Allowed, Choice, FilePath, Line, Name, Token},
 };
 
 /// Half a minute, as the load balancers of AWS have it: soon enough for people, seldom enough for any target.
@@ -36,6 +37,9 @@ pub(super) const MAX_IN_FLIGHT: usize = 1_000;
 /// Half as much again as a Python interpreter with a probe inside, the largest component that we know.
 pub(super) const MAX_COMPONENT_SIZE: u64 = 64 << 20;
 
+/// Some hours of an eventful day, and a few megabytes.
+pub(super) const EVENTS_KEPT: usize = 10_000;
+
 /// From a timer's precision to an hour, past which a run is a job rather than a probe.
 pub(super) const TIMEOUTS: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(3600);
 /// Up to an hour; at once is fine too.
@@ -52,6 +56,18 @@ const MULTIPLIERS: RangeInclusive<f64> = 1.0..=100.0;
 const ATTEMPTS: RangeInclusive<u32> = 0..=1_000_000;
 /// At the usual interval, a hundred runs are most of an hour.
 const STREAKS: RangeInclusive<u32> = 1..=100;
+/// What the core remembers of the verdicts of a target.
+const VERDICTS: RangeInclusive<u32> = 1..=Window::MOST;
+/// More failures in a row than this open no circuit that anybody would miss.
+const FAILURES: RangeInclusive<u32> = 1..=1_000;
+/// What the core remembers of the calls to a target.
+const CALLS: RangeInclusive<u32> = 1..=Rate::MOST_CALLS;
+/// More calls than this find out no more.
+const PERMITS: RangeInclusive<u32> = 1..=100;
+/// What the core takes for an expiry.
+const EXPIRIES: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(24 * 3600);
+/// A million events are some hundred megabytes.
+const EVENTS: RangeInclusive<usize> = 1..=1_000_000;
 /// Up to eleven days of computing, and far from where the counting of it would overflow.
 const FUELS: RangeInclusive<u64> = 1..=1_000_000_000_000_000;
 /// From one page of a Wasm memory to all that its 32-bit addresses reach.
@@ -89,6 +105,8 @@ section! {
         runner: Table<Runner> = Table::new(), example { max_in_flight = 200 };
         /// The HTTP server.
         http: Table<Http> = Table::new(), example { auth = { token = "${env:PROBITY_TOKEN}" } };
+        /// The log of events.
+        events: Table<EventLog> = Table::new(), example { capacity = 50_000 };
         /// What holds for each check that does not say otherwise.
         defaults: Table<Shared> = Table::new(), example { interval = "1m" };
         /// The checks.
@@ -115,6 +133,14 @@ section! {
 }
 
 section! {
+    /// The log of events.
+    EventLog {
+        /// How many of the latest events are kept for those who follow them.
+        capacity: Count<usize> = Count(EVENTS), example 50_000, default 10_000;
+    }
+}
+
+section! {
     /// The HTTP server.
     Http {
         /// Who may ask.
@@ -125,9 +151,13 @@ section! {
 section! {
     /// Who may ask.
     Auth {
-        /// The bearer token that lets a request run a check. `${env:NAME}` and `${file:PATH}` are filled in. Without one,
-        /// only this machine may. Reading is open to all.
+        /// The bearer token that lets a request change something: connections, circuits, modes, and running a check.
+        /// `${env:NAME}` and `${file:PATH}` are filled in. Without one, nobody may, but this machine may run a check. Reading
+        /// is open to all.
         token: Token = Token, example "${env:PROBITY_TOKEN}";
+        /// Whether everybody on this machine may change something without a token. The runner must then listen on a loopback
+        /// address, which no other machine reaches.
+        allow_anonymous_control: Flag = Flag, example true, default false;
     }
 }
 
@@ -148,6 +178,9 @@ section! {
         limits: Table<Limits> = Table::new(), example { memory = "16MiB" };
         /// How the connection to the target is judged and regained.
         connection: Table<Connection> = Table::new(), example { fall = 5 };
+        /// When calls to the target are not let through, neither those of the check nor those of whoever asks for the
+        /// connection.
+        circuit: Table<Circuit> = Table::new(), example { expiry = "30s" };
     }
 }
 
@@ -184,6 +217,43 @@ section! {
         /// The time from run to run after the last attempt; "off": none until somebody asks. Unless given: the interval, or
         /// for a cron schedule `max_reconnect_delay`.
         down_interval: OrWord<Span> = OrWord("off", Span(INTERVALS)), example "10m";
+        /// Among how many of the latest verdicts `fall` failures make a target count as down though they did not come in a
+        /// row; "off": they must.
+        fall_window: OrWord<Count<u32>> = OrWord("off", Count(VERDICTS)), example 5, default "off";
+        /// Above this weighted share of changes among the latest 20 verdicts, the target counts as flapping.
+        flapping_high: Number = Number(SHARES), example 0.5, default 0.3;
+        /// At this share, it does no more.
+        flapping_low: Number = Number(SHARES), example 0.2, default 0.25;
+        /// After how long without anybody asking for it the connection is closed; the next who asks has it made again.
+        idle_timeout: OrWord<Span> = OrWord("off", Span(INTERVALS)), example "30m", default "off";
+        /// How often to look for connections that nobody asks for.
+        cleanup_interval: Span = Span(INTERVALS), example "1m", default "5m";
+    }
+}
+
+section! {
+    /// When calls to a target are not let through.
+    Circuit {
+        /// How many failures in a row open it.
+        failures: OrWord<Count<u32>> = OrWord("off", Count(FAILURES)), example 5, default 10;
+        /// Which share of failures among the latest calls opens it.
+        failure_rate: Number = Number(SHARES), example 0.5;
+        /// How many of the latest calls that share is of.
+        window: Count<u32> = Count(CALLS), example 50, default 20;
+        /// How many calls there must have been for that share to count. Unless given: 10, or the window if that is smaller.
+        minimum_calls: Count<u32> = Count(CALLS), example 5;
+        /// How long a call may take that still counts as a success. Unless given: however long.
+        slow: Span = Span(TIMEOUTS), example "2s";
+        /// Whether it stays open always as long, longer each time it opens again, or until somebody acts.
+        strategy: Choice = Choice(circuit::STRATEGIES), example "progressive", default "fixed";
+        /// How long it stays open, at first if the strategy is progressive. Unless given: 60s, or 10s if it is progressive.
+        expiry: Span = Span(EXPIRIES), example "30s";
+        /// How many times as long each further time is, if the strategy is progressive.
+        factor: Number = Number(MULTIPLIERS), example 1.5, default 2.0;
+        /// The longest time, if the strategy is progressive. Unless given: 5m, or the expiry if that is longer.
+        max_expiry: Span = Span(EXPIRIES), example "10m";
+        /// How many calls are let through at a time to find out whether the target is back.
+        permits: Count<u32> = Count(PERMITS), example 3, default 1;
     }
 }
 

@@ -57,6 +57,25 @@ impl Scalar for Line {
     }
 }
 
+/// One of these words.
+pub(super) struct Choice(pub(super) &'static [&'static str]);
+
+impl Scalar for Choice {
+    type Value = &'static str;
+
+    fn parse(&self, value: &DeValue<'_>) -> Result<&'static str, Flaw> {
+        let chosen = self.0.iter().copied().find(|word| value.as_str() == Some(word));
+        chosen.ok_or_else(|| {
+            let words: Vec<String> = self.0.iter().map(|word| format!("\"{word}\"")).collect();
+            Flaw::Not(words.join(" or "))
+        })
+    }
+
+    fn schema(&self) -> Value {
+        json!({ "enum": self.0 })
+    }
+}
+
 /// An IP address and a port.
 pub(super) struct Address;
 

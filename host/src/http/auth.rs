@@ -1,10 +1,10 @@
-//! Who may have a check run: whoever holds the token, and whoever is at this machine.
+//! Who may change something: whoever holds the token, and for some of it whoever is at this machine.
 
 use std::{net::SocketAddr, sync::Arc};
 
 use axum::{
     extract::{ConnectInfo, FromRequestParts},
-    http::{HeaderMap, HeaderName, header, request::Parts, uri::Authority},
+    http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts, uri::Authority},
 };
 use subtle::ConstantTimeEq;
 
@@ -13,6 +13,9 @@ use crate::config::Secret;
 
 /// What a browser says of where a request comes from (W3C Fetch Metadata, section 2.3).
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// What is said of a token that is not the runner's.
+const WRONG: &str = "this is not the token of this runner";
 
 /// What proxies add to what they pass on. The proxy runs at this machine, but whoever uses it need not.
 const PROXIED: [HeaderName; 5] = [
@@ -23,19 +26,41 @@ const PROXIED: [HeaderName; 5] = [
     HeaderName::from_static("x-real-ip"),
 ];
 
-/// Who may have a check run. Reading is open to all who can connect.
+/// Who may change something. Reading is open to all who can connect.
 #[derive(Debug, Default)]
 pub struct Auth {
-    /// Whoever sends it may. Without one, only requests from the runner's own machine may.
+    /// Whoever sends it may change everything.
     pub token: Option<Secret>,
+    /// Whether requests from the runner's own machine may change everything without it. They may have a check run in any
+    /// case. The runner must not be reachable from other machines then.
+    pub anonymous_control: bool,
 }
 
 impl Auth {
+    /// Whoever may control connections: whoever holds the token, and if the operator says so, whoever is at this machine.
+    fn admit_to_control(&self, parts: &Parts) -> Result<Controls, Problem> {
+        if self.anonymous_control {
+            return self.admit(parts).map(|Admitted| Controls);
+        }
+        match (&self.token, bearer(&parts.headers)) {
+            (Some(token), Some(given)) if is_same(token, given) => Ok(Controls),
+            (Some(_), Some(_)) => Err(Problem::unauthorized(WRONG)),
+            (Some(_), None) => {
+                Err(Problem::unauthorized(format!("whoever changes something must show the token; {}", self.remedy())))
+            }
+            (None, _) => Err(Problem::forbidden(format!(
+                "nobody may do this, as the runner has no token; {}. If the runner listens on a loopback address only, \
+                 `http.auth.allow_anonymous_control = true` allows it to everybody on its machine",
+                self.remedy()
+            ))),
+        }
+    }
+
+    /// Whoever may have a check run: whoever holds the token, and whoever is at this machine.
     fn admit(&self, parts: &Parts) -> Result<Admitted, Problem> {
         match (&self.token, bearer(&parts.headers)) {
-            // How long it takes tells no more than the token's length.
-            (Some(token), Some(given)) if token.expose().as_bytes().ct_eq(given.as_bytes()).into() => Ok(Admitted),
-            (Some(_), Some(_)) => Err(Problem::unauthorized("this is not the token of this runner")),
+            (Some(token), Some(given)) if is_same(token, given) => Ok(Admitted),
+            (Some(_), Some(_)) => Err(Problem::unauthorized(WRONG)),
             (_, None) | (None, Some(_)) if is_local(parts) => match astray(parts) {
                 Some(why) => Err(Problem::forbidden(format!("{why}; {}", self.remedy()))),
                 None => Ok(Admitted),
@@ -55,7 +80,7 @@ impl Auth {
         match self.token {
             Some(_) => "send its token as `Authorization: Bearer TOKEN`",
             None => {
-                "to allow it for others, set `http.auth.token = \"${env:PROBITY_TOKEN}\"` in probity.toml, and send it \
+                "to allow it, set `http.auth.token = \"${env:PROBITY_TOKEN}\"` in probity.toml, and send it \
                  as `Authorization: Bearer TOKEN`"
             }
         }
@@ -71,6 +96,41 @@ impl FromRequestParts<Arc<App>> for Admitted {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Admitted, Problem> {
         app.auth.admit(parts)
     }
+}
+
+/// A request that may change whatever can be changed.
+pub(super) struct Controls;
+
+impl FromRequestParts<Arc<App>> for Controls {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Controls, Problem> {
+        app.auth.admit_to_control(parts)
+    }
+}
+
+/// A request that no page of another origin made: browsers keep pages from reading what they may not, but for WebSockets.
+pub(super) struct OwnPage;
+
+impl<S: Send + Sync> FromRequestParts<S> for OwnPage {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<OwnPage, Problem> {
+        let text = |name| parts.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        let Some(origin) = text(header::ORIGIN) else {
+            return Ok(OwnPage);
+        };
+        let asked = origin.split_once("://").map(|(_, host)| host);
+        if asked.is_some() && asked == text(header::HOST) {
+            return Ok(OwnPage);
+        }
+        Err(Problem::forbidden(format!("pages of {origin} may not read this")))
+    }
+}
+
+/// Whether a token is the right one. How long it takes tells no more than the token's length.
+fn is_same(token: &Secret, given: &str) -> bool {
+    token.expose().as_bytes().ct_eq(given.as_bytes()).into()
 }
 
 /// The token that came with a request (RFC 6750, section 2.1).

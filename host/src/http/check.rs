@@ -2,15 +2,12 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use axum::{
-    extract::{FromRequestParts, Path, State, rejection::PathRejection},
-    http::request::Parts,
-    response::Response,
-};
+use axum::{extract::State, response::Response};
 use jiff::Timestamp;
 use probity_core::{
     history,
     outcome::{FaultKind, Outcome},
+    time::nanoseconds,
 };
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
@@ -18,12 +15,13 @@ use utoipa::ToSchema;
 use super::{
     App,
     auth::Admitted,
-    entry::{Entry, nanoseconds},
+    entry::Entry,
     page::json,
+    parts::Name,
     problem::{PROBLEM, Problem},
     schema,
 };
-use crate::{board::CheckState, config::is_name};
+use crate::{board::CheckState, worker::Ask};
 
 /// A check, with what it is for and when it runs.
 #[derive(Serialize, ToSchema)]
@@ -38,7 +36,7 @@ pub(super) struct Listed<'a> {
     labels: &'a BTreeMap<String, String>,
     /// When it is due, in words.
     #[schema(example = "every 30s")]
-    schedule: &'a str,
+    schedule: String,
     /// How long a run may take, in nanoseconds.
     timeout: u64,
 }
@@ -51,7 +49,7 @@ impl<'a> Listed<'a> {
             probe: &info.probe,
             description: &info.description,
             labels: &info.labels,
-            schedule: &info.schedule,
+            schedule: info.policy.schedule.to_string(),
             timeout: nanoseconds(info.timeout),
         }
     }
@@ -174,25 +172,6 @@ impl<'a> Past<'a> {
     }
 }
 
-/// The name of a check, from the path. There may be no check of that name.
-pub(super) struct Name(String);
-
-impl<S: Send + Sync> FromRequestParts<S> for Name {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Name, Problem> {
-        let Path(name): Path<String> = Path::from_request_parts(parts, state)
-            .await
-            .map_err(|rejection: PathRejection| Problem::invalid_name(rejection.body_text()))?;
-        if !is_name(&name) {
-            return Err(Problem::invalid_name(
-                "a check's name consists of lower-case letters, digits, `-`, `_` and `.`; /health/checks lists all",
-            ));
-        }
-        Ok(Name(name))
-    }
-}
-
 /// One check in full.
 #[utoipa::path(get, path = "/health/checks/{name}", tag = "checks",
     params(("name" = String, Path, description = "The name of the check")),
@@ -223,8 +202,7 @@ pub(super) async fn check(State(app): State<Arc<App>>, Name(name): Name) -> Resu
     security((), ("token" = []))
 )]
 pub(super) async fn run(State(app): State<Arc<App>>, _: Admitted, Name(name): Name) -> Result<Response, Problem> {
-    let done = app.control.run_now(&name).await;
-    done.map_err(|refused| Problem::refused(refused, &name, &app.board))?;
+    app.ask(&name, Ask::Run).await?;
     in_full(&app, &name)
 }
 
@@ -246,8 +224,8 @@ fn full<'a>(check: &'a CheckState, history: &'a history::History) -> Full<'a> {
     Full {
         name: &info.name,
         listed: Listed::of(check),
-        since: snapshot.since,
-        attempts: snapshot.attempts,
+        since: snapshot.connection.since(),
+        attempts: snapshot.connection.attempts(),
         grants: &info.grants,
         generation: info.generation,
         digest: info.digest.as_deref(),

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use probity_core::outcome::{Detail, Fault, Outcome, Run, Value};
+use probity_core::{
+    outcome::{Detail, Fault, Outcome, Run, Value},
+    time::nanoseconds,
+};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use utoipa::ToSchema;
 
@@ -11,14 +14,14 @@ use super::schema;
 use crate::board::CheckState;
 
 /// What is said of a check that has not run.
-const NOT_RUN: &str = "not run yet";
+pub(super) const NOT_RUN: &str = "not run yet";
 
 /// What is known of one check's target.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Entry<'a> {
-    /// Whether the target is known to be of use: healthy or degraded.
+    /// Whether the target counts as being of use: it is known to be healthy or degraded, or the operator decreed so.
     healthy: bool,
-    /// What the last run said.
+    /// What the last run, or the last report of somebody's own call, said.
     message: &'a str,
     /// Facts about the target, from the last run. Of two with the same key, the latter counts.
     #[serde(serialize_with = "write_details")]
@@ -38,6 +41,9 @@ pub(super) struct Entry<'a> {
     /// Where the connection to the target stands.
     #[schema(schema_with = schema::state)]
     state: &'static str,
+    /// What the operator decreed, whatever is found.
+    #[schema(schema_with = schema::mode)]
+    mode: &'static str,
     /// Why the last run has no verdict, if it has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     fault: Option<FaultEntry<'a>>,
@@ -62,7 +68,7 @@ impl<'a> Entry<'a> {
         let last = check.snapshot.last.as_deref();
         let outcome = last.map(|run| &run.outcome);
         Entry {
-            healthy: check.snapshot.health.is_up(),
+            healthy: check.snapshot.counts_as().is_up(),
             message: outcome.map_or(NOT_RUN, |outcome| outcome.message()),
             details: match outcome {
                 Some(Outcome::Verdict(verdict)) => &verdict.details,
@@ -72,7 +78,8 @@ impl<'a> Entry<'a> {
             timestamp: last.map(ended),
             status: check.snapshot.health.as_str(),
             critical: check.info.critical,
-            state: check.snapshot.state.as_str(),
+            mode: check.snapshot.mode.as_str(),
+            state: check.snapshot.connection.state().as_str(),
             fault: match outcome {
                 Some(Outcome::Fault(Fault { kind, message })) => Some(FaultEntry { kind: kind.as_str(), message }),
                 _ => None,
@@ -95,11 +102,6 @@ pub(super) fn write_map<'a, S: Serializer, T: Serialize>(
 pub(super) fn ended(run: &Run) -> Timestamp {
     let took = SignedDuration::try_from(run.took).unwrap_or(SignedDuration::MAX);
     run.started.checked_add(took).unwrap_or(Timestamp::MAX)
-}
-
-/// A duration as JSON has it: five centuries fit.
-pub(super) fn nanoseconds(duration: std::time::Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn write_details<S: Serializer>(details: &[Detail], serializer: S) -> Result<S::Ok, S::Error> {

@@ -1,6 +1,6 @@
 //! Whether all is well: the whole, whether traffic may come, whether the runner lives, and all checks.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use axum::{
     extract::State,
@@ -8,19 +8,23 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use jiff::Timestamp;
-use probity_core::health::{Health, Overall, Phase};
+use probity_core::{
+    health::{Health, Overall, Phase},
+    time::nanoseconds,
+};
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
 use super::{
     App,
     check::Listed,
-    entry::{Entry, ended, nanoseconds, write_map},
+    entry::{Entry, ended, write_map},
     page::{JSON, json},
     problem::Problem,
     rendered::{Document, Drawn},
     schema,
     view::View,
+    words::in_words,
 };
 use crate::board::CheckState;
 
@@ -191,7 +195,7 @@ fn message(view: &View<'_>) -> String {
         Overall::Starting => format!("{examined} of {} checks have had their first run", tally.total),
         Overall::Healthy if tally.total == 0 => "there are no checks".into(),
         Overall::Healthy if tally.pending > 0 => {
-            format!("all is well; {} of {} checks have not run yet", tally.pending, tally.total)
+            format!("all is well; {} of {} checks are not watched, or have not run yet", tally.pending, tally.total)
         }
         Overall::Healthy => format!("all is well with {}", count(tally.total)),
         Overall::Degraded | Overall::Unhealthy => what_is_wrong(view),
@@ -200,7 +204,7 @@ fn message(view: &View<'_>) -> String {
 
 /// The worst first: what is critical and failing, what is failing, what is degraded, and what is unknown.
 fn what_is_wrong(view: &View<'_>) -> String {
-    let gravity = |check: &CheckState| match check.snapshot.health {
+    let gravity = |check: &CheckState| match check.snapshot.counts_as() {
         Health::Unhealthy if check.info.critical => Some((0, "is failing and critical")),
         Health::Unhealthy => Some((1, "is failing")),
         Health::Degraded => Some((2, "is degraded")),
@@ -220,33 +224,10 @@ fn count(checks: usize) -> String {
     if checks == 1 { "1 check".into() } else { format!("{checks} checks") }
 }
 
-/// A duration as Go writes it, in whole seconds.
-fn in_words(duration: Duration) -> String {
-    let (hours, minutes, seconds) = (duration.as_secs() / 3600, duration.as_secs() / 60 % 60, duration.as_secs() % 60);
-    match (hours, minutes) {
-        (0, 0) => format!("{seconds}s"),
-        (0, _) => format!("{minutes}m{seconds}s"),
-        _ => format!("{hours}h{minutes}m{seconds}s"),
-    }
-}
-
 fn write_entries<S: Serializer>(checks: &[Arc<CheckState>], serializer: S) -> Result<S::Ok, S::Error> {
     write_map(checks, Entry::of, serializer)
 }
 
 fn write_listed<S: Serializer>(checks: &[Arc<CheckState>], serializer: S) -> Result<S::Ok, S::Error> {
     write_map(checks, Listed::of, serializer)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn durations_are_in_words_as_go_writes_them() {
-        let table = [(0, "0s"), (59, "59s"), (60, "1m0s"), (3600, "1h0m0s"), (86_400, "24h0m0s"), (90_061, "25h1m1s")];
-        for (seconds, words) in table {
-            assert_eq!(in_words(Duration::from_secs(seconds)), words);
-        }
-    }
 }

@@ -64,7 +64,7 @@ pub(super) async fn description(State(app): State<Arc<App>>, headers: HeaderMap)
 /// The list, as it is served.
 pub(super) fn page(node_id: &str, described: &OpenApi) -> Page {
     let routes = described.paths.paths.iter().flat_map(|(path, item)| {
-        let operations = [("GET", &item.get), ("POST", &item.post)];
+        let operations = [("GET", &item.get), ("POST", &item.post), ("PUT", &item.put)];
         operations.into_iter().filter_map(move |(method, operation)| {
             let summary = operation.as_ref()?.summary.as_deref().unwrap_or_default();
             Some(Route { method, path, summary })

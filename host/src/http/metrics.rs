@@ -8,8 +8,8 @@ use axum::{
     response::Response,
 };
 use probity_core::{
-    connection,
-    health::{Health, Overall},
+    circuit, connection,
+    health::{Health, Mode, Overall},
     outcome::{FaultKind, Measurement, Outcome, Run, Status},
 };
 
@@ -70,8 +70,34 @@ fn health(out: &mut Exposition, view: &View<'_>) {
     for check in &view.checks {
         let labels = [("check", &*check.info.name)];
         let words = connection::State::ALL.map(connection::State::as_str);
-        state.one_hot(&labels, "state", words, check.snapshot.state.as_str());
+        state.one_hot(&labels, "state", words, check.snapshot.connection.state().as_str());
     }
+    let help = "Whether calls to the target are let through: 1 for the state of its circuit.";
+    let mut circuit = out.family("probity_circuit_state", Gauge, help);
+    for check in &view.checks {
+        let words = circuit::State::ALL.map(circuit::State::as_str);
+        circuit.one_hot(&[("check", &*check.info.name)], "state", words, check.snapshot.circuit.state().as_str());
+    }
+    let help = "What the operator decreed: 1 for the mode it is in.";
+    let mut mode = out.family("probity_check_mode", Gauge, help);
+    for check in &view.checks {
+        let words = Mode::ALL.map(Mode::as_str);
+        mode.one_hot(&[("check", &*check.info.name)], "mode", words, check.snapshot.mode.as_str());
+    }
+    let help = "Whether the target changes its mind too often.";
+    each(out, view, "probity_check_flapping", Gauge, help, |check| Some(u64::from(check.snapshot.flapping)));
+    let help = "How often the connection to the target was made.";
+    each(out, view, "probity_connections_total", Counter, help, |check| {
+        Some(check.snapshot.connection.totals().connections)
+    });
+    let help = "How often the connection to the target was made again after it had been lost.";
+    each(out, view, "probity_reconnections_total", Counter, help, |check| {
+        Some(check.snapshot.connection.totals().reconnections)
+    });
+    let help = "How often the target was found down, each failed attempt included.";
+    each(out, view, "probity_connection_failures_total", Counter, help, |check| {
+        Some(check.snapshot.connection.totals().failures)
+    });
 }
 
 /// What each check has done.

@@ -1,6 +1,6 @@
 //! The one shape of all errors: problem details (RFC 9457).
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use axum::{
     extract::State,
@@ -33,19 +33,35 @@ pub(super) struct Problem {
     /// The status of the response.
     status: u16,
     /// What went wrong this time, and what can be done about it.
-    detail: String,
+    detail: Box<str>,
     /// The part of the request that is at fault.
     #[serde(skip_serializing_if = "Option::is_none")]
-    field: Option<&'static str>,
+    field: Option<Cow<'static, str>>,
     /// What there is in place of what was asked for and is not there.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(required = false)]
-    nearest: Vec<String>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    #[schema(value_type = Vec<String>, required = false)]
+    nearest: Box<[String]>,
+    /// Why a connection is not to be had, in one word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = super::schema::unavailable, required = false)]
+    reason: Option<&'static str>,
+    /// When to ask again, in seconds; also in the header.
+    #[serde(skip)]
+    retry_after: Option<u32>,
 }
 
 impl Problem {
-    fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: impl Into<String>) -> Problem {
-        Problem { kind, title, status: status.as_u16(), detail: detail.into(), field: None, nearest: Vec::new() }
+    fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: impl Into<Box<str>>) -> Problem {
+        Problem {
+            kind,
+            title,
+            status: status.as_u16(),
+            detail: detail.into(),
+            field: None,
+            nearest: Box::default(),
+            reason: None,
+            retry_after: None,
+        }
     }
 
     fn no_such_route(path: &str, paths: &[String]) -> Problem {
@@ -72,7 +88,7 @@ impl Problem {
     pub(super) fn unknown_check(name: &str, board: &Board) -> Problem {
         let checks = board.checks();
         Problem {
-            field: Some("name"),
+            field: Some("name".into()),
             nearest: nearest(name, checks.keys().map(|name| &**name)),
             ..Problem::new(
                 StatusCode::NOT_FOUND,
@@ -83,9 +99,9 @@ impl Problem {
         }
     }
 
-    pub(super) fn invalid_name(detail: impl Into<String>) -> Problem {
+    pub(super) fn invalid_name(detail: impl Into<Box<str>>) -> Problem {
         Problem {
-            field: Some("name"),
+            field: Some("name".into()),
             ..Problem::new(StatusCode::BAD_REQUEST, "urn:probity:error:invalid-name", "Invalid name", detail)
         }
     }
@@ -97,16 +113,67 @@ impl Problem {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "urn:probity:error:stopping",
                 "Stopping",
-                format!("`{name}` was not run: {refused}"),
+                format!("nothing was done about `{name}`: {refused}"),
             ),
         }
     }
 
-    pub(super) fn unauthorized(detail: impl Into<String>) -> Problem {
+    /// A part of the request can't be used; `detail` says what would be right.
+    pub(super) fn invalid_value(field: impl Into<Cow<'static, str>>, detail: impl Into<Box<str>>) -> Problem {
+        Problem {
+            field: Some(field.into()),
+            ..Problem::new(StatusCode::BAD_REQUEST, "urn:probity:error:invalid-value", "Invalid value", detail)
+        }
+    }
+
+    /// The body can't be used as a whole; `detail` says what would be right.
+    pub(super) fn invalid_body(detail: impl Into<Box<str>>) -> Problem {
+        Problem {
+            field: Some("body".into()),
+            ..Problem::new(StatusCode::BAD_REQUEST, "urn:probity:error:invalid-body", "Invalid body", detail)
+        }
+    }
+
+    /// The body is larger than any that makes sense.
+    pub(super) fn too_large(most: usize) -> Problem {
+        Problem {
+            field: Some("body".into()),
+            ..Problem::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "urn:probity:error:too-large",
+                "Too large",
+                format!("a body may have {most} bytes here"),
+            )
+        }
+    }
+
+    /// The connection is not to be had; ask again after so many seconds.
+    pub(super) fn unavailable(reason: &'static str, retry_after: u32, detail: impl Into<Box<str>>) -> Problem {
+        Problem {
+            reason: Some(reason),
+            retry_after: Some(retry_after),
+            ..Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "urn:probity:error:unavailable",
+                "Connection unavailable",
+                detail,
+            )
+        }
+    }
+
+    /// There are too many who do this at the same time; ask again after so many seconds.
+    pub(super) fn too_many(retry_after: u32, detail: impl Into<Box<str>>) -> Problem {
+        Problem {
+            retry_after: Some(retry_after),
+            ..Problem::new(StatusCode::SERVICE_UNAVAILABLE, "urn:probity:error:too-many", "Too many", detail)
+        }
+    }
+
+    pub(super) fn unauthorized(detail: impl Into<Box<str>>) -> Problem {
         Problem::new(StatusCode::UNAUTHORIZED, "urn:probity:error:unauthorized", "Unauthorized", detail)
     }
 
-    pub(super) fn forbidden(detail: impl Into<String>) -> Problem {
+    pub(super) fn forbidden(detail: impl Into<Box<str>>) -> Problem {
         Problem::new(StatusCode::FORBIDDEN, "urn:probity:error:forbidden", "Forbidden", detail)
     }
 
@@ -135,6 +202,9 @@ impl IntoResponse for Problem {
         let body = serde_json::to_vec(&self).unwrap_or_default();
         let media_type = (header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM));
         let mut response = (status, [REVALIDATE, media_type], body).into_response();
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
         if status == StatusCode::UNAUTHORIZED {
             let challenge = HeaderValue::from_static("Bearer realm=\"probity\"");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
@@ -154,7 +224,7 @@ pub(super) async fn wrong_method(method: Method) -> Problem {
 }
 
 /// The names that are most like this one, if there are any like it.
-fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Vec<String> {
+fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Box<[String]> {
     // A slip or two of the finger, and more in a longer name.
     let tolerated = (name.len() / 3).max(2);
     let mut found: Vec<(usize, &str)> = names

@@ -1,8 +1,10 @@
 //! What the description of the routes says of the words and values that come from the core.
 
 use probity_core::{
+    circuit,
     connection::State,
-    health::{Health, Overall},
+    health::{Health, Mode, Overall},
+    machine::Unavailable,
     outcome::FaultKind,
 };
 use utoipa::{
@@ -14,9 +16,9 @@ use utoipa::{
     },
 };
 
-use super::probes;
+use super::{control, probes};
 
-/// The name, given in the description of the route, of the way in which a request shows that it may have a check run.
+/// The name, given in the description of the route, of the way in which a request shows that it may change something.
 const TOKEN: &str = "token";
 
 /// Adds the token to the description.
@@ -44,6 +46,27 @@ pub(super) fn health() -> Schema {
 
 pub(super) fn state() -> Schema {
     one_of(State::ALL.map(State::as_str))
+}
+
+pub(super) fn mode() -> Schema {
+    one_of(Mode::ALL.map(Mode::as_str))
+}
+
+pub(super) fn circuit_state() -> Schema {
+    one_of(circuit::State::ALL.map(circuit::State::as_str))
+}
+
+pub(super) fn circuit_control() -> Schema {
+    one_of(circuit::Control::ALL.map(circuit::Control::as_str))
+}
+
+pub(super) fn strategy() -> Schema {
+    one_of(["fixed", "progressive", "disabled"])
+}
+
+pub(super) fn unavailable() -> Schema {
+    let words = Unavailable::ALL.map(Unavailable::as_str).into_iter().chain([control::CONNECTING]);
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words)).build().into()
 }
 
 pub(super) fn fault_kind() -> Schema {

@@ -67,6 +67,8 @@ async fn converse(stream: TcpStream, peer: SocketAddr, router: Router, mut closi
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD)
             .serve_connection(TokioIo::new(stream), service)
+            // For the events, which are followed over WebSockets too.
+            .with_upgrades()
     );
     let ended = tokio::select! {
         ended = &mut connection => ended,

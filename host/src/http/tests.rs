@@ -4,8 +4,10 @@
 mod access;
 mod answers;
 mod caching;
+mod connections;
 mod description;
 mod errors;
+mod events;
 mod metrics;
 mod serving;
 
@@ -20,11 +22,12 @@ use axum::{
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use probity_core::{
-    connection,
+    activity,
     health::{Health, Phase},
+    machine::{Acquired, Machine, Policy, Unavailable},
     outcome::{Detail, Fault, FaultKind, Measurement, Outcome, Run, Status, Usage, Value, Verdict},
-    snapshot::Snapshot,
-    stats::Stats,
+    schedule::{Every, Schedule},
+    time::Now,
 };
 use tower::ServiceExt;
 
@@ -33,6 +36,8 @@ use crate::{
     board::{Board, CheckInfo, CheckState, Inventory, ProbeInfo, ProbeSource, ProbeState, Slot, Source},
     clock::Clock,
     config::Secret,
+    events::{Events, Fact, Reload},
+    worker,
 };
 
 const STARTED: &str = "2026-03-02T12:00:00Z";
@@ -45,10 +50,21 @@ struct Ask {
     path: String,
     headers: Vec<(&'static str, String)>,
     peer: &'static str,
+    body: String,
 }
 
 fn get(path: &str) -> Ask {
-    Ask { method: Method::GET, path: path.into(), headers: vec![("host", "localhost:8081".into())], peer: HERE }
+    Ask {
+        method: Method::GET,
+        path: path.into(),
+        headers: vec![("host", "localhost:8081".into())],
+        peer: HERE,
+        body: String::new(),
+    }
+}
+
+fn put(path: &str, body: &str) -> Ask {
+    get(path).method(Method::PUT).body(body)
 }
 
 fn post(path: &str) -> Ask {
@@ -66,6 +82,15 @@ impl Ask {
         self
     }
 
+    fn body(self, body: &str) -> Ask {
+        Ask { body: body.into(), ..self }
+    }
+
+    /// As whoever holds the token of [`House::with`].
+    fn trusted(self) -> Ask {
+        self.header("authorization", "Bearer s3cret")
+    }
+
     fn peer(self, peer: &'static str) -> Ask {
         Ask { peer, ..self }
     }
@@ -76,7 +101,7 @@ impl Ask {
             request = request.header(name, value);
         }
         let peer: SocketAddr = self.peer.parse().unwrap();
-        let request = request.extension(ConnectInfo(peer)).body(Body::empty()).unwrap();
+        let request = request.extension(ConnectInfo(peer)).body(Body::from(self.body)).unwrap();
         let (head, body) = router.clone().oneshot(request).await.unwrap().into_parts();
         let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
         Answer { status: head.status, headers: head.headers, body }
@@ -153,27 +178,49 @@ impl House {
 fn router_of(board: &Arc<Board>, token: Option<&str>, refused: Option<Refused>) -> Router {
     router(State {
         board: Arc::clone(board),
-        auth: Auth { token: token.map(|token| Secret::new(token.into())) },
+        events: events(),
+        auth: Auth { token: token.map(|token| Secret::new(token.into())), anonymous_control: false },
         control: Arc::new(Runner { board: Arc::clone(board), refused }),
     })
 }
 
-/// Answers each request for a run with a healthy one, or refuses it.
+/// A log of two events.
+fn events() -> Arc<Events> {
+    let events = Arc::new(Events::new(STARTED.parse().unwrap(), 100));
+    for what in ["one", "two"] {
+        let reload = Reload { what: what.into(), generation: None, error: None };
+        events.tell(STARTED.parse().unwrap(), Fact::Reload(reload));
+    }
+    events
+}
+
+/// Answers each request for a run with a healthy one, says yes to everything else, or refuses it.
 struct Runner {
     board: Arc<Board>,
     refused: Option<Refused>,
 }
 
 impl Control for Runner {
-    fn run_now<'a>(&'a self, check: &'a str) -> BoxFuture<'a, Result<(), Refused>> {
+    fn ask<'a>(&'a self, check: &'a str, ask: worker::Ask) -> BoxFuture<'a, Result<worker::Answer, Refused>> {
         Box::pin(async move {
             if let Some(refused) = self.refused {
                 return Err(refused);
             }
             let slot = self.board.check(check).ok_or(Refused::Unknown)?;
-            let (state, run) = examined(check, healthy());
-            self.board.publish(&slot, state, Some(&run));
-            Ok(())
+            use worker::{Answer, Ask};
+            match ask {
+                Ask::Run => {
+                    let (state, run) = examined(check, healthy());
+                    self.board.publish(&slot, state, Some(&run));
+                    Ok(Answer::Done)
+                }
+                Ask::Acquire if check == "queue" => {
+                    let until = Some(Duration::from_secs(90));
+                    Ok(Answer::Acquired(Acquired::Refused { why: Unavailable::Down, until }))
+                }
+                Ask::Acquire => Ok(Answer::Acquired(Acquired::Ready { generation: 3 })),
+                Ask::Command(_) | Ask::Report { .. } => Ok(Answer::Done),
+            }
         })
     }
 }
@@ -193,21 +240,24 @@ fn pending(name: &str) -> CheckState {
             critical: false,
             group: None,
             labels: [].into(),
-            schedule: "every 30s".into(),
+            policy: policy(),
             timeout: Duration::from_secs(10),
             grants: vec!["tcp:db.internal:5432".into()],
             generation: 1,
             digest: Some("5ca1ab1e".into()),
         }),
-        snapshot: Snapshot {
-            health: Health::Pending,
-            state: connection::State::Disconnected,
-            since: STARTED.parse().unwrap(),
-            attempts: 0,
-            last: None,
-            stats: Stats::default(),
-        },
+        snapshot: Machine::new(policy(), start(), 0.0).snapshot(),
     }
+}
+
+fn policy() -> Arc<Policy> {
+    let schedule = Schedule::Every(Every::new(Duration::from_secs(30), 0.0, "check").unwrap());
+    let activity = activity::Policy { idle_timeout: Some(Duration::from_secs(1800)), ..activity::Policy::default() };
+    Arc::new(Policy { activity, ..Policy::usual(schedule) })
+}
+
+fn start() -> Now {
+    Now { elapsed: Duration::ZERO, wall: STARTED.parse().unwrap() }
 }
 
 /// A check after its first run, and that run.
@@ -218,15 +268,10 @@ fn examined(name: &str, outcome: Outcome) -> (CheckState, Run) {
         outcome,
         usage: Usage { fuel: 4096, peak_memory: 65_536 },
     };
-    let mut state = pending(name);
-    state.snapshot.health = match &run.outcome {
-        Outcome::Verdict(verdict) => verdict.status.into(),
-        Outcome::Fault(_) => Health::Unknown,
-    };
-    state.snapshot.state = connection::State::Connected;
-    state.snapshot.stats.count(&run);
-    state.snapshot.last = Some(Arc::new(run.clone()));
-    (state, run)
+    let (mut machine, mut events) = (Machine::new(policy(), start(), 0.0), vec![]);
+    machine.poll(start(), &mut events);
+    machine.finished(Arc::new(run.clone()), start(), 0.5, &mut events);
+    (CheckState { snapshot: machine.snapshot(), ..pending(name) }, run)
 }
 
 fn said(status: Status) -> Outcome {

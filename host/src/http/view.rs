@@ -36,7 +36,7 @@ impl<'a> View<'a> {
         let checks: Vec<_> = board.checks().values().map(|slot| slot.state()).collect();
         let mut tally = Tally::default();
         for check in &checks {
-            tally.count(check.snapshot.health, check.info.critical);
+            tally.count(check.snapshot.counts_as(), check.info.critical);
         }
         View {
             board,

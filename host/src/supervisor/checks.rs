@@ -85,6 +85,7 @@ impl Checks {
         for running in gone.iter().filter_map(|name| self.running.remove(name)) {
             running.inbox.stop(Stop::Removed);
         }
+        gone.iter().for_each(|name| self.shared.inboxes.remove(name));
         let mut added = Vec::new();
         for (check, with) in wanted {
             match self.running.get_mut(check.name.as_str()) {
@@ -99,11 +100,6 @@ impl Checks {
         if !added.is_empty() || !gone.is_empty() {
             self.shared.board.arrange(added, &gone);
         }
-    }
-
-    /// The inbox of a check that runs.
-    pub(super) fn inbox(&self, check: &str) -> Option<&Arc<Inbox>> {
-        self.running.get(check).map(|running| &running.inbox)
     }
 
     /// Stops all workers. Runs under way may go on until `deadline`.
@@ -126,6 +122,7 @@ impl Checks {
         let inbox = Arc::new(Inbox::default());
         let shared = Arc::clone(&self.shared);
         self.workers.spawn(worker::work(shared, Arc::clone(&slot), Arc::clone(&inbox), assignment));
+        self.shared.inboxes.add(Arc::clone(&name), Arc::clone(&inbox));
         let running = Running { check, with, generation: 1, inbox };
         self.running.insert(Arc::clone(&name), running);
         (name, slot)
@@ -175,14 +172,15 @@ impl Checks {
                 Arc::new(Examiner::new(engine, prepared, Arc::clone(&name), check, &plan))
             }
         };
+        let policy = Arc::new(plan.policy);
         let info = CheckInfo {
             name,
             probe: check.probe.clone(),
             description: check.description.clone(),
             critical: plan.critical,
-            group: check.group.clone(),
+            group: check.group.as_deref().map(Into::into),
             labels: check.labels.clone(),
-            schedule: plan.policy.schedule.to_string(),
+            policy: Arc::clone(&policy),
             timeout: plan.timeout,
             // A setting that a grant is made of may be a secret.
             grants: grants(check, manifest)
@@ -195,7 +193,7 @@ impl Checks {
                 With::Nothing(_) => None,
             },
         };
-        Assignment { info: Arc::new(info), policy: Arc::new(plan.policy), examine, afresh }
+        Assignment { info: Arc::new(info), policy, examine, afresh }
     }
 }
 

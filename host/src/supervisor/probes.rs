@@ -9,7 +9,7 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use super::standard;
+use super::{reloads::Reloads, standard};
 use crate::{
     board::{ProbeInfo, ProbeSource, ProbeState},
     catalog::{self, File},
@@ -68,19 +68,17 @@ pub(super) struct Probes {
     /// What is being made ready.
     loading: std::collections::HashSet<Arc<str>>,
     limit: u64,
-    pub(super) reloads_ok: u64,
-    pub(super) reloads_failed: u64,
+    pub(super) reloads: Reloads,
 }
 
 impl Probes {
-    pub(super) fn new(limit: u64) -> Probes {
+    pub(super) fn new(limit: u64, reloads: Reloads) -> Probes {
         let mut probes = Probes {
             probes: BTreeMap::new(),
             ready: HashMap::new(),
             loading: std::collections::HashSet::new(),
             limit,
-            reloads_ok: 0,
-            reloads_failed: 0,
+            reloads,
         };
         probes.put_standard_ones_back();
         probes
@@ -106,8 +104,8 @@ impl Probes {
             };
             if let Some(flaw) = &file.flaw {
                 // A file that is still being written may yet become whole.
-                if file.settled && probe.reject(name, &file.digest, flaw.to_string()) {
-                    self.reloads_failed += 1;
+                if file.settled {
+                    probe.reject(name, &file.digest, flaw.to_string(), &mut self.reloads);
                 }
                 continue;
             }
@@ -137,16 +135,11 @@ impl Probes {
         for (name, probe) in self.probes.iter_mut().filter(|(_, probe)| probe.wanted == *digest) {
             match &result {
                 Ok(prepared) => {
-                    probe.adopt(name, Arc::clone(prepared));
-                    self.reloads_ok += 1;
+                    probe.adopt(name, Arc::clone(prepared), &mut self.reloads);
                 }
                 // The next look finds what it was changed into.
                 Err(LoadError::Changed) => probe.wanted = "".into(),
-                Err(error) => {
-                    if probe.reject(name, digest, error.to_string()) {
-                        self.reloads_failed += 1;
-                    }
-                }
+                Err(error) => probe.reject(name, digest, error.to_string(), &mut self.reloads),
             }
         }
     }
@@ -193,8 +186,7 @@ impl Probes {
     fn make_ready(&mut self, name: &str) -> Option<Job> {
         let probe = self.probes.get_mut(name)?;
         if let Some(prepared) = self.ready.get(&probe.wanted).and_then(Weak::upgrade) {
-            probe.adopt(name, prepared);
-            self.reloads_ok += 1;
+            probe.adopt(name, prepared, &mut self.reloads);
             return None;
         }
         let job = Job { digest: Arc::clone(&probe.wanted), source: probe.source.clone(), limit: self.limit };
@@ -211,23 +203,22 @@ impl Probe {
         self.current.as_ref().is_some_and(|prepared| prepared.digest == self.wanted)
     }
 
-    fn adopt(&mut self, name: &str, prepared: Arc<Prepared>) {
+    fn adopt(&mut self, name: &str, prepared: Arc<Prepared>, reloads: &mut Reloads) {
         self.generation += 1;
         self.rejected = None;
-        tracing::info!(probe = name, generation = self.generation, digest = &prepared.digest[..12], "loaded");
+        reloads.taken(name, Some(self.generation));
         self.current = Some(prepared);
     }
 
-    /// Remembers why a component is no good; `false` if that is nothing new.
-    fn reject(&mut self, name: &str, digest: &Arc<str>, reason: String) -> bool {
+    /// Remembers why a component is no good, and tells it if that is new.
+    fn reject(&mut self, name: &str, digest: &Arc<str>, reason: String, reloads: &mut Reloads) {
         if self.wanted == *digest && self.rejected.as_ref() == Some(&reason) {
-            return false;
+            return;
         }
         let instead = if self.current.is_some() { "; the last good one goes on" } else { "" };
-        tracing::error!(probe = name, "rejected: {reason}{instead}");
+        reloads.rejected(name, format!("{reason}{instead}"));
         self.wanted = Arc::clone(digest);
         self.rejected = Some(reason);
-        true
     }
 
     fn publish(&self, name: &str, loading: bool) -> ProbeInfo {

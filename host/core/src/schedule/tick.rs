@@ -45,6 +45,12 @@ impl Tick {
         })
     }
 
+    /// When to start, as time since the runner's start, as far as the clock on the wall can be foreseen.
+    #[must_use]
+    pub fn due(&self) -> Duration {
+        self.due
+    }
+
     /// How long ago the run was due.
     #[must_use]
     pub fn overdue(&self, now: Now) -> Duration {

@@ -71,7 +71,7 @@ fn each_key_refuses_what_it_can_not_be() {
         (r#"check = [1]"#, r#"check: write [[check]], in double brackets, above each"#),
         (
             r#""a\nb" = 1"#,
-            r#"unknown key `a\nb` at the top of the file; there can be `listen`, `probes`, `data_dir`, `node_id`, `startup_grace`, `grace_period`, `runner`, `http`, `defaults`, `check`, as in listen = "127.0.0.1:8081""#,
+            r#"unknown key `a\nb` at the top of the file; there can be `listen`, `probes`, `data_dir`, `node_id`, `startup_grace`, `grace_period`, `runner`, `http`, `events`, `defaults`, `check`, as in listen = "127.0.0.1:8081""#,
         ),
         (r#"defaults.jitter = 1.01"#, r#"jitter = 1.01: must be a number from 0 to 1, for example jitter = 0.2"#),
         (r#"defaults.jitter = nan"#, r#"jitter = nan: must be a number from 0 to 1, for example jitter = 0.2"#),
@@ -107,6 +107,59 @@ fn each_key_refuses_what_it_can_not_be() {
         (
             r#"defaults.connection.reconnect_delay = "2d""#,
             r#"reconnect_delay = "2d": not a duration; write it as "30s", "5m" or "1m30s""#,
+        ),
+        (
+            r#"defaults.connection.fall_window = 33"#,
+            r#"fall_window = 33: must be a whole number from 1 to 32 or "off", for example fall_window = 5"#,
+        ),
+        (
+            r#"defaults.connection.idle_timeout = 30"#,
+            r#"idle_timeout = 30: not a duration; write it as "30s", "5m" or "1m30s", or "off""#,
+        ),
+        (
+            r#"defaults.circuit.strategy = "slow""#,
+            r#"strategy = "slow": must be "fixed" or "progressive" or "disabled", for example strategy = "progressive""#,
+        ),
+        (
+            r#"defaults.circuit.failures = 0"#,
+            r#"failures = 0: must be a whole number from 1 to 1000 or "off", for example failures = 5"#,
+        ),
+        (
+            r#"defaults.circuit.expiry = "500ms""#,
+            r#"expiry = "500ms": must be from 1s to 24h, for example expiry = "30s""#,
+        ),
+        (
+            r#"defaults.circuit.failure_rate = 2"#,
+            r#"failure_rate = 2: must be a number from 0 to 1, for example failure_rate = 0.5"#,
+        ),
+        (
+            r#"http.auth.allow_anonymous_control = "yes""#,
+            r#"allow_anonymous_control = "yes": must be true or false, without quotes, for example allow_anonymous_control = true"#,
+        ),
+        (
+            r#"events.capacity = 0"#,
+            r#"capacity = 0: must be a whole number from 1 to 1000000, for example capacity = 50_000"#,
+        ),
+        // What is fine by itself and not together.
+        (
+            r#"defaults.connection = { fall = 5, fall_window = 4 }"#,
+            r#"fall_window: a window must be of 1 to 32 verdicts, and of at least as many as the failures that count, which are at least 1; not 5 of 4"#,
+        ),
+        (
+            r#"defaults.connection = { flapping_high = 0.1, flapping_low = 0.2 }"#,
+            r#"flapping_low: the shares at which flapping ends and begins must be from 0 to 1 and in this order, not 0.2 and 0.1"#,
+        ),
+        (
+            r#"defaults.circuit = { failure_rate = 0.5, window = 5, minimum_calls = 6 }"#,
+            r#"minimum_calls: the least number of calls must be from 1 to the window's 5, not 6"#,
+        ),
+        (
+            r#"defaults.circuit = { failure_rate = 0.0 }"#,
+            r#"failure_rate: the share of failures must be above 0 and at most 1, not 0"#,
+        ),
+        (
+            r#"defaults.circuit = { strategy = "progressive", expiry = "60s", max_expiry = "30s" }"#,
+            r#"max_expiry: the longest expiry (30s) must not be less than the first (60s)"#,
         ),
     ] {
         assert_eq!(problems(parse(line)), [format!("1: {message}")], "{line}");
@@ -151,8 +204,8 @@ fn each_key_of_a_check_refuses_what_it_can_not_be() {
             r#"`timezone` has no meaning without `cron`, for example cron = "*/5 8-18 * * mon-fri""#,
         ),
         (
-            r#"circuit = {}"#,
-            r#"unknown key `circuit` in [[check]]; there can be `name`, `probe`, `description`, `enabled`, `group`, `labels`, `cron`, `timezone`, `allow`, `settings`, `interval`, `timeout`, `jitter`, `critical`, `limits`, `connection`, as in name = "primary-db""#,
+            r#"budget = {}"#,
+            r#"unknown key `budget` in [[check]]; there can be `name`, `probe`, `description`, `enabled`, `group`, `labels`, `cron`, `timezone`, `allow`, `settings`, `interval`, `timeout`, `jitter`, `critical`, `limits`, `connection`, `circuit`, as in name = "primary-db""#,
         ),
         (
             r#"max_in_flight = 3"#,
@@ -213,5 +266,16 @@ fn a_problem_never_shows_a_secret() {
     ] {
         let report = parse(text).unwrap_err();
         assert!(!format!("{report} {report:?}").contains("hunter2"), "{report}");
+    }
+}
+
+#[test]
+fn control_without_a_token_is_for_this_machine_alone() {
+    let text = "listen = \"0.0.0.0:8081\"\n[http.auth]\nallow_anonymous_control = true";
+    let expected = "3: allow_anonymous_control: other machines reach 0.0.0.0:8081; listen on a loopback address such as \
+                    127.0.0.1:8081, or set a `token` instead";
+    assert_eq!(problems(parse(text)), [expected]);
+    for listen in ["127.0.0.1:0", "[::1]:8081", "127.8.8.8:80"] {
+        assert!(parse(&text.replace("0.0.0.0:8081", listen)).is_ok(), "{listen}");
     }
 }

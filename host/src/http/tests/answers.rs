@@ -71,6 +71,7 @@ async fn health_tells_everything_in_one_document() {
             "status": "healthy",
             "critical": true,
             "state": "CONNECTED",
+            "mode": "auto",
             "group": "storage",
         })
     );
@@ -84,7 +85,8 @@ async fn health_tells_everything_in_one_document() {
             "timestamp": "2026-03-02T12:00:01.5Z",
             "status": "unknown",
             "critical": false,
-            "state": "CONNECTED",
+            "state": "CONNECTING",
+            "mode": "auto",
             "fault": { "kind": "timeout", "message": "10s were not enough" },
         })
     );
@@ -99,6 +101,7 @@ async fn health_tells_everything_in_one_document() {
             "status": "pending",
             "critical": false,
             "state": "DISCONNECTED",
+            "mode": "auto",
         })
     );
 }

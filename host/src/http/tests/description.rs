@@ -77,6 +77,13 @@ fn known(schema: &Json, description: &Json) -> BTreeSet<String> {
     names
 }
 
+/// What does not come of a plain request to an idle runner: what was not modified, what becomes a WebSocket, what never
+/// ends, and what there are too many of. Other tests see to them.
+fn is_seen_elsewhere(path: &str, status: &str) -> bool {
+    let is_followed = path.starts_with("/events");
+    status == "304" || (is_followed && matches!(status, "101" | "200" | "503"))
+}
+
 #[tokio::test]
 async fn every_response_is_as_described() {
     let description = super::super::openapi();
@@ -107,11 +114,53 @@ async fn every_response_is_as_described() {
         ("/health/checks/{name}/run", run("queue").peer(ELSEWHERE), &starting.router),
         ("/health/checks/{name}/run", run("qeue"), &running.router),
         ("/health/checks/{name}/run", run("queue"), &stopping),
+        ("/connections", get("/connections"), &running.router),
+        ("/connections/{check}", get("/connections/orders-db"), &running.router),
+        ("/connections/{check}", get("/connections/new"), &running.router),
+        ("/connections/{check}", get("/connections/A"), &running.router),
+        ("/connections/{check}", get("/connections/qeue"), &running.router),
+        ("/connections/{check}/stats", get("/connections/orders-db/stats"), &running.router),
+        ("/connections/{check}/stats", get("/connections/A/stats"), &running.router),
+        ("/connections/{check}/stats", get("/connections/qeue/stats"), &running.router),
+        ("/connections/{check}/circuit", get("/connections/orders-db/circuit"), &running.router),
+        ("/connections/{check}/circuit", get("/connections/A/circuit"), &running.router),
+        ("/connections/{check}/circuit", get("/connections/qeue/circuit"), &running.router),
+        ("/events/ws", get("/events/ws"), &running.router),
+        ("/events/ws", get("/events/ws").header("origin", "https://example.com"), &running.router),
+        ("/events", get("/events?type=none"), &running.router),
         ("/probes", get("/probes"), &running.router),
         ("/metrics", get("/metrics"), &running.router),
     ];
+    // All that changes something can go wrong in the same ways.
+    let changes: [(&str, &str, Method, &str); 12] = [
+        ("/connections/{check}/connect", "connect", Method::POST, ""),
+        ("/connections/{check}/disconnect", "disconnect", Method::POST, ""),
+        ("/connections/{check}/check", "check", Method::POST, ""),
+        ("/connections/{check}/reset", "reset", Method::POST, ""),
+        ("/connections/{check}/acquire", "acquire", Method::POST, ""),
+        ("/connections/{check}/outcomes", "outcomes", Method::POST, r#"{"success": true}"#),
+        ("/connections/{check}/mode", "mode", Method::PUT, r#"{"mode": "forced-up"}"#),
+        ("/connections/{check}/circuit/half-open", "circuit/half-open", Method::POST, ""),
+        ("/connections/{check}/circuit/force-open", "circuit/force-open", Method::POST, ""),
+        ("/connections/{check}/circuit/force-closed", "circuit/force-closed", Method::POST, ""),
+        ("/connections/{check}/circuit/auto", "circuit/auto", Method::POST, ""),
+        ("/connections/{check}/circuit/expiry", "circuit/expiry", Method::PUT, r#"{"seconds": 5}"#),
+    ];
+    let stopping_locked = router_of(&running.board, Some("s3cret"), Some(Refused::Stopping));
+    let changed = changes.iter().flat_map(|(route, path, method, body)| {
+        let ask = |check: &str| get(&format!("/connections/{check}/{path}")).method(method.clone()).body(body);
+        [
+            (*route, ask("cache").trusted(), &starting.router),
+            (*route, ask("queue").trusted(), &starting.router),
+            (*route, ask("A").trusted(), &starting.router),
+            (*route, ask("qeue").trusted(), &starting.router),
+            (*route, ask("queue"), &starting.router),
+            (*route, ask("queue"), &running.router),
+            (*route, ask("queue").trusted(), &stopping_locked),
+        ]
+    });
     let mut seen = BTreeSet::new();
-    for (route, ask, router) in asked {
+    for (route, ask, router) in asked.into_iter().chain(changed) {
         let method = ask.method.as_str().to_lowercase();
         let answer = ask.of(router).await;
         let status = answer.status.as_str().to_owned();
@@ -133,7 +182,9 @@ async fn every_response_is_as_described() {
     // And nothing is described that does not happen.
     for (path, operations) in description["paths"].as_object().unwrap() {
         for (method, operation) in operations.as_object().unwrap() {
-            for status in operation["responses"].as_object().unwrap().keys().filter(|status| *status != "304") {
+            for status in
+                operation["responses"].as_object().unwrap().keys().filter(|status| !is_seen_elsewhere(path, status))
+            {
                 let described = (path.clone(), method.clone(), status.clone());
                 assert!(seen.contains(&described), "{described:?} was not seen");
             }

@@ -1,0 +1,69 @@
+//! The parts of a request that name or say something: each is sound, or the answer says what would be.
+
+use axum::{
+    body::to_bytes,
+    extract::{FromRequest, FromRequestParts, Path, Query, Request, rejection::PathRejection},
+    http::request::Parts,
+};
+use serde::de::DeserializeOwned;
+
+use super::problem::Problem;
+use crate::config::is_name;
+
+/// Bytes of a body. What can be said here is a few words, and a message.
+const BODY: usize = 16 * 1024;
+
+/// The name of a check, from the path. There may be no check of that name.
+pub(super) struct Name(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Name {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Name, Problem> {
+        let Path(name): Path<String> = Path::from_request_parts(parts, state)
+            .await
+            .map_err(|rejection: PathRejection| Problem::invalid_name(rejection.body_text()))?;
+        if !is_name(&name) {
+            return Err(Problem::invalid_name(
+                "a check's name consists of lower-case letters, digits, `-`, `_` and `.`; /health/checks lists all",
+            ));
+        }
+        Ok(Name(name))
+    }
+}
+
+/// The query, as `T` has it.
+pub(super) struct Asked<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Asked<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Asked<T>, Problem> {
+        let Query(asked) = Query::from_request_parts(parts, state)
+            .await
+            .map_err(|rejection| Problem::invalid_value("query", rejection.body_text()))?;
+        Ok(Asked(asked))
+    }
+}
+
+/// The body, as `T` has it in JSON.
+pub(super) struct Said<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Said<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Said<T>, Problem> {
+        let bytes = to_bytes(request.into_body(), BODY).await.map_err(|_| Problem::too_large(BODY))?;
+        let mut reader = serde_json::Deserializer::from_slice(&bytes);
+        let said = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+            let path = error.path().to_string();
+            let error = error.into_inner();
+            match path.as_str() {
+                "." | "" => Problem::invalid_body(format!("the body is not what is expected here: {error}")),
+                _ => Problem::invalid_value(path, error.to_string()),
+            }
+        })?;
+        reader.end().map_err(|error| Problem::invalid_body(format!("there is more than one value: {error}")))?;
+        Ok(Said(said))
+    }
+}
