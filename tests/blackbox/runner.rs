@@ -317,15 +317,16 @@ impl Runner {
         self.wait_for_check(name, &format!("runs {more} times more"), |check| check.runs() >= before + more)
     }
 
-    /// Waits until a run is under way.
-    #[track_caller]
     /// Has a check run now; how it is afterwards.
+    #[track_caller]
     pub fn run(&self, name: &str) -> Check {
         let answer = self.ask("POST", &format!("/health/checks/{name}/run"), &[]);
         assert_eq!(answer.status, 200, "{}", answer.text());
         Check(answer.json())
     }
 
+    /// Waits until a run is under way.
+    #[track_caller]
     pub fn wait_for_run_under_way(&self) {
         self.wait_for("a run to be under way", || {
             let metrics = self.get("/metrics").text();
