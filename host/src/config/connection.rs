@@ -29,6 +29,8 @@ pub struct Connection {
     pub fast_interval: Option<Duration>,
     /// The time from run to run once all attempts are used up.
     pub down_interval: DownInterval,
+    /// How long a connection may be kept open between runs; `None` is for as long as it is good.
+    pub max_age: Option<Duration>,
     /// The longest wait of `backoff`.
     pub(super) max_reconnect_delay: Duration,
 }
@@ -40,6 +42,7 @@ impl Default for Connection {
             thresholds: Thresholds::default(),
             fast_interval: None,
             down_interval: DownInterval::default(),
+            max_age: Some(layout::MAX_AGE),
             max_reconnect_delay: MAX_RECONNECT_DELAY,
         }
     }
@@ -71,6 +74,8 @@ pub(super) struct Options {
     fast_interval: Option<Duration>,
     /// `Some(None)` is off.
     down_interval: Option<Option<Duration>>,
+    /// `Some(None)` is off.
+    max_age: Option<Option<Duration>>,
 }
 
 impl Options {
@@ -85,6 +90,7 @@ impl Options {
             rise: At::value(section.rise).and_then(NonZeroU32::new),
             fast_interval: At::value(section.fast_interval),
             down_interval: At::value(section.down_interval),
+            max_age: At::value(section.max_age),
         }
     }
 
@@ -100,6 +106,7 @@ impl Options {
             rise: self.rise.or(other.rise),
             fast_interval: self.fast_interval.or(other.fast_interval),
             down_interval: self.down_interval.or(other.down_interval),
+            max_age: self.max_age.or(other.max_age),
         }
     }
 
@@ -127,6 +134,7 @@ impl Options {
                 Some(None) => DownInterval::Off,
                 Some(Some(interval)) => DownInterval::Every(interval),
             },
+            max_age: self.max_age.unwrap_or(Some(layout::MAX_AGE)),
             max_reconnect_delay: max,
         })
     }
