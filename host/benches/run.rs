@@ -103,7 +103,7 @@ struct Ours {
 
 impl Ours {
     fn new(runtime: &Runtime, bytes: Vec<u8>) -> Ours {
-        let options = Options { max_in_flight: 1_000, cache: None };
+        let options = Options { max_in_flight: 1_000, max_live_connections: 1, cache: None };
         let engine = Engine::new(options).expect("a sandbox");
         let prepared = runtime.block_on(engine.prepare(engine::digest(&bytes).into(), || Ok(bytes))).expect("a probe");
         Ours { engine, prepared }
