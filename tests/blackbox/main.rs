@@ -25,3 +25,4 @@ mod rejected;
 mod reload;
 mod schedule;
 mod stop;
+mod websocket;
