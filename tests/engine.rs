@@ -20,7 +20,7 @@ use probity_core::outcome::{Attempt, FaultKind, Outcome, Status};
 const LIMITS: Limits = Limits { fuel: 100_000_000, memory: 64 * 1024 * 1024, timeout: Duration::from_secs(20) };
 
 fn engine(cache: Option<&Path>) -> Arc<Engine> {
-    Engine::new(Options { max_in_flight: 16, cache }).unwrap()
+    Engine::new(Options { max_in_flight: 16, max_live_connections: 2, cache }).unwrap()
 }
 
 async fn prepare(engine: &Arc<Engine>, bytes: Vec<u8>) -> Result<Prepared, LoadError> {
@@ -138,7 +138,10 @@ async fn what_is_no_probe_says_what_it_is() {
         (Vec::new(), "nothing at all"),
         (good[..good.len() - 10].to_vec(), "damaged or incomplete"),
         (module, "core WebAssembly module"),
-        (other, "must export `probity:probe/checker@0.1.0`, and exports `acme:other/thing@1.0.0`"),
+        (
+            other,
+            "must export `probity:probe/checker@0.1.0` or `probity:probe/connector@0.1.0`, and exports `acme:other/thing@1.0.0`",
+        ),
         (
             wat::parse_bytes(&moon).unwrap().into_owned(),
             "it wants `moon:base/airlock@1.0.0`, and there is nothing of `moon:base`",

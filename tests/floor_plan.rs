@@ -27,10 +27,11 @@ const MAY_SEE: [(&str, &[&str]); 14] = [
 ];
 
 /// Who alone may name a library.
-const BELONGS_TO: [(&str, &str); 7] = [
+const BELONGS_TO: [(&str, &str); 8] = [
     ("wasmtime", "engine"),
     ("wasmtime_wasi", "engine"),
     ("wasmtime_wasi_http", "engine"),
+    ("wasmtime_wasi_tls", "engine"),
     ("wasmparser", "engine"),
     ("axum", "http"),
     ("notify", "watch"),

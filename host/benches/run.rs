@@ -1,5 +1,5 @@
-//! What the sandbox costs: one run of a probe that does nothing, against the same by wasmtime alone, and against starting
-//! a program.
+//! What the sandbox costs: one run of a probe that does nothing, against the same by wasmtime alone, against starting a
+//! program, and against a check over a connection that is open already.
 
 #![allow(
     missing_docs,
@@ -12,7 +12,6 @@
 mod bare;
 #[path = "support/cpu.rs"]
 mod cpu;
-#[expect(dead_code, reason = "tests use more of it")]
 #[path = "../../tests/support/guest.rs"]
 mod guest;
 #[path = "support/table.rs"]
@@ -20,7 +19,10 @@ mod table;
 
 use std::{fs, process::Command, sync::Arc, time::Duration};
 
-use probity::engine::{self, Engine, Limits, Options, Prepared, Request};
+use probity::{
+    engine::{self, Engine, Limits, Opening, Options, Prepared, Request, Session, Term},
+    grant::Grants,
+};
 use probity_core::outcome::Outcome;
 use tokio::runtime::Runtime;
 use wasmtime::{
@@ -65,17 +67,22 @@ fn main() {
     let bytes = guest::saying("nothing to do");
     let ours = Ours::new(&runtime, bytes.clone());
     let bare = Bare::new(&bytes);
-    // The three take turns, so that whatever else this machine does is the same to all.
-    let (mut sandbox, mut alone, mut parent) = (Vec::new(), Vec::new(), Vec::new());
+    let keeping = Ours::new(&runtime, guest::fixture("keeps"));
+    let mut session = runtime.block_on(keeping.open());
+    // All take turns, so that whatever else this machine does is the same to each.
+    let (mut sandbox, mut alone, mut parent, mut live) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let ended_before = cpu_of_ended_children();
     for _ in 0..ROUNDS {
         sandbox.push(cpu_of_one(RUNS, || runtime.block_on(ours.rounds(RUNS))));
         alone.push(cpu_of_one(RUNS, || runtime.block_on(bare.rounds(RUNS))));
         parent.push(cpu_of_one(PROGRAMS, start_programs));
+        let before = cpu::of_thread();
+        session = runtime.block_on(keeping.checks(session, RUNS));
+        live.push((cpu::of_thread() - before).as_secs_f64() / f64::from(RUNS));
     }
     // The children's time is told too coarsely for a median of rounds.
     let ended = (cpu_of_ended_children() - ended_before).as_secs_f64() / (ROUNDS as f64 * f64::from(PROGRAMS));
-    let (sandbox, alone, program) = (median(sandbox), median(alone), median(parent) + ended);
+    let (sandbox, alone, program, live) = (median(sandbox), median(alone), median(parent) + ended, median(live));
     let time = |seconds| Figure::Time(Duration::from_secs_f64(seconds));
     let target = Target::AtMost(Figure::Times(1.3));
     compared("CPU of a run / by wasmtime alone", time(sandbox), time(alone), Figure::Times(sandbox / alone), target);
@@ -87,6 +94,8 @@ fn main() {
         Figure::Times(program / sandbox),
         target,
     );
+    let target = Target::AtMost(Figure::Times(0.5));
+    compared("CPU of a live check / of a run", time(live), time(sandbox), Figure::Times(live / sandbox), target);
 }
 
 /// CPU time, in seconds, of one of as many as the closure does on this thread.
@@ -103,7 +112,7 @@ struct Ours {
 
 impl Ours {
     fn new(runtime: &Runtime, bytes: Vec<u8>) -> Ours {
-        let options = Options { max_in_flight: 1_000, cache: None };
+        let options = Options { max_in_flight: 1_000, max_live_connections: 1, cache: None };
         let engine = Engine::new(options).expect("a sandbox");
         let prepared = runtime.block_on(engine.prepare(engine::digest(&bytes).into(), || Ok(bytes))).expect("a probe");
         Ours { engine, prepared }
@@ -112,19 +121,32 @@ impl Ours {
     async fn rounds(&self, many: u32) {
         let (check, grants) = ("bench".into(), Arc::default());
         for _ in 0..many {
-            let request = Request {
-                check: &check,
-                settings: "{}",
-                attempt: 1,
-                state: &[],
-                limits: LIMITS,
-                grants: &grants,
-                redact: &|text| text,
-            };
-            let attempt = self.engine.check(&self.prepared, request).await;
+            let attempt = self.engine.check(&self.prepared, request(&check, &grants)).await;
             assert!(matches!(attempt.outcome, Outcome::Verdict(_)), "{:?}", attempt.outcome);
         }
     }
+
+    async fn open(&self) -> Box<Session> {
+        let (check, grants) = ("bench".into(), Arc::default());
+        match self.engine.open(&self.prepared, request(&check, &grants), Term::of(LIMITS.timeout)).await {
+            Opening::Open(session, _) => session,
+            Opening::Failed(attempt) => panic!("{:?}", attempt.outcome),
+        }
+    }
+
+    async fn checks(&self, mut session: Box<Session>, many: u32) -> Box<Session> {
+        let (check, grants) = ("bench".into(), Arc::default());
+        for _ in 0..many {
+            let (attempt, kept) = session.check(request(&check, &grants), Term::of(LIMITS.timeout)).await;
+            session = kept.unwrap_or_else(|| panic!("{:?}", attempt.outcome));
+        }
+        session
+    }
+}
+
+fn request<'a>(check: &'a Arc<str>, grants: &'a Arc<Grants>) -> Request<'a> {
+    let (settings, limits) = ("{}", LIMITS);
+    Request { check, settings, attempt: 1, state: &[], limits, grants, redact: &|text| text }
 }
 
 /// What anybody would write who only wants a run to be safe: the engine's own budgets, and nothing around them.

@@ -105,7 +105,8 @@ pub async fn run(configuration: Configuration) -> Result<()> {
     let (config, text) = configuration.read(Some(listening))?;
 
     let cache = config.data_dir.join("compiled");
-    let engine = Engine::new(Options { max_in_flight: config.max_in_flight, cache: Some(&cache) })?;
+    let (max_in_flight, max_live_connections) = (config.max_in_flight, config.max_live_connections);
+    let engine = Engine::new(Options { max_in_flight, max_live_connections, cache: Some(&cache) })?;
     let board = Arc::new(Board::new(config.node_id.clone(), clock));
     let events = Arc::new(Events::new(board.started, config.events.capacity));
     let shared = Arc::new(Shared {

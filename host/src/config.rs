@@ -79,6 +79,8 @@ pub struct Config {
     pub grace_period: Duration,
     /// How many runs there can be at once.
     pub max_in_flight: usize,
+    /// How many connections probes can keep open between runs.
+    pub max_live_connections: usize,
     /// The largest component that it loads, in bytes.
     pub max_component_size: u64,
     /// The HTTP server.
@@ -194,6 +196,7 @@ impl Config {
             startup_grace: At::value(top.startup_grace).unwrap_or(layout::STARTUP_GRACE),
             grace_period: At::value(top.grace_period).unwrap_or(layout::GRACE_PERIOD),
             max_in_flight: At::value(runner.max_in_flight).unwrap_or(layout::MAX_IN_FLIGHT),
+            max_live_connections: At::value(runner.max_live_connections).unwrap_or(layout::MAX_LIVE_CONNECTIONS),
             max_component_size: At::value(runner.max_component_size).unwrap_or(layout::MAX_COMPONENT_SIZE),
             http: Http { auth: Auth { token, allow_anonymous_control } },
             events: EventLog { capacity: At::value(events.capacity).unwrap_or(layout::EVENTS_KEPT) },

@@ -1,7 +1,8 @@
 //! The sandbox: compiles components, and runs them under budgets.
 //!
 //! This is the only part of the host that knows wasmtime. Everything that makes a run safe is made here, in one place:
-//! the engine's settings, the ticker behind every deadline, and the pool that bounds how many runs there can be.
+//! the engine's settings, the ticker behind every deadline, and the pool that bounds how many runs and live connections
+//! there can be.
 
 mod bindings;
 mod compiled;
@@ -11,6 +12,8 @@ mod http;
 mod network;
 mod output;
 mod run;
+mod session;
+mod tls;
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -21,7 +24,8 @@ use wasmtime::{Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAll
 pub use compiled::digest;
 pub use component::{LoadError, Manifest, Prepared, Shape, examine};
 pub use output::Redact;
-pub use run::{Limits, Request};
+pub use run::{Limits, Request, Term};
+pub use session::{Opening, Session};
 
 /// How often a running guest is interrupted to see whether its time is up and to let others run. A spinning guest holds
 /// its thread this long at most.
@@ -38,8 +42,8 @@ const GUEST_STACK: usize = 256 * 1024;
 const STACK: usize = 512 * 1024;
 /// Frames of a trap's backtrace that are worth showing.
 const FRAMES: std::num::NonZeroUsize = std::num::NonZeroUsize::new(8).unwrap();
-/// Memory maps that one run may take: its memory, its stack, and their guards (measured).
-const MAPS_PER_RUN: usize = 5;
+/// Memory maps that one instance may take: its memory, its stack, and their guards (measured).
+const MAPS_PER_INSTANCE: usize = 5;
 /// Memory maps left to everything else in this process: code, threads, the allocator.
 const MAPS_RESERVED: usize = 5_000;
 
@@ -65,10 +69,14 @@ pub struct Engine {
     roomy: Profile,
     cache: Option<compiled::Cache>,
     resolver: network::Resolver,
-    tls: http::Tls,
+    tls: tls::Tls,
     /// Compiling is left one core at the most, so that it never delays runs on the others.
     compiling: Semaphore,
     room: Arc<Semaphore>,
+    /// A permit for each connection that may be open.
+    live: Arc<Semaphore>,
+    /// How many there are of them.
+    max_live: usize,
 }
 
 /// How an [`Engine`] is to be.
@@ -76,6 +84,8 @@ pub struct Engine {
 pub struct Options<'a> {
     /// Runs under way at the same time; lowered to what this system can map.
     pub max_in_flight: usize,
+    /// Connections that are open between runs; lowered to what this system can map beside the runs.
+    pub max_live_connections: usize,
     /// Where compiled code is kept; `None` compiles anew at each start.
     pub cache: Option<&'a Path>,
 }
@@ -87,17 +97,20 @@ impl Engine {
     ///
     /// If this system can't provide what the settings ask for: address space, mostly.
     pub fn new(options: Options<'_>) -> Result<Arc<Engine>> {
-        let max_in_flight = options.max_in_flight.min(most_in_flight()).max(1);
-        if max_in_flight < options.max_in_flight {
-            tracing::warn!(
-                "at most {max_in_flight} runs at a time, not {}: this system allows too few memory maps; raise vm.max_map_count",
-                options.max_in_flight
-            );
+        let (max_in_flight, max_live) = shares(&options, most_instances());
+        let (runs, connections) = (options.max_in_flight, options.max_live_connections);
+        if (max_in_flight, max_live) == (runs, connections) {
+            tracing::info!("at most {max_in_flight} runs at a time, and {max_live} live connections");
         } else {
-            tracing::info!("at most {max_in_flight} runs at a time");
+            tracing::warn!(
+                "at most {max_in_flight} runs at a time and {max_live} live connections, not {runs} and {connections}: this \
+                 system allows too few memory maps; raise vm.max_map_count"
+            );
         }
-        let pooled = Profile::new(common_config().allocation_strategy(pool(max_in_flight)))
-            .with_context(|| format!("can't set up a pool for {max_in_flight} runs; lower max_in_flight"))?;
+        let instances = max_in_flight + max_live;
+        let pooled = Profile::new(common_config().allocation_strategy(pool(instances))).with_context(|| {
+            format!("can't set up a pool for {instances} instances; lower max_in_flight or max_live_connections")
+        })?;
         let roomy = Profile::new(common_config().allocation_strategy(InstanceAllocationStrategy::OnDemand))?;
         start_ticker(&[&pooled.engine, &roomy.engine])?;
         let cache = options.cache.and_then(|folder| match compiled::Cache::open(folder, &pooled.engine) {
@@ -112,9 +125,11 @@ impl Engine {
             roomy,
             cache,
             resolver: network::Resolver::new(),
-            tls: http::Tls::default(),
+            tls: tls::Tls::default(),
             compiling: Semaphore::new(1),
             room: Arc::new(Semaphore::new(max_in_flight)),
+            live: Arc::new(Semaphore::new(max_live)),
+            max_live,
         }))
     }
 
@@ -151,14 +166,14 @@ fn common_config() -> Config {
     config
 }
 
-fn pool(max_in_flight: usize) -> InstanceAllocationStrategy {
-    let runs = u32::try_from(max_in_flight).unwrap_or(u32::MAX);
+fn pool(instances: usize) -> InstanceAllocationStrategy {
+    let instances = u32::try_from(instances).unwrap_or(u32::MAX);
     // Most guests have one memory and one table; a quarter more lets some have two.
-    let with_spare = runs.saturating_add(runs.div_ceil(4)).saturating_add(4);
+    let with_spare = instances.saturating_add(instances.div_ceil(4)).saturating_add(4);
     let mut pool = PoolingAllocationConfig::new();
-    pool.total_component_instances(runs)
-        .total_stacks(runs)
-        .total_core_instances(runs.saturating_mul(POOLED_CORE_INSTANCES))
+    pool.total_component_instances(instances)
+        .total_stacks(instances)
+        .total_core_instances(instances.saturating_mul(POOLED_CORE_INSTANCES))
         .total_memories(with_spare)
         .total_tables(with_spare.saturating_mul(2))
         .max_core_instances_per_component(POOLED_CORE_INSTANCES)
@@ -179,16 +194,24 @@ fn pool(max_in_flight: usize) -> InstanceAllocationStrategy {
     InstanceAllocationStrategy::Pooling(pool)
 }
 
-/// How many runs this system has memory maps for. Past its limit not the next run fails but the next allocation of
+/// How many runs and how many live connections there can be, if the system bears so many instances: connections are the
+/// first to do without.
+fn shares(options: &Options<'_>, most: usize) -> (usize, usize) {
+    let runs = options.max_in_flight.min(most.saturating_sub(1)).max(1);
+    let connections = options.max_live_connections.min(most.saturating_sub(runs)).max(1);
+    (runs, connections)
+}
+
+/// How many instances this system has memory maps for. Past its limit not the next run fails but the next allocation of
 /// whatever kind, and with it the process.
-fn most_in_flight() -> usize {
+fn most_instances() -> usize {
     /// The kernel's default, for systems that do not tell.
     const DEFAULT_MAX_MAP_COUNT: usize = 65_530;
     let maps = std::fs::read_to_string("/proc/sys/vm/max_map_count")
         .ok()
         .and_then(|text| text.trim().parse().ok())
         .unwrap_or(DEFAULT_MAX_MAP_COUNT);
-    maps.saturating_sub(MAPS_RESERVED) / MAPS_PER_RUN
+    maps.saturating_sub(MAPS_RESERVED) / MAPS_PER_INSTANCE
 }
 
 fn start_ticker(engines: &[&wasmtime::Engine]) -> Result<()> {
@@ -209,4 +232,20 @@ fn start_ticker(engines: &[&wasmtime::Engine]) -> Result<()> {
         })
         .context("can't start the thread behind all deadlines")?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_do_without_before_runs_do() {
+        let shared = |max_in_flight, max_live_connections, most| {
+            shares(&Options { max_in_flight, max_live_connections, cache: None }, most)
+        };
+        assert_eq!(shared(1_000, 1_000, 12_000), (1_000, 1_000));
+        assert_eq!(shared(10_000, 10_000, 12_000), (10_000, 2_000));
+        assert_eq!(shared(10_000, 1_000, 10_000), (9_999, 1));
+        assert_eq!(shared(10, 10, 0), (1, 1), "a runner that can do nothing would not tell why");
+    }
 }

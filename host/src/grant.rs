@@ -126,7 +126,8 @@ impl Grant {
     }
 
     /// Fills a template of a probe's manifest with the settings of a check: `tcp:{host}:{port}`, or `url:{url}` for what
-    /// an `http` or `https` URL needs. `None` if a setting it names is absent.
+    /// a URL needs: of `http` or `https` for requests, of `ws` or `wss` for a connection of the guest's own. `None` if a setting
+    /// it names is absent.
     ///
     /// The template is taken apart before it is filled, so no setting can widen what it grants: a host of `*` is refused.
     ///
@@ -152,14 +153,17 @@ impl Grant {
 
     fn of_url(url: &str) -> Result<Grant, GrantError> {
         let uri: http::Uri = url.parse().map_err(|_| GrantError::Host(url.into()))?;
-        let protocol = match uri.scheme_str() {
-            Some("http") => Protocol::Http,
-            Some("https") => Protocol::Https,
+        let (protocol, usual) = match uri.scheme_str() {
+            Some("http") => (Protocol::Http, 80),
+            Some("https") => (Protocol::Https, 443),
+            // RFC 6455, section 3.
+            Some("ws") => (Protocol::Tcp, 80),
+            Some("wss") => (Protocol::Tcp, 443),
             _ => return Err(GrantError::Protocol(url.into())),
         };
         let host = uri.host().ok_or_else(|| GrantError::Host(url.into()))?;
-        let ports = uri.port_u16().map(|port| vec![port..=port]);
-        Grant::new(protocol, one_host(host)?, ports, url)
+        let port = uri.port_u16().unwrap_or(usual);
+        Grant::new(protocol, one_host(host)?, Some(vec![port..=port]), url)
     }
 
     fn covers(&self, target: &Target<'_>) -> bool {
@@ -501,6 +505,17 @@ mod tests {
         assert_eq!(filled("tcp:{host}:{port}"), Ok(Some("tcp:db:5432".into())));
         assert_eq!(filled("udp:{v6}:53"), Ok(Some("udp:[::1]:53".into())));
         assert_eq!(filled("url:{url}"), Ok(Some("https:a.b:8443".into())));
+        for (url, granted) in [
+            ("https://a.b/", "https:a.b"),
+            ("http://[::1]/", "http:[::1]"),
+            ("ws://a.b/feed", "tcp:a.b:80"),
+            ("wss://A.b", "tcp:a.b:443"),
+            ("wss://10.0.0.7:8443/", "tcp:10.0.0.7:8443"),
+        ] {
+            let grant = Grant::from_template("url:{url}", &json!({ "url": url })).unwrap().unwrap();
+            assert_eq!(grant.to_string(), granted, "{url}");
+        }
+        assert!(Grant::from_template("url:{url}", &json!({ "url": "wss://*/" })).is_err());
         assert_eq!(filled("tcp:{absent}:{port}"), Ok(None));
         assert_eq!(filled("tcp:{host}:{list}"), Ok(None));
         assert_eq!(filled("resolve:{host}"), Ok(Some("resolve:db".into())));

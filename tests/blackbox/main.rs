@@ -12,6 +12,7 @@ mod target;
 
 mod command_line;
 mod configuration;
+mod connections;
 mod cover;
 mod drop_in;
 mod faults;
@@ -24,3 +25,4 @@ mod rejected;
 mod reload;
 mod schedule;
 mod stop;
+mod websocket;

@@ -9,11 +9,11 @@ use crate::{
 
 /// What a check comes to: its name, its settings and further keys in TOML, its status or the kind of its fault, and what its
 /// message says.
-type Case<'a> = (&'a str, String, &'a str, &'a str);
+pub type Case<'a> = (&'a str, String, &'a str, &'a str);
 
 /// Runs all cases side by side.
 #[track_caller]
-fn try_out(probe: &str, cases: &[Case<'_>]) {
+pub fn try_out(probe: &str, cases: &[Case<'_>]) {
     let mut config = "[defaults]\ninterval = \"1s\"\ntimeout = \"20s\"\n".to_owned();
     for (name, settings, ..) in cases {
         config += &format!("[[check]]\nname = \"{name}\"\nprobe = \"{probe}\"\n{settings}\n");

@@ -29,7 +29,8 @@ pub fn component(wat: &str, world: &str) -> Vec<u8> {
 pub fn fixture(name: &str) -> Vec<u8> {
     let path = repository().join("tests/fixtures/guests").join(name).with_extension("wat");
     let wat = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    component(&wat, "bare-checker-probe")
+    let world = if wat.contains("probe/connector") { "bare-connector-probe" } else { "bare-checker-probe" };
+    component(&wat, world)
 }
 
 /// A probe that says `healthy` and the message, and does nothing else. Different messages are different components.

@@ -46,14 +46,16 @@ impl Check {
     #[expect(clippy::print_stdout, reason = "it is this command's output")]
     pub(super) async fn execute(self) -> Result<ExitCode> {
         let check = self.configured()?;
-        let engine = Engine::new(Options { max_in_flight: 1, cache: None })?;
+        let engine = Engine::new(Options { max_in_flight: 1, max_live_connections: 1, cache: None })?;
         let prepared = Arc::new(load(&engine, &self.probe).await?);
         let suggestions = prepared.manifest.as_ref().map_or_else(Suggestions::default, suggestions);
         let plan = check.plan(suggestions, std::time::Duration::ZERO)?;
         let examiner = Examiner::new(engine, prepared, check.name.as_str().into(), &check, &plan);
         let started = std::time::Instant::now();
         let attempt = examiner.attempt(&[]).await;
-        print!("{}", report(&attempt, started.elapsed())?);
+        let took = started.elapsed();
+        examiner.close().await;
+        print!("{}", report(&attempt, took)?);
         Ok(ExitCode::from(exit_code(&attempt.outcome)))
     }
 

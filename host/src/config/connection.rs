@@ -36,6 +36,8 @@ pub struct Connection {
     pub fast_interval: Option<Duration>,
     /// The time from run to run once all attempts are used up.
     pub down_interval: DownInterval,
+    /// How long a connection may be kept open between runs; `None` is for as long as it is good.
+    pub max_age: Option<Duration>,
     /// When the target counts as changing its mind too often.
     pub flapping: Shares,
     /// When nobody needs the connection any more.
@@ -51,6 +53,7 @@ impl Default for Connection {
             thresholds: Thresholds::default(),
             fast_interval: None,
             down_interval: DownInterval::default(),
+            max_age: Some(layout::MAX_AGE),
             flapping: Shares::default(),
             activity: activity::Policy::default(),
             max_reconnect_delay: MAX_RECONNECT_DELAY,
@@ -84,6 +87,8 @@ pub(super) struct Options {
     fast_interval: Option<Duration>,
     /// `Some(None)` is off.
     down_interval: Option<Option<Duration>>,
+    /// `Some(None)` is off.
+    max_age: Option<Option<Duration>>,
     /// `Some(None)` is off.
     fall_window: Option<Option<u32>>,
     flapping_high: Option<f64>,
@@ -136,6 +141,7 @@ impl Options {
             rise: At::value(section.rise).and_then(NonZeroU32::new),
             fast_interval: At::value(section.fast_interval),
             down_interval: At::value(section.down_interval),
+            max_age: At::value(section.max_age),
             fall_window: At::value(section.fall_window),
             flapping_high: At::value(section.flapping_high),
             flapping_low: At::value(section.flapping_low),
@@ -156,6 +162,7 @@ impl Options {
             rise: self.rise.or(other.rise),
             fast_interval: self.fast_interval.or(other.fast_interval),
             down_interval: self.down_interval.or(other.down_interval),
+            max_age: self.max_age.or(other.max_age),
             fall_window: self.fall_window.or(other.fall_window),
             flapping_high: self.flapping_high.or(other.flapping_high),
             flapping_low: self.flapping_low.or(other.flapping_low),
@@ -202,6 +209,7 @@ impl Options {
                 Some(None) => DownInterval::Off,
                 Some(Some(interval)) => DownInterval::Every(interval),
             },
+            max_age: self.max_age.unwrap_or(Some(layout::MAX_AGE)),
             max_reconnect_delay: max,
         })
     }

@@ -34,6 +34,10 @@ pub(super) const STARTUP_GRACE: Duration = TIMEOUT;
 pub(super) const GRACE_PERIOD: Duration = Duration::from_secs(10);
 /// More runs than this at once are rather a stampede than a load.
 pub(super) const MAX_IN_FLIGHT: usize = 1_000;
+/// As many targets again may have a connection of their own.
+pub(super) const MAX_LIVE_CONNECTIONS: usize = 1_000;
+/// Long enough for its price to be nothing, and soon enough for a changed address or certificate to be noticed.
+pub(super) const MAX_AGE: Duration = Duration::from_secs(3600);
 /// Half as much again as a Python interpreter with a probe inside, the largest component that we know.
 pub(super) const MAX_COMPONENT_SIZE: u64 = 64 << 20;
 
@@ -74,6 +78,10 @@ const FUELS: RangeInclusive<u64> = 1..=1_000_000_000_000_000;
 const MEMORIES: RangeInclusive<u64> = (64 << 10)..=(4 << 30);
 /// Ten thousand runs at once are more than an ordinary Linux has memory maps for.
 const IN_FLIGHT: RangeInclusive<usize> = 1..=10_000;
+/// As many as there can be runs, and for the same reason.
+const LIVE_CONNECTIONS: RangeInclusive<usize> = 1..=10_000;
+/// From what is as good as dialling anew each time to a month.
+const AGES: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(30 * 24 * 3600);
 /// From less than any component has to what no disk should have to compile.
 const COMPONENT_SIZES: RangeInclusive<u64> = 1024..=(1 << 30);
 /// The longest host name (RFC 1035, section 2.3.4).
@@ -127,6 +135,8 @@ section! {
     Runner {
         /// How many runs there can be at once; more wait for their turn.
         max_in_flight: Count<usize> = Count(IN_FLIGHT), example 200, default 1_000;
+        /// How many connections there can be that probes keep open between runs; a check that finds none left has a fault.
+        max_live_connections: Count<usize> = Count(LIVE_CONNECTIONS), example 200, default 1_000;
         /// The largest component that is loaded.
         max_component_size: Size = Size(COMPONENT_SIZES), example "16MiB", default "64MiB";
     }
@@ -217,6 +227,9 @@ section! {
         /// The time from run to run after the last attempt; "off": none until somebody asks. Unless given: the interval, or
         /// for a cron schedule `max_reconnect_delay`.
         down_interval: OrWord<Span> = OrWord("off", Span(INTERVALS)), example "10m";
+        /// How long a probe may keep the same connection open, give or take a tenth, before it is dialled anew; "off": for as
+        /// long as it is good. It is of no account for a probe that keeps none.
+        max_age: OrWord<Span> = OrWord("off", Span(AGES)), example "10m", default "1h";
         /// Among how many of the latest verdicts `fall` failures make a target count as down though they did not come in a
         /// row; "off": they must.
         fall_window: OrWord<Count<u32>> = OrWord("off", Count(VERDICTS)), example 5, default "off";

@@ -34,6 +34,8 @@ pub struct Plan {
     pub policy: Policy,
     /// How long a run may take.
     pub timeout: Duration,
+    /// How long its probe may keep a connection open between runs; `None` is for as long as it is good.
+    pub max_age: Option<Duration>,
     /// Whether its failure makes the whole unhealthy rather than degraded.
     pub critical: bool,
 }
@@ -94,6 +96,7 @@ impl Check {
                 autoconnect: true,
             },
             timeout,
+            max_age: connection.max_age,
             critical: self.critical.or(suggestions.critical).unwrap_or(false),
         })
     }

@@ -122,7 +122,7 @@ fn an_empty_config_has_the_documented_defaults() {
     assert_eq!(config.data_dir, Path::new("/home/probity/.local/state/probity"));
     assert!(!config.node_id.is_empty());
     assert_eq!((config.startup_grace, config.grace_period), (10 * SECOND, 10 * SECOND));
-    assert_eq!((config.max_in_flight, config.max_component_size), (1000, 64 << 20));
+    assert_eq!((config.max_in_flight, config.max_live_connections, config.max_component_size), (1000, 1000, 64 << 20));
 
     let written = toml_of(&Top::keys(), &Heading::default(), |key| key.default);
     let config = parse(&format!("{written}\n[[check]]\nname = \"a\"")).unwrap();

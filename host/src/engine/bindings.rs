@@ -10,6 +10,7 @@ wasmtime::component::bindgen!({
             import probity:probe/log@0.1.0;
             import wasi:sockets/ip-name-lookup@0.2.12;
             export probity:probe/checker@0.1.0;
+            export probity:probe/connector@0.1.0;
             export probity:probe/manifest@0.1.0;
         }
     ",
@@ -30,19 +31,21 @@ wasmtime::component::bindgen!({
 });
 
 pub use self::{
-    exports::probity::probe::{checker, manifest},
+    exports::probity::probe::{checker, connector, manifest},
     probity::probe::{log, types},
     wasi::sockets::ip_name_lookup,
 };
 
-/// The export that makes a component a probe.
+/// The export that makes a component a probe which examines its target from nothing.
 pub const CHECKER: &str = "probity:probe/checker@0.1.0";
+/// The export that makes it one which keeps a connection open.
+pub const CONNECTOR: &str = "probity:probe/connector@0.1.0";
 /// The export that describes a probe.
 pub const MANIFEST: &str = "probity:probe/manifest@0.1.0";
 
 /// Every interface that a component may import, with the newest version there is of each. An older one of the same
 /// compatible series (0.2.x, 0.1.0) is served by it.
-pub const OFFERED: [&str; 31] = [
+pub const OFFERED: [&str; 32] = [
     "probity:probe/log@0.1.0",
     "probity:probe/types@0.1.0",
     "wasi:cli/environment@0.2.12",
@@ -74,4 +77,5 @@ pub const OFFERED: [&str; 31] = [
     "wasi:sockets/tcp@0.2.12",
     "wasi:sockets/udp-create-socket@0.2.12",
     "wasi:sockets/udp@0.2.12",
+    "wasi:tls/types@0.2.0-draft",
 ];

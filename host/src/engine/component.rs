@@ -9,11 +9,11 @@ use wasmtime::component::{Component, InstancePre};
 
 use super::{
     Engine, Limits, Profile, Request,
-    bindings::{CHECKER, MANIFEST, OFFERED, checker, manifest, types},
+    bindings::{CHECKER, CONNECTOR, MANIFEST, OFFERED, checker, connector, manifest, types},
     compiled,
     ctx::Ctx,
     output,
-    run::Sandbox,
+    run::{Sandbox, Term},
 };
 use crate::grant::Grants;
 
@@ -58,7 +58,7 @@ pub enum LoadError {
     #[error("this component is damaged or incomplete: {0}")]
     Invalid(String),
     /// It does not export what a probe exports.
-    #[error("this component is not a probe for this runner: it must export `{CHECKER}`, and exports {found}")]
+    #[error("this component is not a probe: it must export `{CHECKER}` or `{CONNECTOR}`, and exports {found}")]
     NotAProbe {
         /// What it does export.
         found: String,
@@ -86,6 +86,12 @@ pub struct Shape {
     pub exports: Vec<String>,
 }
 
+impl Shape {
+    fn has(&self, export: &str) -> bool {
+        self.exports.iter().any(|name| name == export)
+    }
+}
+
 /// Looks at a file's bytes: whether they are a component, whole, of our contract, and in need only of what there is.
 ///
 /// # Errors
@@ -104,7 +110,7 @@ pub fn examine(bytes: &[u8], limit: u64) -> Result<Shape, LoadError> {
     let shape = read_shape(bytes)?;
     let invalid = |error: wasmparser::BinaryReaderError| LoadError::Invalid(error.to_string());
     Validator::new().validate_all(bytes).map_err(invalid)?;
-    if !shape.exports.iter().any(|name| name == CHECKER) {
+    if !shape.has(CHECKER) && !shape.has(CONNECTOR) {
         return Err(LoadError::NotAProbe {
             found: if shape.exports.is_empty() { "nothing".into() } else { quoted(&shape.exports) },
         });
@@ -200,10 +206,49 @@ pub struct Manifest {
     pub grants: Vec<String>,
 }
 
+/// How a probe is called.
+pub(super) enum Entry {
+    /// From nothing, once for each run.
+    Checker(checker::GuestIndices),
+    /// To open a connection, and then over it.
+    Connector(connector::GuestIndices),
+}
+
+impl Entry {
+    /// A component that is both is called as the one that can do more.
+    fn find(pre: &InstancePre<Ctx>, shape: &Shape) -> wasmtime::Result<Entry> {
+        if shape.has(CONNECTOR) {
+            connector::GuestIndices::new(pre).map(Entry::Connector)
+        } else {
+            checker::GuestIndices::new(pre).map(Entry::Checker)
+        }
+    }
+
+    /// # Errors
+    ///
+    /// It is called in another way.
+    pub(super) fn checker(&self) -> wasmtime::Result<&checker::GuestIndices> {
+        match self {
+            Entry::Checker(checker) => Ok(checker),
+            Entry::Connector(_) => wasmtime::bail!("it keeps a connection open, and has to be opened first"),
+        }
+    }
+
+    /// # Errors
+    ///
+    /// It is called in another way.
+    pub(super) fn connector(&self) -> wasmtime::Result<&connector::GuestIndices> {
+        match self {
+            Entry::Connector(connector) => Ok(connector),
+            Entry::Checker(_) => wasmtime::bail!("it keeps no connection open"),
+        }
+    }
+}
+
 /// A component that is compiled, linked and typed: ready to be instantiated.
 pub struct Prepared {
     pub(super) pre: InstancePre<Ctx>,
-    pub(super) checker: checker::GuestIndices,
+    pub(super) entry: Entry,
     describer: Option<manifest::GuestIndices>,
     /// The SHA-256 of the component, in hexadecimal.
     pub digest: Arc<str>,
@@ -216,6 +261,12 @@ pub struct Prepared {
 }
 
 impl Prepared {
+    /// Whether it keeps a connection open between runs, so that it is opened, checked and closed instead of just checked.
+    #[must_use]
+    pub fn keeps_connection(&self) -> bool {
+        matches!(self.entry, Entry::Connector(_))
+    }
+
     pub(super) fn engine(&self) -> &wasmtime::Engine {
         self.pre.engine()
     }
@@ -257,10 +308,10 @@ impl Engine {
             self.compile(bytes, &digest).map_err(|error| LoadError::Compile(format!("{error:#}")))?;
         let mismatch = |error: wasmtime::Error| LoadError::Mismatch(format!("{error:#}"));
         let pre = profile.linker.instantiate_pre(&component).map_err(mismatch)?;
-        let checker = checker::GuestIndices::new(&pre).map_err(mismatch)?;
-        let describes = shape.exports.iter().any(|name| name == MANIFEST);
+        let entry = Entry::find(&pre, &shape).map_err(mismatch)?;
+        let describes = shape.has(MANIFEST);
         let describer = describes.then(|| manifest::GuestIndices::new(&pre)).transpose().map_err(mismatch)?;
-        Ok(Prepared { pre, checker, describer, digest, size: bytes.len() as u64, shape, manifest: None })
+        Ok(Prepared { pre, entry, describer, digest, size: bytes.len() as u64, shape, manifest: None })
     }
 
     fn compile(&self, bytes: &[u8], digest: &str) -> wasmtime::Result<(&Profile, Component)> {
@@ -284,11 +335,14 @@ impl Engine {
     }
 
     async fn describe(&self, prepared: &Prepared) -> Result<Option<Manifest>, LoadError> {
-        let mut sandbox = Sandbox::new(self, prepared, &examination());
+        let mut sandbox = Sandbox::new(self, prepared, &examination(), Term::of(EXAMINATION.timeout));
         let described = sandbox
-            .call(async |store, _| {
+            .call(async |store| {
                 let instance = prepared.pre.instantiate_async(&mut *store).await?;
-                prepared.checker.load(&mut *store, &instance)?;
+                match &prepared.entry {
+                    Entry::Checker(checker) => checker.load(&mut *store, &instance).map(|_| ())?,
+                    Entry::Connector(connector) => connector.load(&mut *store, &instance).map(|_| ())?,
+                }
                 let Some(describer) = &prepared.describer else {
                     return Ok(None);
                 };
@@ -322,9 +376,9 @@ impl Engine {
         let Some(describer) = &prepared.describer else {
             return Ok(None);
         };
-        let mut sandbox = Sandbox::new(self, prepared, &examination());
+        let mut sandbox = Sandbox::new(self, prepared, &examination(), Term::of(EXAMINATION.timeout));
         let problems: Vec<types::SettingProblem> = sandbox
-            .call(async |store, _| {
+            .call(async |store| {
                 let instance = prepared.pre.instantiate_async(&mut *store).await?;
                 describer.load(&mut *store, &instance)?.call_validate(&mut *store, settings).await
             })

@@ -1,30 +1,33 @@
-//! What a store holds for the run that it is made for.
+//! What a store holds for the run, or the connection, that it is made for.
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
 use wasmtime::{
     ResourceLimiter,
     component::{HasSelf, Linker, ResourceTable},
 };
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+use wasmtime_wasi_tls::{WasiTlsCtx, WasiTlsCtxBuilder, WasiTlsCtxView, WasiTlsView, p2::LinkOptions};
 
 use super::{
     bindings::{ip_name_lookup, log},
     http::Requests,
     network::{HasLookup, LookupView, Network},
+    tls::Tls,
 };
 
 /// Resources (sockets, streams, pollables, …) that a run may hold at once; a probe of one target needs a few dozen.
 const RESOURCES: usize = 1_000;
 /// Elements of all tables together; a guest's table holds its indirect functions, of which CPython has about 10,000.
 const TABLE_ELEMENTS: usize = 100_000;
-/// Lines that a run may log; what a person reads of one run is far less.
+/// Lines that a call may log; what a person reads of one run is far less.
 const LOG_LINES: u32 = 100;
 /// Bytes of one line; the rest is cut off.
 const LOG_LINE: usize = 1_024;
 
-/// A run's data.
+/// The data of a run, or of an open connection.
 pub(super) struct Ctx {
     pub(super) network: Network,
     pub(super) memory: Memory,
@@ -32,12 +35,13 @@ pub(super) struct Ctx {
     wasi: WasiCtx,
     http: WasiHttpCtx,
     requests: Requests,
+    tls: WasiTlsCtx,
     table: ResourceTable,
     logged: u32,
 }
 
 impl Ctx {
-    pub(super) fn new(check: Arc<str>, network: Network, requests: Requests, memory: u64) -> Ctx {
+    pub(super) fn new(check: Arc<str>, network: Network, tls: Tls, memory: u64, deadline: Instant) -> Ctx {
         let mut table = ResourceTable::new();
         table.set_max_capacity(RESOURCES);
         let wasi = WasiCtx::builder()
@@ -47,20 +51,37 @@ impl Ctx {
             .socket_addr_check(network.socket_check())
             .build();
         Ctx {
+            requests: Requests::new(network.clone(), tls.clone(), deadline),
+            tls: WasiTlsCtxBuilder::new().provider(Box::new(tls)).build(),
             network,
             memory: Memory { limit: memory, used: 0, peak: 0, table_elements: 0 },
             check,
             wasi,
             http: WasiHttpCtx::new(),
-            requests,
             table,
             logged: 0,
         }
     }
 
-    /// Lines that the run logged beyond what is kept.
-    pub(super) fn lines_dropped(&self) -> u32 {
-        self.logged.saturating_sub(LOG_LINES)
+    /// The name of the check that it serves.
+    pub(super) fn check(&self) -> &str {
+        &self.check
+    }
+
+    /// Counts anew what is counted for each call, and gives its requests until `deadline`.
+    pub(super) fn begin_call(&mut self, deadline: Instant) {
+        self.network.begin_call();
+        self.requests.end_at(deadline);
+        self.memory.peak = self.memory.used;
+        self.logged = 0;
+    }
+
+    /// Says how many lines the call logged beyond what is kept.
+    pub(super) fn tell_dropped_lines(&self) {
+        let dropped = self.logged.saturating_sub(LOG_LINES);
+        if dropped > 0 {
+            tracing::warn!(target: "probe", check = &*self.check, "{dropped} more lines were dropped");
+        }
     }
 }
 
@@ -69,6 +90,7 @@ pub(super) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Ctx>>
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+    wasmtime_wasi_tls::p2::add_to_linker(&mut linker, LinkOptions::default().tls(true))?;
     log::add_to_linker::<Ctx, HasSelf<Ctx>>(&mut linker, |ctx| ctx)?;
     // Ours takes the place of the stock one, which knows no names.
     linker.allow_shadowing(true);
@@ -92,6 +114,12 @@ impl WasiHttpView for Ctx {
     }
 }
 
+impl WasiTlsView for Ctx {
+    fn tls(&mut self) -> WasiTlsCtxView<'_> {
+        WasiTlsCtxView { ctx: &mut self.tls, table: &mut self.table }
+    }
+}
+
 impl log::Host for Ctx {
     fn write(&mut self, level: log::Level, message: String) -> wasmtime::Result<()> {
         self.logged = self.logged.saturating_add(1);
@@ -110,11 +138,12 @@ impl log::Host for Ctx {
     }
 }
 
-/// The memory budget of one run: all linear memories of its instance together.
+/// The memory budget of one instance: all its linear memories together.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Memory {
     limit: u64,
     used: u64,
+    /// The most that was used during this call.
     pub(super) peak: u64,
     table_elements: usize,
 }

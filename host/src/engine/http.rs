@@ -7,7 +7,7 @@ use std::{
     io,
     net::SocketAddr,
     pin::Pin,
-    sync::{Arc, OnceLock},
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -17,49 +17,22 @@ use http::{HeaderName, HeaderValue, Request, Response, Uri, header, uri::Scheme}
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use rustls::{ClientConfig, RootCertStore, pki_types::ServerName};
+use rustls::pki_types::ServerName;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
     time::{Instant, Sleep, timeout_at},
 };
-use tokio_rustls::TlsConnector;
 use wasmtime_wasi_http::{
     DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks,
 };
 
-use super::network::Network;
+use super::{network::Network, tls::Tls};
 use crate::grant::Protocol;
 
 /// Bytes of one answer's body. A probe that wants more than this examines content, not health; its own memory limit is
 /// usually reached before.
 const BODY: u64 = 64 * 1024 * 1024;
-
-/// The TLS settings that all requests share, so that sessions are resumed.
-#[derive(Clone, Default)]
-pub(super) struct Tls(Arc<OnceLock<Arc<ClientConfig>>>);
-
-impl Tls {
-    /// The system's trusted roots are read when they are first needed: most runners never speak TLS.
-    fn config(&self) -> Arc<ClientConfig> {
-        Arc::clone(self.0.get_or_init(|| {
-            let found = rustls_native_certs::load_native_certs();
-            for error in &found.errors {
-                tracing::warn!("a trusted certificate of this system can't be read: {error}");
-            }
-            let mut roots = RootCertStore::empty();
-            let (_, unusable) = roots.add_parsable_certificates(found.certs);
-            if roots.is_empty() {
-                tracing::warn!("this system has no trusted certificates, so no https target can be verified; install ca-certificates");
-            } else if unusable > 0 {
-                tracing::debug!("{unusable} trusted certificates of this system are malformed");
-            }
-            let mut config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-            config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-            Arc::new(config)
-        }))
-    }
-}
 
 /// One run's way to send requests.
 pub(super) struct Requests {
@@ -71,6 +44,11 @@ pub(super) struct Requests {
 impl Requests {
     pub(super) fn new(network: Network, tls: Tls, deadline: Instant) -> Requests {
         Requests { network, tls, deadline }
+    }
+
+    /// Gives the requests of the next call until then.
+    pub(super) fn end_at(&mut self, deadline: Instant) {
+        self.deadline = deadline;
     }
 }
 
@@ -130,8 +108,7 @@ impl Exchange {
             }
             let name = host.trim_start_matches('[').trim_end_matches(']').to_owned();
             let name = ServerName::try_from(name).map_err(|_| Error::HttpRequestUriInvalid)?;
-            let connector = TlsConnector::from(self.tls.config());
-            let stream = connector.connect(name, stream).await.map_err(|error| tls_error(&error))?;
+            let stream = self.tls.for_http().connect(name, stream).await.map_err(|error| tls_error(&error))?;
             let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
             Ok((Box::new(stream) as Box<dyn Stream>, http2))
         })

@@ -1,7 +1,8 @@
 //! What a run may reach: every name it looks up and every address it dials passes here.
 //!
 //! A grant names a host, but what is dialled is an address. So a run remembers which addresses it was given for which
-//! name, and an address counts as that name in that run alone: a name that later leads elsewhere opens nothing.
+//! name, and an address counts as that name in that run alone: a name that later leads elsewhere opens nothing. A connection
+//! that stays open remembers as long as it is.
 
 use std::{
     collections::HashMap,
@@ -55,7 +56,7 @@ impl Resolver {
 
 #[derive(Debug, Default)]
 struct Seen {
-    /// The names that were resolved to an address in this run.
+    /// The names that were resolved to an address in this run, or while this connection was open.
     names: HashMap<IpAddr, Vec<String>>,
     /// The grants that were missing, in the order in which they were missed.
     missing: Vec<String>,
@@ -74,7 +75,12 @@ impl Network {
         Network { grants, resolver, seen: Arc::default() }
     }
 
-    /// The grants that were missing.
+    /// Forgets what was missing, for the next call.
+    pub(super) fn begin_call(&self) {
+        self.seen().missing.clear();
+    }
+
+    /// The grants that were missing in this call.
     pub(super) fn missing(&self) -> Vec<String> {
         self.seen().missing.clone()
     }
@@ -95,6 +101,7 @@ impl Network {
         }
         let addresses = self.resolver.clone().resolve(name.to_owned()).await?;
         let mut seen = self.seen();
+        seen.make_room();
         for address in &addresses {
             let names = seen.names.entry(*address).or_default();
             if !names.iter().any(|known| known == name) {
@@ -147,6 +154,15 @@ impl Network {
 }
 
 impl Seen {
+    /// What an open connection looks up for days must not fill the runner's memory.
+    fn make_room(&mut self) {
+        /// Far more than one target has; who passes it looks its names up again.
+        const MOST: usize = 1_000;
+        if self.names.len() >= MOST {
+            self.names.clear();
+        }
+    }
+
     fn miss(&mut self, grant: String) {
         /// A probe that dials at random must not fill the runner's memory with its refusals.
         const MOST: usize = 8;

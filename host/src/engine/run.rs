@@ -1,4 +1,4 @@
-//! One attempt: a fresh instance, one call, and whatever comes of it as a value.
+//! One attempt: a fresh instance, one call, and whatever comes of it as a value. And what every call is made under.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,7 +10,6 @@ use super::{
     Engine, Prepared, Redact,
     bindings::types,
     ctx::{Ctx, MemoryExceeded, TableExceeded},
-    http::Requests,
     network::Network,
     output,
 };
@@ -28,9 +27,9 @@ const GRACE: u32 = 10;
 /// The budgets of one run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Units of work, about one an instruction.
+    /// Units of work, about one an instruction, for each call.
     pub fuel: u64,
-    /// Bytes of memory.
+    /// Bytes of memory, over the whole life of an instance.
     pub memory: u64,
     /// From the call to the verdict, waiting included.
     pub timeout: Duration,
@@ -55,105 +54,151 @@ pub struct Request<'a> {
     pub redact: Redact<'a>,
 }
 
-impl Engine {
-    /// Calls a probe's `check` in a fresh instance.
-    pub async fn check(&self, prepared: &Prepared, request: Request<'_>) -> Attempt {
-        let mut sandbox = Sandbox::new(self, prepared, &request);
-        let call = async |store: &mut Store<Ctx>, deadline: Instant| {
-            let instance = prepared.pre.instantiate_async(&mut *store).await?;
-            let guest = prepared.checker.load(&mut *store, &instance)?;
-            let left = deadline.saturating_duration_since(Instant::now());
-            let run = types::Run {
-                check: request.check.to_string(),
-                attempt: request.attempt,
-                time_left: u64::try_from(left.as_nanos()).unwrap_or(u64::MAX),
-                traceparent: String::new(),
-                state: request.state.to_vec(),
-            };
-            guest.call_check(&mut *store, request.settings, &run).await
-        };
-        let (outcome, state) = match sandbox.call(call).await {
-            Ok(Ok(mut verdict)) => {
-                let state = std::mem::take(&mut verdict.state);
-                if state.len() > output::STATE {
-                    let message =
-                        format!("the probe returned {} bytes of state, and may return {}", state.len(), output::STATE);
-                    (output::fault(FaultKind::OutputTooLarge, message, request.redact), Vec::new())
-                } else {
-                    (output::verdict(verdict, request.redact), state)
-                }
-            }
-            Ok(Err(problem)) => (output::problem(problem, request.redact), Vec::new()),
-            Err((kind, message)) => (output::fault(kind, message, request.redact), Vec::new()),
-        };
-        let outcome = sandbox.or_denied(outcome, request.redact);
-        let dropped = sandbox.store.data().lines_dropped();
-        if dropped > 0 {
-            tracing::warn!(target: "probe", check = &**request.check, "{dropped} more lines were dropped");
-        }
-        Attempt { outcome, usage: sandbox.usage(), state }
-    }
-}
-
-/// A store with its budgets.
-pub(super) struct Sandbox {
-    pub(super) store: Store<Ctx>,
-    limits: Limits,
+/// The time that an attempt has, over all of its calls.
+#[derive(Clone, Copy, Debug)]
+pub struct Term {
+    /// All of it.
+    timeout: Duration,
     /// Until when the probe is to give its verdict.
     deadline: Instant,
     /// When the runner gives up on it.
     cut_off: Instant,
 }
 
+impl Term {
+    /// A time-out that begins now.
+    #[must_use]
+    pub fn of(timeout: Duration) -> Term {
+        let deadline = Instant::now() + timeout;
+        Term { timeout, deadline, cut_off: deadline + timeout / GRACE }
+    }
+
+    /// What the guest is told of the run at the start of a call.
+    pub(super) fn run(&self, request: &Request<'_>) -> types::Run {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        types::Run {
+            check: request.check.to_string(),
+            attempt: request.attempt,
+            time_left: u64::try_from(left.as_nanos()).unwrap_or(u64::MAX),
+            traceparent: String::new(),
+            state: request.state.to_vec(),
+        }
+    }
+}
+
+impl Engine {
+    /// Calls a probe's `check` in a fresh instance.
+    pub async fn check(&self, prepared: &Prepared, request: Request<'_>) -> Attempt {
+        let term = Term::of(request.limits.timeout);
+        let mut sandbox = Sandbox::new(self, prepared, &request, term);
+        let call = async |store: &mut Store<Ctx>| {
+            let instance = prepared.pre.instantiate_async(&mut *store).await?;
+            let guest = prepared.entry.checker()?.load(&mut *store, &instance)?;
+            guest.call_check(&mut *store, request.settings, &term.run(&request)).await
+        };
+        let said = sandbox.call(call).await;
+        sandbox.settle(said, request.redact)
+    }
+}
+
+/// What a call came to: what the guest returned, or the fault in which it ended.
+pub(super) type Said<T> = Result<T, (FaultKind, String)>;
+
+/// A store with the budgets of the call that it is in.
+pub(super) struct Sandbox {
+    store: Store<Ctx>,
+    fuel: u64,
+    term: Term,
+}
+
 impl Sandbox {
-    pub(super) fn new(engine: &Engine, prepared: &Prepared, request: &Request<'_>) -> Sandbox {
-        let limits = request.limits;
-        let deadline = Instant::now() + limits.timeout;
-        let cut_off = deadline + limits.timeout / GRACE;
+    /// A store for an instance, with the budgets of its first call.
+    pub(super) fn new(engine: &Engine, prepared: &Prepared, request: &Request<'_>, term: Term) -> Sandbox {
         let network = Network::new(Arc::clone(request.grants), engine.resolver.clone());
-        let requests = Requests::new(network.clone(), engine.tls.clone(), deadline);
-        let ctx = Ctx::new(Arc::clone(request.check), network, requests, limits.memory);
+        let (check, tls, memory) = (Arc::clone(request.check), engine.tls.clone(), request.limits.memory);
+        let ctx = Ctx::new(check, network, tls, memory, term.deadline);
         let mut store = Store::new(prepared.engine(), ctx);
         store.limiter(|ctx| &mut ctx.memory);
-        // Fuel is on in every engine of ours, so this can't fail; were it off, the run would end at once for want of it.
-        let _ = store.set_fuel(limits.fuel);
         store.set_hostcall_fuel(HANDED_OVER);
         store.set_max_component_handles(HANDLES);
-        store.set_epoch_deadline(1);
-        store.epoch_deadline_callback(move |_: StoreContextMut<'_, Ctx>| {
+        let mut sandbox = Sandbox { store, fuel: request.limits.fuel, term };
+        sandbox.set_budgets();
+        sandbox
+    }
+
+    /// Gives the next call fresh budgets. The memory is what the instance has of it: its budget is one over its whole life.
+    pub(super) fn begin_call(&mut self, fuel: u64, term: Term) {
+        self.fuel = fuel;
+        self.term = term;
+        self.store.data_mut().begin_call(term.deadline);
+        self.set_budgets();
+    }
+
+    fn set_budgets(&mut self) {
+        let cut_off = self.term.cut_off;
+        // Fuel is on in every engine of ours, so this can't fail; were it off, the run would end at once for want of it.
+        let _ = self.store.set_fuel(self.fuel);
+        self.store.set_epoch_deadline(1);
+        self.store.epoch_deadline_callback(move |_: StoreContextMut<'_, Ctx>| {
             Ok(if Instant::now() < cut_off { UpdateDeadline::Yield(1) } else { UpdateDeadline::Interrupt })
         });
-        Sandbox { store, limits, deadline, cut_off }
     }
 
     /// Makes a call under all budgets.
-    pub(super) async fn call<T>(
-        &mut self,
-        call: impl AsyncFnOnce(&mut Store<Ctx>, Instant) -> wasmtime::Result<T>,
-    ) -> Result<T, (FaultKind, String)> {
+    pub(super) async fn call<T>(&mut self, call: impl AsyncFnOnce(&mut Store<Ctx>) -> wasmtime::Result<T>) -> Said<T> {
         // A guest that computes is stopped by its epoch deadline, one that waits by this time-out.
-        match tokio::time::timeout_at(self.cut_off, call(&mut self.store, self.deadline)).await {
+        let ended = tokio::time::timeout_at(self.term.cut_off, call(&mut self.store)).await;
+        self.store.data().tell_dropped_lines();
+        match ended {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(self.explain(&error)),
             Err(_) => Err((
                 FaultKind::Timeout,
                 format!(
                     "no verdict within {:?}: the probe was still waiting; raise `timeout`, or have the probe give up sooner",
-                    self.limits.timeout
+                    self.term.timeout
                 ),
             )),
         }
     }
 
-    /// What a run used so far.
-    fn usage(&self) -> Usage {
+    /// The attempt that a call comes to, in a form that can be kept and shown.
+    pub(super) fn settle(&self, said: Said<Result<types::Verdict, types::Problem>>, redact: Redact<'_>) -> Attempt {
+        let (outcome, state) = match said {
+            Ok(Ok(mut verdict)) => {
+                let state = std::mem::take(&mut verdict.state);
+                if state.len() > output::STATE {
+                    let message =
+                        format!("the probe returned {} bytes of state, and may return {}", state.len(), output::STATE);
+                    (output::fault(FaultKind::OutputTooLarge, message, redact), Vec::new())
+                } else {
+                    (output::verdict(verdict, redact), state)
+                }
+            }
+            Ok(Err(problem)) => (output::problem(problem, redact), Vec::new()),
+            Err((kind, message)) => (output::fault(kind, message, redact), Vec::new()),
+        };
+        let outcome = self.or_denied(outcome, redact);
+        Attempt { outcome, usage: self.usage(), state }
+    }
+
+    /// What this call used so far.
+    pub(super) fn usage(&self) -> Usage {
         Usage {
-            fuel: self.limits.fuel.saturating_sub(self.store.get_fuel().unwrap_or(0)),
+            fuel: self.fuel.saturating_sub(self.store.get_fuel().unwrap_or(0)),
             peak_memory: self.store.data().memory.peak,
         }
     }
 
-    /// A run that was refused something, and did not find its target up all the same, says nothing of the target.
+    /// Writes down that a leave-taking went wrong: nobody waits for what comes of it.
+    pub(super) fn tell_of_leave(&self, left: Said<()>) {
+        if let Err((kind, message)) = left {
+            let check = self.store.data().check();
+            tracing::debug!(check, "the probe took no proper leave of its target ({kind}): {message}");
+        }
+    }
+
+    /// A call that was refused something, and did not find its target up all the same, says nothing of the target.
     fn or_denied(&self, outcome: Outcome, redact: Redact<'_>) -> Outcome {
         let missing = self.store.data().network.missing();
         let up = matches!(&outcome, Outcome::Verdict(verdict) if verdict.status.is_up());
@@ -169,7 +214,7 @@ impl Sandbox {
     }
 
     fn explain(&self, error: &wasmtime::Error) -> (FaultKind, String) {
-        let Limits { fuel, timeout, .. } = self.limits;
+        let (fuel, timeout) = (self.fuel, self.term.timeout);
         if let Some(exceeded) = error.downcast_ref::<MemoryExceeded>() {
             let message = format!("the probe {exceeded}; raise `limits.memory` if it is to be trusted with more");
             return (FaultKind::OutOfMemory, message);

@@ -1,16 +1,26 @@
 //! A check's use of its probe: what a worker calls to examine the target.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::{Duration, Instant},
+};
 
-use probity_core::outcome::{Attempt, Fault, FaultKind};
+use probity_core::outcome::{Attempt, Fault, FaultKind, Outcome};
 use serde_json::Value;
 
 use crate::{
     config::{Check, Plan},
-    engine::{Engine, Limits, Manifest, Prepared, Request},
+    engine::{Engine, Limits, Manifest, Opening, Prepared, Request, Session, Term},
     grant::{Grant, Grants},
-    worker::{Attempting, Examine},
+    worker::{Attempting, Closing, Examine},
 };
+
+/// What a probe may take to take leave of its target: a target that is worth a polite word hears it in less, and whoever
+/// wants to stop does not want to wait.
+const LEAVE: Duration = Duration::from_secs(2);
+/// By how much the age of a connection varies, as a share of it: those that were opened together are not all opened anew
+/// together.
+const AGE_JITTER: f64 = 0.1;
 
 /// Examines a target by a probe in the sandbox.
 pub struct Examiner {
@@ -22,8 +32,19 @@ pub struct Examiner {
     json: Box<str>,
     limits: Limits,
     grants: Arc<Grants>,
+    /// How long a connection may be kept open.
+    max_age: Option<Duration>,
+    /// The connection that is open between attempts. An attempt takes it out, and puts it back if it is still good: one that
+    /// is dropped on the way leaves nothing here that is half used.
+    open: Mutex<Option<Open>>,
     /// What the probe finds wrong with its settings, once it has been asked.
     refused: OnceLock<Option<Fault>>,
+}
+
+/// A connection that is open, and when it is to be opened anew.
+struct Open {
+    session: Box<Session>,
+    until: Option<Instant>,
 }
 
 impl Examiner {
@@ -42,6 +63,8 @@ impl Examiner {
             json: check.settings.filled().to_string().into(),
             check: Arc::clone(check),
             limits: Limits { fuel: check.limits.fuel, memory: check.limits.memory, timeout: plan.timeout },
+            max_age: plan.max_age,
+            open: Mutex::default(),
             refused: OnceLock::new(),
             engine,
             prepared,
@@ -84,13 +107,75 @@ impl Examiner {
             grants: &self.grants,
             redact: &redact,
         };
-        self.engine.check(&self.prepared, request).await
+        if self.prepared.keeps_connection() {
+            self.examine_live(request).await
+        } else {
+            self.engine.check(&self.prepared, request).await
+        }
+    }
+
+    /// Opens the connection unless it is open, and examines the target over it.
+    async fn examine_live(&self, request: Request<'_>) -> Attempt {
+        let kept = match self.take() {
+            Some(old) if old.until.is_some_and(|until| until <= Instant::now()) => {
+                self.leave(old.session).await;
+                None
+            }
+            kept => kept,
+        };
+        let term = Term::of(self.limits.timeout);
+        let (open, opening) = match kept {
+            Some(open) => (open, None),
+            None => match self.engine.open(&self.prepared, request, term).await {
+                Opening::Open(session, used) => (Open { session, until: self.draw_end() }, Some(used)),
+                Opening::Failed(attempt) => return attempt,
+            },
+        };
+        let (mut attempt, session) = open.session.check(request, term).await;
+        if let Some(used) = opening {
+            attempt.usage.fuel = attempt.usage.fuel.saturating_add(used.fuel);
+            attempt.usage.peak_memory = attempt.usage.peak_memory.max(used.peak_memory);
+        }
+        match (&attempt.outcome, session) {
+            (Outcome::Verdict(verdict), Some(session)) if verdict.status.is_up() => {
+                self.keep(Open { session, until: open.until });
+            }
+            (_, Some(session)) => self.leave(session).await,
+            (_, None) => {}
+        }
+        attempt
+    }
+
+    async fn leave(&self, session: Box<Session>) {
+        session.close(Limits { timeout: self.limits.timeout.min(LEAVE), ..self.limits }).await;
+    }
+
+    /// When a connection that is opened now is to be opened anew.
+    fn draw_end(&self) -> Option<Instant> {
+        let age = self.max_age?.mul_f64(1.0 + AGE_JITTER * (2.0 * fastrand::f64() - 1.0));
+        Instant::now().checked_add(age)
+    }
+
+    fn take(&self) -> Option<Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn keep(&self, open: Open) {
+        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = Some(open);
     }
 }
 
 impl Examine for Examiner {
     fn attempt<'a>(&'a self, state: &'a [u8]) -> Attempting<'a> {
         Box::pin(self.examine(state))
+    }
+
+    fn close(&self) -> Closing<'_> {
+        Box::pin(async {
+            if let Some(open) = self.take() {
+                self.leave(open.session).await;
+            }
+        })
     }
 }
 

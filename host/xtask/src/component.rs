@@ -38,7 +38,7 @@ pub(crate) fn table(components: &[Component]) -> Result<String> {
     let mut table = String::new();
     for component in components {
         let (imports, exports) = component.interfaces()?;
-        writeln!(table, "{:<8} {:>8} bytes", component.name, component.bytes.len())?;
+        writeln!(table, "{:<10} {:>8} bytes", component.name, component.bytes.len())?;
         for import in imports {
             writeln!(table, "           imports {import}")?;
         }

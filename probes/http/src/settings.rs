@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt, ops::RangeInclusive};
 
 use probity_guest::{
-    SettingProblem,
+    SettingProblem, http,
     settings::{Span, escape},
     url::Url,
 };
@@ -66,18 +66,16 @@ impl Settings {
         let mut problems = Vec::new();
         let mut problem = |pointer: String, message: &str| problems.push(SettingProblem::new(pointer, message));
 
-        if !is_token(&self.method) {
+        if !http::is_token(&self.method) {
             problem("/method".to_owned(), "not a method; write one such as GET, HEAD or POST");
         }
         for (name, value) in &self.headers {
             let pointer = || format!("/headers/{}", escape(name));
-            if !is_token(name) {
-                problem(pointer(), "not the name of a header; it may have letters, digits and !#$%&'*+-.^_`|~");
-            } else if name.eq_ignore_ascii_case("content-length") {
-                problem(pointer(), "the length of `body` is sent by itself; leave this out");
+            if let Some(message) = http::header_problem(name, value) {
+                problem(pointer(), message);
             }
-            if value.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t') {
-                problem(pointer(), "a value must not have control characters, such as a line break");
+            if name.eq_ignore_ascii_case("content-length") {
+                problem(pointer(), "the length of `body` is sent by itself; leave this out");
             }
         }
         if self.expect_status.is_empty() {
@@ -96,12 +94,6 @@ impl Settings {
         }
         problems
     }
-}
-
-/// Whether a text can be a method or the name of a header (RFC 9110, section 5.6.2).
-fn is_token(text: &str) -> bool {
-    let fine = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    !text.is_empty() && text.bytes().all(fine)
 }
 
 /// Status codes that will do: one (`200`), or a range (`"200-299"`).

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    Run, Verdict,
+    Failure, Problem, Run, Verdict,
     clock::{Deadline, Instant},
     settings::Span,
 };
@@ -67,8 +67,18 @@ impl Attempt {
         }
     }
 
+    /// What the attempt came to, in the contract's words.
+    pub(crate) fn finish(self, came: Result<Verdict, Failure>) -> Result<Verdict, Problem> {
+        match came {
+            Ok(verdict) => Ok(self.measured(verdict)),
+            Err(Failure::Unhealthy(message)) => Ok(self.measured(Verdict::unhealthy(message))),
+            Err(Failure::Verdict(verdict)) => Ok(self.measured(*verdict)),
+            Err(Failure::Problem(problem)) => Err(problem),
+        }
+    }
+
     /// Adds the phases and the whole to the verdict's measurements.
-    pub(crate) fn finish(self, mut verdict: Verdict) -> Verdict {
+    fn measured(self, mut verdict: Verdict) -> Verdict {
         let total = self.elapsed();
         for (name, took) in self.phases.into_iter().chain([("total", total)]) {
             verdict = verdict.measurement(name, "s", took.as_secs_f64());

@@ -13397,6 +13397,320 @@ pub mod wasi {
             }
         }
     }
+    pub mod tls {
+        #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+        pub mod types {
+            #[used]
+            #[doc(hidden)]
+            static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
+            use super::super::super::_rt;
+            pub type InputStream = super::super::super::wasi::io::streams::InputStream;
+            pub type OutputStream = super::super::super::wasi::io::streams::OutputStream;
+            pub type Pollable = super::super::super::wasi::io::poll::Pollable;
+            pub type IoError = super::super::super::wasi::io::error::Error;
+            #[derive(Debug)]
+            #[repr(transparent)]
+            pub struct ClientHandshake {
+                handle: _rt::Resource<ClientHandshake>,
+            }
+            impl ClientHandshake {
+                #[doc(hidden)]
+                pub unsafe fn from_handle(handle: u32) -> Self {
+                    Self {
+                        handle: unsafe { _rt::Resource::from_handle(handle) },
+                    }
+                }
+                #[doc(hidden)]
+                pub fn take_handle(&self) -> u32 {
+                    _rt::Resource::take_handle(&self.handle)
+                }
+                #[doc(hidden)]
+                pub fn handle(&self) -> u32 {
+                    _rt::Resource::handle(&self.handle)
+                }
+            }
+            unsafe impl _rt::WasmResource for ClientHandshake {
+                #[inline]
+                unsafe fn drop(_handle: u32) {
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "wasi:tls/types@0.2.0-draft")]
+                    unsafe extern "C" {
+                        #[link_name = "[resource-drop]client-handshake"]
+                        fn drop(_: i32);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn drop(_: i32) {
+                        unreachable!()
+                    }
+                    unsafe {
+                        drop(_handle as i32);
+                    }
+                }
+            }
+            #[derive(Debug)]
+            #[repr(transparent)]
+            pub struct ClientConnection {
+                handle: _rt::Resource<ClientConnection>,
+            }
+            impl ClientConnection {
+                #[doc(hidden)]
+                pub unsafe fn from_handle(handle: u32) -> Self {
+                    Self {
+                        handle: unsafe { _rt::Resource::from_handle(handle) },
+                    }
+                }
+                #[doc(hidden)]
+                pub fn take_handle(&self) -> u32 {
+                    _rt::Resource::take_handle(&self.handle)
+                }
+                #[doc(hidden)]
+                pub fn handle(&self) -> u32 {
+                    _rt::Resource::handle(&self.handle)
+                }
+            }
+            unsafe impl _rt::WasmResource for ClientConnection {
+                #[inline]
+                unsafe fn drop(_handle: u32) {
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "wasi:tls/types@0.2.0-draft")]
+                    unsafe extern "C" {
+                        #[link_name = "[resource-drop]client-connection"]
+                        fn drop(_: i32);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn drop(_: i32) {
+                        unreachable!()
+                    }
+                    unsafe {
+                        drop(_handle as i32);
+                    }
+                }
+            }
+            #[derive(Debug)]
+            #[repr(transparent)]
+            pub struct FutureClientStreams {
+                handle: _rt::Resource<FutureClientStreams>,
+            }
+            impl FutureClientStreams {
+                #[doc(hidden)]
+                pub unsafe fn from_handle(handle: u32) -> Self {
+                    Self {
+                        handle: unsafe { _rt::Resource::from_handle(handle) },
+                    }
+                }
+                #[doc(hidden)]
+                pub fn take_handle(&self) -> u32 {
+                    _rt::Resource::take_handle(&self.handle)
+                }
+                #[doc(hidden)]
+                pub fn handle(&self) -> u32 {
+                    _rt::Resource::handle(&self.handle)
+                }
+            }
+            unsafe impl _rt::WasmResource for FutureClientStreams {
+                #[inline]
+                unsafe fn drop(_handle: u32) {
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "wasi:tls/types@0.2.0-draft")]
+                    unsafe extern "C" {
+                        #[link_name = "[resource-drop]future-client-streams"]
+                        fn drop(_: i32);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn drop(_: i32) {
+                        unreachable!()
+                    }
+                    unsafe {
+                        drop(_handle as i32);
+                    }
+                }
+            }
+            impl ClientHandshake {
+                #[allow(unused_unsafe, clippy::all)]
+                #[allow(async_fn_in_trait)]
+                pub fn new(
+                    server_name: &str,
+                    input: InputStream,
+                    output: OutputStream,
+                ) -> Self {
+                    unsafe {
+                        let vec0 = server_name;
+                        let ptr0 = vec0.as_ptr().cast::<u8>();
+                        let len0 = vec0.len();
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "wasi:tls/types@0.2.0-draft")]
+                        unsafe extern "C" {
+                            #[link_name = "[constructor]client-handshake"]
+                            fn wit_import1(_: *mut u8, _: usize, _: i32, _: i32) -> i32;
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import1(
+                            _: *mut u8,
+                            _: usize,
+                            _: i32,
+                            _: i32,
+                        ) -> i32 {
+                            unreachable!()
+                        }
+                        let ret = wit_import1(
+                            ptr0.cast_mut(),
+                            len0,
+                            (&input).take_handle() as i32,
+                            (&output).take_handle() as i32,
+                        );
+                        ClientHandshake::from_handle(ret as u32)
+                    }
+                }
+            }
+            impl ClientHandshake {
+                #[allow(unused_unsafe, clippy::all)]
+                #[allow(async_fn_in_trait)]
+                pub fn finish(this: ClientHandshake) -> FutureClientStreams {
+                    unsafe {
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "wasi:tls/types@0.2.0-draft")]
+                        unsafe extern "C" {
+                            #[link_name = "[static]client-handshake.finish"]
+                            fn wit_import0(_: i32) -> i32;
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import0(_: i32) -> i32 {
+                            unreachable!()
+                        }
+                        let ret = wit_import0((&this).take_handle() as i32);
+                        FutureClientStreams::from_handle(ret as u32)
+                    }
+                }
+            }
+            impl ClientConnection {
+                #[allow(unused_unsafe, clippy::all)]
+                #[allow(async_fn_in_trait)]
+                pub fn close_output(&self) -> () {
+                    unsafe {
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "wasi:tls/types@0.2.0-draft")]
+                        unsafe extern "C" {
+                            #[link_name = "[method]client-connection.close-output"]
+                            fn wit_import0(_: i32);
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import0(_: i32) {
+                            unreachable!()
+                        }
+                        wit_import0((self).handle() as i32);
+                    }
+                }
+            }
+            impl FutureClientStreams {
+                #[allow(unused_unsafe, clippy::all)]
+                #[allow(async_fn_in_trait)]
+                pub fn subscribe(&self) -> Pollable {
+                    unsafe {
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "wasi:tls/types@0.2.0-draft")]
+                        unsafe extern "C" {
+                            #[link_name = "[method]future-client-streams.subscribe"]
+                            fn wit_import0(_: i32) -> i32;
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import0(_: i32) -> i32 {
+                            unreachable!()
+                        }
+                        let ret = wit_import0((self).handle() as i32);
+                        super::super::super::wasi::io::poll::Pollable::from_handle(
+                            ret as u32,
+                        )
+                    }
+                }
+            }
+            impl FutureClientStreams {
+                #[allow(unused_unsafe, clippy::all)]
+                #[allow(async_fn_in_trait)]
+                pub fn get(
+                    &self,
+                ) -> Option<
+                    Result<
+                        Result<(ClientConnection, InputStream, OutputStream), IoError>,
+                        (),
+                    >,
+                > {
+                    unsafe {
+                        #[repr(align(4))]
+                        struct RetArea([::core::mem::MaybeUninit<u8>; 24]);
+                        let mut ret_area = RetArea(
+                            [::core::mem::MaybeUninit::uninit(); 24],
+                        );
+                        let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "wasi:tls/types@0.2.0-draft")]
+                        unsafe extern "C" {
+                            #[link_name = "[method]future-client-streams.get"]
+                            fn wit_import1(_: i32, _: *mut u8);
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
+                            unreachable!()
+                        }
+                        wit_import1((self).handle() as i32, ptr0);
+                        let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+                        let result9 = match l2 {
+                            0 => None,
+                            1 => {
+                                let e = {
+                                    let l3 = i32::from(*ptr0.add(4).cast::<u8>());
+                                    match l3 {
+                                        0 => {
+                                            let e = {
+                                                let l4 = i32::from(*ptr0.add(8).cast::<u8>());
+                                                match l4 {
+                                                    0 => {
+                                                        let e = {
+                                                            let l5 = *ptr0.add(12).cast::<i32>();
+                                                            let l6 = *ptr0.add(16).cast::<i32>();
+                                                            let l7 = *ptr0.add(20).cast::<i32>();
+                                                            (
+                                                                ClientConnection::from_handle(l5 as u32),
+                                                                super::super::super::wasi::io::streams::InputStream::from_handle(
+                                                                    l6 as u32,
+                                                                ),
+                                                                super::super::super::wasi::io::streams::OutputStream::from_handle(
+                                                                    l7 as u32,
+                                                                ),
+                                                            )
+                                                        };
+                                                        Ok(e)
+                                                    }
+                                                    1 => {
+                                                        let e = {
+                                                            let l8 = *ptr0.add(12).cast::<i32>();
+                                                            super::super::super::wasi::io::error::Error::from_handle(
+                                                                l8 as u32,
+                                                            )
+                                                        };
+                                                        Err(e)
+                                                    }
+                                                    _ => _rt::invalid_enum_discriminant(),
+                                                }
+                                            };
+                                            Ok(e)
+                                        }
+                                        1 => {
+                                            let e = ();
+                                            Err(e)
+                                        }
+                                        _ => _rt::invalid_enum_discriminant(),
+                                    }
+                                };
+                                Some(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                        };
+                        result9
+                    }
+                }
+            }
+        }
+    }
 }
 #[rustfmt::skip]
 #[allow(dead_code, clippy::all)]
@@ -13985,8 +14299,8 @@ pub mod exports {
                     pub memory: Option<u64>,
                     /// Whether a check with this probe is critical where the operator does not say.
                     pub critical: bool,
-                    /// The grants that a check needs, as templates over its settings: `tcp:{host}:{port}`, `url:{url}`,
-                    /// `resolve:{name}`. A template that names an absent setting grants nothing.
+                    /// The grants that a check needs, as templates over its settings: `tcp:{host}:{port}`, `url:{url}` (of `http`, `https`,
+                    /// `ws` or `wss`), `resolve:{name}`. A template that names an absent setting grants nothing.
                     pub grants: _rt::Vec<_rt::String>,
                 }
                 impl ::core::fmt::Debug for Description {
@@ -14601,9 +14915,9 @@ macro_rules! __export_checker_probe_impl {
         =
         "component-type:wit-bindgen:0.60.0:probity:probe@0.1.0:checker-probe:imports and exports")]
         #[doc(hidden)] #[allow(clippy::octal_escapes)] pub static
-        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 12448] = *
+        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 12955] = *
         b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\x9c`\x01A\x02\x01A;\x01\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\x97d\x01A\x02\x01A=\x01\
 B\x0a\x04\0\x08pollable\x03\x01\x01h\0\x01@\x01\x04self\x01\0\x7f\x04\0\x16[meth\
 od]pollable.ready\x01\x02\x01@\x01\x04self\x01\x01\0\x04\0\x16[method]pollable.b\
 lock\x01\x03\x01p\x01\x01py\x01@\x01\x02in\x04\0\x05\x04\0\x04poll\x01\x06\x03\0\
@@ -14828,33 +15142,44 @@ quest\x03\0\0\x02\x03\x02\x01\x1b\x04\0\x0frequest-options\x03\0\x02\x02\x03\x02
 \x01\x1c\x04\0\x18future-incoming-response\x03\0\x04\x02\x03\x02\x01\x1d\x04\0\x0a\
 error-code\x03\0\x06\x01i\x01\x01i\x03\x01k\x09\x01i\x05\x01j\x01\x0b\x01\x07\x01\
 @\x02\x07request\x08\x07options\x0a\0\x0c\x04\0\x06handle\x01\x0d\x03\0!wasi:htt\
-p/outgoing-handler@0.2.12\x05\x1e\x01B\x04\x01m\x04\x05debug\x04info\x04warn\x05\
-error\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x07messages\x01\0\x04\0\x05wr\
-ite\x01\x02\x03\0\x17probity:probe/log@0.1.0\x05\x1f\x01B\x17\x01w\x04\0\x0bnano\
-seconds\x03\0\0\x01m\x03\x07healthy\x08degraded\x09unhealthy\x04\0\x06status\x03\
-\0\x02\x01q\x04\x04text\x01s\0\x07integer\x01x\0\x06number\x01u\0\x07boolean\x01\
-\x7f\0\x04\0\x05value\x03\0\x04\x01r\x02\x03keys\x05value\x05\x04\0\x06detail\x03\
-\0\x06\x01r\x03\x04names\x04units\x05valueu\x04\0\x0bmeasurement\x03\0\x08\x01p\x07\
-\x01p\x09\x01k\x01\x01p}\x01r\x07\x06status\x03\x07messages\x07details\x0a\x0cme\
-asurements\x0b\x07latency\x0c\x09permanent\x7f\x05state\x0d\x04\0\x07verdict\x03\
-\0\x0e\x01r\x02\x07pointers\x07messages\x04\0\x0fsetting-problem\x03\0\x10\x01p\x11\
-\x01q\x04\x10invalid-settings\x01\x12\0\x06denied\x01s\0\x0bunsupported\x01s\0\x05\
-other\x01s\0\x04\0\x07problem\x03\0\x13\x01r\x05\x05checks\x07attempty\x09time-l\
-eft\x01\x0btraceparents\x05state\x0d\x04\0\x03run\x03\0\x15\x03\0\x19probity:pro\
-be/types@0.1.0\x05\x20\x02\x03\0\x10\x03run\x02\x03\0\x10\x07verdict\x02\x03\0\x10\
-\x07problem\x01B\x09\x02\x03\x02\x01!\x04\0\x03run\x03\0\0\x02\x03\x02\x01\"\x04\
-\0\x07verdict\x03\0\x02\x02\x03\x02\x01#\x04\0\x07problem\x03\0\x04\x01j\x01\x03\
-\x01\x05\x01@\x02\x08settingss\x03run\x01\0\x06\x04\0\x05check\x01\x07\x04\0\x1b\
-probity:probe/checker@0.1.0\x05$\x02\x03\0\x10\x0bnanoseconds\x02\x03\0\x10\x0fs\
-etting-problem\x01B\x0e\x02\x03\x02\x01%\x04\0\x0bnanoseconds\x03\0\0\x02\x03\x02\
-\x01&\x04\0\x0fsetting-problem\x03\0\x02\x01k\x01\x01kw\x01ps\x01r\x09\x04names\x07\
-versions\x0bdescriptions\x0fsettings-schemas\x10default-interval\x04\x0fdefault-\
-timeout\x04\x06memory\x05\x08critical\x7f\x06grants\x06\x04\0\x0bdescription\x03\
-\0\x07\x01@\0\0\x08\x04\0\x08describe\x01\x09\x01p\x03\x01@\x01\x08settingss\0\x0a\
-\x04\0\x08validate\x01\x0b\x04\0\x1cprobity:probe/manifest@0.1.0\x05'\x04\0!prob\
-ity:probe/checker-probe@0.1.0\x04\0\x0b\x13\x01\0\x0dchecker-probe\x03\0\0\0G\x09\
-producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.254.2\x10wit-bindgen-rus\
-t\x060.60.0";
+p/outgoing-handler@0.2.12\x05\x1e\x01B\"\x02\x03\x02\x01\x0e\x04\0\x0cinput-stre\
+am\x03\0\0\x02\x03\x02\x01\x0f\x04\0\x0doutput-stream\x03\0\x02\x02\x03\x02\x01\x01\
+\x04\0\x08pollable\x03\0\x04\x02\x03\x02\x01\x06\x04\0\x08io-error\x03\0\x06\x04\
+\0\x10client-handshake\x03\x01\x04\0\x11client-connection\x03\x01\x04\0\x15futur\
+e-client-streams\x03\x01\x01i\x01\x01i\x03\x01i\x08\x01@\x03\x0bserver-names\x05\
+input\x0b\x06output\x0c\0\x0d\x04\0\x1d[constructor]client-handshake\x01\x0e\x01\
+i\x0a\x01@\x01\x04this\x0d\0\x0f\x04\0\x1f[static]client-handshake.finish\x01\x10\
+\x01h\x09\x01@\x01\x04self\x11\x01\0\x04\0&[method]client-connection.close-outpu\
+t\x01\x12\x01h\x0a\x01i\x05\x01@\x01\x04self\x13\0\x14\x04\0'[method]future-clie\
+nt-streams.subscribe\x01\x15\x01i\x09\x01o\x03\x16\x0b\x0c\x01i\x07\x01j\x01\x17\
+\x01\x18\x01j\x01\x19\0\x01k\x1a\x01@\x01\x04self\x13\0\x1b\x04\0![method]future\
+-client-streams.get\x01\x1c\x03\0\x1awasi:tls/types@0.2.0-draft\x05\x1f\x01B\x04\
+\x01m\x04\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\0\0\x01@\x02\x05l\
+evel\x01\x07messages\x01\0\x04\0\x05write\x01\x02\x03\0\x17probity:probe/log@0.1\
+.0\x05\x20\x01B\x17\x01w\x04\0\x0bnanoseconds\x03\0\0\x01m\x03\x07healthy\x08deg\
+raded\x09unhealthy\x04\0\x06status\x03\0\x02\x01q\x04\x04text\x01s\0\x07integer\x01\
+x\0\x06number\x01u\0\x07boolean\x01\x7f\0\x04\0\x05value\x03\0\x04\x01r\x02\x03k\
+eys\x05value\x05\x04\0\x06detail\x03\0\x06\x01r\x03\x04names\x04units\x05valueu\x04\
+\0\x0bmeasurement\x03\0\x08\x01p\x07\x01p\x09\x01k\x01\x01p}\x01r\x07\x06status\x03\
+\x07messages\x07details\x0a\x0cmeasurements\x0b\x07latency\x0c\x09permanent\x7f\x05\
+state\x0d\x04\0\x07verdict\x03\0\x0e\x01r\x02\x07pointers\x07messages\x04\0\x0fs\
+etting-problem\x03\0\x10\x01p\x11\x01q\x04\x10invalid-settings\x01\x12\0\x06deni\
+ed\x01s\0\x0bunsupported\x01s\0\x05other\x01s\0\x04\0\x07problem\x03\0\x13\x01r\x05\
+\x05checks\x07attempty\x09time-left\x01\x0btraceparents\x05state\x0d\x04\0\x03ru\
+n\x03\0\x15\x03\0\x19probity:probe/types@0.1.0\x05!\x02\x03\0\x11\x03run\x02\x03\
+\0\x11\x07verdict\x02\x03\0\x11\x07problem\x01B\x09\x02\x03\x02\x01\"\x04\0\x03r\
+un\x03\0\0\x02\x03\x02\x01#\x04\0\x07verdict\x03\0\x02\x02\x03\x02\x01$\x04\0\x07\
+problem\x03\0\x04\x01j\x01\x03\x01\x05\x01@\x02\x08settingss\x03run\x01\0\x06\x04\
+\0\x05check\x01\x07\x04\0\x1bprobity:probe/checker@0.1.0\x05%\x02\x03\0\x11\x0bn\
+anoseconds\x02\x03\0\x11\x0fsetting-problem\x01B\x0e\x02\x03\x02\x01&\x04\0\x0bn\
+anoseconds\x03\0\0\x02\x03\x02\x01'\x04\0\x0fsetting-problem\x03\0\x02\x01k\x01\x01\
+kw\x01ps\x01r\x09\x04names\x07versions\x0bdescriptions\x0fsettings-schemas\x10de\
+fault-interval\x04\x0fdefault-timeout\x04\x06memory\x05\x08critical\x7f\x06grant\
+s\x06\x04\0\x0bdescription\x03\0\x07\x01@\0\0\x08\x04\0\x08describe\x01\x09\x01p\
+\x03\x01@\x01\x08settingss\0\x0a\x04\0\x08validate\x01\x0b\x04\0\x1cprobity:prob\
+e/manifest@0.1.0\x05(\x04\0!probity:probe/checker-probe@0.1.0\x04\0\x0b\x13\x01\0\
+\x0dchecker-probe\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-compone\
+nt\x070.254.2\x10wit-bindgen-rust\x060.60.0";
         };
     };
 }
@@ -14867,249 +15192,260 @@ pub use __export_checker_probe_impl as export;
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 12055] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xf3\\\x01A\x02\x01A2\
-\x01B\x0a\x04\0\x08pollable\x03\x01\x01h\0\x01@\x01\x04self\x01\0\x7f\x04\0\x16[\
-method]pollable.ready\x01\x02\x01@\x01\x04self\x01\x01\0\x04\0\x16[method]pollab\
-le.block\x01\x03\x01p\x01\x01py\x01@\x01\x02in\x04\0\x05\x04\0\x04poll\x01\x06\x03\
-\0\x13wasi:io/poll@0.2.12\x05\0\x02\x03\0\0\x08pollable\x01B\x0f\x02\x03\x02\x01\
-\x01\x04\0\x08pollable\x03\0\0\x01w\x04\0\x07instant\x03\0\x02\x01w\x04\0\x08dur\
-ation\x03\0\x04\x01@\0\0\x03\x04\0\x03now\x01\x06\x01@\0\0\x05\x04\0\x0aresoluti\
-on\x01\x07\x01i\x01\x01@\x01\x04when\x03\0\x08\x04\0\x11subscribe-instant\x01\x09\
-\x01@\x01\x04when\x05\0\x08\x04\0\x12subscribe-duration\x01\x0a\x03\0\"wasi:cloc\
-ks/monotonic-clock@0.2.12\x05\x02\x01B\x05\x01r\x02\x07secondsw\x0bnanosecondsy\x04\
-\0\x08datetime\x03\0\0\x01@\0\0\x01\x04\0\x03now\x01\x02\x04\0\x0aresolution\x01\
-\x02\x03\0\x1dwasi:clocks/wall-clock@0.2.12\x05\x03\x01B\x05\x01p}\x01@\x01\x03l\
-enw\0\0\x04\0\x10get-random-bytes\x01\x01\x01@\0\0w\x04\0\x0eget-random-u64\x01\x02\
-\x03\0\x19wasi:random/random@0.2.12\x05\x04\x01B\x04\x04\0\x05error\x03\x01\x01h\
-\0\x01@\x01\x04self\x01\0s\x04\0\x1d[method]error.to-debug-string\x01\x02\x03\0\x14\
-wasi:io/error@0.2.12\x05\x05\x02\x03\0\x04\x05error\x01B(\x02\x03\x02\x01\x06\x04\
-\0\x05error\x03\0\0\x02\x03\x02\x01\x01\x04\0\x08pollable\x03\0\x02\x01i\x01\x01\
-q\x02\x15last-operation-failed\x01\x04\0\x06closed\0\0\x04\0\x0cstream-error\x03\
-\0\x05\x04\0\x0cinput-stream\x03\x01\x04\0\x0doutput-stream\x03\x01\x01h\x07\x01\
-p}\x01j\x01\x0a\x01\x06\x01@\x02\x04self\x09\x03lenw\0\x0b\x04\0\x19[method]inpu\
-t-stream.read\x01\x0c\x04\0\"[method]input-stream.blocking-read\x01\x0c\x01j\x01\
-w\x01\x06\x01@\x02\x04self\x09\x03lenw\0\x0d\x04\0\x19[method]input-stream.skip\x01\
-\x0e\x04\0\"[method]input-stream.blocking-skip\x01\x0e\x01i\x03\x01@\x01\x04self\
-\x09\0\x0f\x04\0\x1e[method]input-stream.subscribe\x01\x10\x01h\x08\x01@\x01\x04\
-self\x11\0\x0d\x04\0![method]output-stream.check-write\x01\x12\x01j\0\x01\x06\x01\
-@\x02\x04self\x11\x08contents\x0a\0\x13\x04\0\x1b[method]output-stream.write\x01\
-\x14\x04\0.[method]output-stream.blocking-write-and-flush\x01\x14\x01@\x01\x04se\
-lf\x11\0\x13\x04\0\x1b[method]output-stream.flush\x01\x15\x04\0$[method]output-s\
-tream.blocking-flush\x01\x15\x01@\x01\x04self\x11\0\x0f\x04\0\x1f[method]output-\
-stream.subscribe\x01\x16\x01@\x02\x04self\x11\x03lenw\0\x13\x04\0\"[method]outpu\
-t-stream.write-zeroes\x01\x17\x04\05[method]output-stream.blocking-write-zeroes-\
-and-flush\x01\x17\x01@\x03\x04self\x11\x03src\x09\x03lenw\0\x0d\x04\0\x1c[method\
-]output-stream.splice\x01\x18\x04\0%[method]output-stream.blocking-splice\x01\x18\
-\x03\0\x16wasi:io/streams@0.2.12\x05\x07\x01B\x11\x04\0\x07network\x03\x01\x01m\x15\
-\x07unknown\x0daccess-denied\x0dnot-supported\x10invalid-argument\x0dout-of-memo\
-ry\x07timeout\x14concurrency-conflict\x0fnot-in-progress\x0bwould-block\x0dinval\
-id-state\x10new-socket-limit\x14address-not-bindable\x0eaddress-in-use\x12remote\
--unreachable\x12connection-refused\x10connection-reset\x12connection-aborted\x12\
-datagram-too-large\x11name-unresolvable\x1atemporary-resolver-failure\x1apermane\
-nt-resolver-failure\x04\0\x0aerror-code\x03\0\x01\x01m\x02\x04ipv4\x04ipv6\x04\0\
-\x11ip-address-family\x03\0\x03\x01o\x04}}}}\x04\0\x0cipv4-address\x03\0\x05\x01\
-o\x08{{{{{{{{\x04\0\x0cipv6-address\x03\0\x07\x01q\x02\x04ipv4\x01\x06\0\x04ipv6\
-\x01\x08\0\x04\0\x0aip-address\x03\0\x09\x01r\x02\x04port{\x07address\x06\x04\0\x13\
-ipv4-socket-address\x03\0\x0b\x01r\x04\x04port{\x09flow-infoy\x07address\x08\x08\
-scope-idy\x04\0\x13ipv6-socket-address\x03\0\x0d\x01q\x02\x04ipv4\x01\x0c\0\x04i\
-pv6\x01\x0e\0\x04\0\x11ip-socket-address\x03\0\x0f\x03\0\x1bwasi:sockets/network\
-@0.2.12\x05\x08\x02\x03\0\x06\x07network\x01B\x05\x02\x03\x02\x01\x09\x04\0\x07n\
-etwork\x03\0\0\x01i\x01\x01@\0\0\x02\x04\0\x10instance-network\x01\x03\x03\0$was\
-i:sockets/instance-network@0.2.12\x05\x0a\x02\x03\0\x06\x0aerror-code\x02\x03\0\x06\
-\x0aip-address\x01B\x16\x02\x03\x02\x01\x01\x04\0\x08pollable\x03\0\0\x02\x03\x02\
-\x01\x09\x04\0\x07network\x03\0\x02\x02\x03\x02\x01\x0b\x04\0\x0aerror-code\x03\0\
-\x04\x02\x03\x02\x01\x0c\x04\0\x0aip-address\x03\0\x06\x04\0\x16resolve-address-\
-stream\x03\x01\x01h\x08\x01k\x07\x01j\x01\x0a\x01\x05\x01@\x01\x04self\x09\0\x0b\
-\x04\03[method]resolve-address-stream.resolve-next-address\x01\x0c\x01i\x01\x01@\
-\x01\x04self\x09\0\x0d\x04\0([method]resolve-address-stream.subscribe\x01\x0e\x01\
-h\x03\x01i\x08\x01j\x01\x10\x01\x05\x01@\x02\x07network\x0f\x04names\0\x11\x04\0\
-\x11resolve-addresses\x01\x12\x03\0\"wasi:sockets/ip-name-lookup@0.2.12\x05\x0d\x02\
-\x03\0\x05\x0cinput-stream\x02\x03\0\x05\x0doutput-stream\x02\x03\0\x01\x08durat\
-ion\x02\x03\0\x06\x11ip-socket-address\x02\x03\0\x06\x11ip-address-family\x01BT\x02\
-\x03\x02\x01\x0e\x04\0\x0cinput-stream\x03\0\0\x02\x03\x02\x01\x0f\x04\0\x0doutp\
-ut-stream\x03\0\x02\x02\x03\x02\x01\x01\x04\0\x08pollable\x03\0\x04\x02\x03\x02\x01\
-\x10\x04\0\x08duration\x03\0\x06\x02\x03\x02\x01\x09\x04\0\x07network\x03\0\x08\x02\
-\x03\x02\x01\x0b\x04\0\x0aerror-code\x03\0\x0a\x02\x03\x02\x01\x11\x04\0\x11ip-s\
-ocket-address\x03\0\x0c\x02\x03\x02\x01\x12\x04\0\x11ip-address-family\x03\0\x0e\
-\x01m\x03\x07receive\x04send\x04both\x04\0\x0dshutdown-type\x03\0\x10\x04\0\x0at\
-cp-socket\x03\x01\x01h\x12\x01h\x09\x01j\0\x01\x0b\x01@\x03\x04self\x13\x07netwo\
-rk\x14\x0dlocal-address\x0d\0\x15\x04\0\x1d[method]tcp-socket.start-bind\x01\x16\
-\x01@\x01\x04self\x13\0\x15\x04\0\x1e[method]tcp-socket.finish-bind\x01\x17\x01@\
-\x03\x04self\x13\x07network\x14\x0eremote-address\x0d\0\x15\x04\0\x20[method]tcp\
--socket.start-connect\x01\x18\x01i\x01\x01i\x03\x01o\x02\x19\x1a\x01j\x01\x1b\x01\
-\x0b\x01@\x01\x04self\x13\0\x1c\x04\0![method]tcp-socket.finish-connect\x01\x1d\x04\
-\0\x1f[method]tcp-socket.start-listen\x01\x17\x04\0\x20[method]tcp-socket.finish\
--listen\x01\x17\x01i\x12\x01o\x03\x1e\x19\x1a\x01j\x01\x1f\x01\x0b\x01@\x01\x04s\
-elf\x13\0\x20\x04\0\x19[method]tcp-socket.accept\x01!\x01j\x01\x0d\x01\x0b\x01@\x01\
-\x04self\x13\0\"\x04\0\x20[method]tcp-socket.local-address\x01#\x04\0![method]tc\
-p-socket.remote-address\x01#\x01@\x01\x04self\x13\0\x7f\x04\0\x1f[method]tcp-soc\
-ket.is-listening\x01$\x01@\x01\x04self\x13\0\x0f\x04\0![method]tcp-socket.addres\
-s-family\x01%\x01@\x02\x04self\x13\x05valuew\0\x15\x04\0*[method]tcp-socket.set-\
-listen-backlog-size\x01&\x01j\x01\x7f\x01\x0b\x01@\x01\x04self\x13\0'\x04\0%[met\
-hod]tcp-socket.keep-alive-enabled\x01(\x01@\x02\x04self\x13\x05value\x7f\0\x15\x04\
-\0)[method]tcp-socket.set-keep-alive-enabled\x01)\x01j\x01\x07\x01\x0b\x01@\x01\x04\
-self\x13\0*\x04\0'[method]tcp-socket.keep-alive-idle-time\x01+\x01@\x02\x04self\x13\
-\x05value\x07\0\x15\x04\0+[method]tcp-socket.set-keep-alive-idle-time\x01,\x04\0\
-&[method]tcp-socket.keep-alive-interval\x01+\x04\0*[method]tcp-socket.set-keep-a\
-live-interval\x01,\x01j\x01y\x01\x0b\x01@\x01\x04self\x13\0-\x04\0#[method]tcp-s\
-ocket.keep-alive-count\x01.\x01@\x02\x04self\x13\x05valuey\0\x15\x04\0'[method]t\
-cp-socket.set-keep-alive-count\x01/\x01j\x01}\x01\x0b\x01@\x01\x04self\x13\00\x04\
-\0\x1c[method]tcp-socket.hop-limit\x011\x01@\x02\x04self\x13\x05value}\0\x15\x04\
-\0\x20[method]tcp-socket.set-hop-limit\x012\x01j\x01w\x01\x0b\x01@\x01\x04self\x13\
-\03\x04\0&[method]tcp-socket.receive-buffer-size\x014\x04\0*[method]tcp-socket.s\
-et-receive-buffer-size\x01&\x04\0#[method]tcp-socket.send-buffer-size\x014\x04\0\
-'[method]tcp-socket.set-send-buffer-size\x01&\x01i\x05\x01@\x01\x04self\x13\05\x04\
-\0\x1c[method]tcp-socket.subscribe\x016\x01@\x02\x04self\x13\x0dshutdown-type\x11\
-\0\x15\x04\0\x1b[method]tcp-socket.shutdown\x017\x03\0\x17wasi:sockets/tcp@0.2.1\
-2\x05\x13\x02\x03\0\x09\x0atcp-socket\x01B\x0c\x02\x03\x02\x01\x09\x04\0\x07netw\
-ork\x03\0\0\x02\x03\x02\x01\x0b\x04\0\x0aerror-code\x03\0\x02\x02\x03\x02\x01\x12\
-\x04\0\x11ip-address-family\x03\0\x04\x02\x03\x02\x01\x14\x04\0\x0atcp-socket\x03\
-\0\x06\x01i\x07\x01j\x01\x08\x01\x03\x01@\x01\x0eaddress-family\x05\0\x09\x04\0\x11\
-create-tcp-socket\x01\x0a\x03\0%wasi:sockets/tcp-create-socket@0.2.12\x05\x15\x01\
-BD\x02\x03\x02\x01\x01\x04\0\x08pollable\x03\0\0\x02\x03\x02\x01\x09\x04\0\x07ne\
-twork\x03\0\x02\x02\x03\x02\x01\x0b\x04\0\x0aerror-code\x03\0\x04\x02\x03\x02\x01\
-\x11\x04\0\x11ip-socket-address\x03\0\x06\x02\x03\x02\x01\x12\x04\0\x11ip-addres\
-s-family\x03\0\x08\x01p}\x01r\x02\x04data\x0a\x0eremote-address\x07\x04\0\x11inc\
-oming-datagram\x03\0\x0b\x01k\x07\x01r\x02\x04data\x0a\x0eremote-address\x0d\x04\
-\0\x11outgoing-datagram\x03\0\x0e\x04\0\x0audp-socket\x03\x01\x04\0\x18incoming-\
-datagram-stream\x03\x01\x04\0\x18outgoing-datagram-stream\x03\x01\x01h\x10\x01h\x03\
-\x01j\0\x01\x05\x01@\x03\x04self\x13\x07network\x14\x0dlocal-address\x07\0\x15\x04\
-\0\x1d[method]udp-socket.start-bind\x01\x16\x01@\x01\x04self\x13\0\x15\x04\0\x1e\
-[method]udp-socket.finish-bind\x01\x17\x01i\x11\x01i\x12\x01o\x02\x18\x19\x01j\x01\
-\x1a\x01\x05\x01@\x02\x04self\x13\x0eremote-address\x0d\0\x1b\x04\0\x19[method]u\
-dp-socket.stream\x01\x1c\x01j\x01\x07\x01\x05\x01@\x01\x04self\x13\0\x1d\x04\0\x20\
-[method]udp-socket.local-address\x01\x1e\x04\0![method]udp-socket.remote-address\
-\x01\x1e\x01@\x01\x04self\x13\0\x09\x04\0![method]udp-socket.address-family\x01\x1f\
-\x01j\x01}\x01\x05\x01@\x01\x04self\x13\0\x20\x04\0$[method]udp-socket.unicast-h\
-op-limit\x01!\x01@\x02\x04self\x13\x05value}\0\x15\x04\0([method]udp-socket.set-\
-unicast-hop-limit\x01\"\x01j\x01w\x01\x05\x01@\x01\x04self\x13\0#\x04\0&[method]\
-udp-socket.receive-buffer-size\x01$\x01@\x02\x04self\x13\x05valuew\0\x15\x04\0*[\
-method]udp-socket.set-receive-buffer-size\x01%\x04\0#[method]udp-socket.send-buf\
-fer-size\x01$\x04\0'[method]udp-socket.set-send-buffer-size\x01%\x01i\x01\x01@\x01\
-\x04self\x13\0&\x04\0\x1c[method]udp-socket.subscribe\x01'\x01h\x11\x01p\x0c\x01\
-j\x01)\x01\x05\x01@\x02\x04self(\x0bmax-resultsw\0*\x04\0([method]incoming-datag\
-ram-stream.receive\x01+\x01@\x01\x04self(\0&\x04\0*[method]incoming-datagram-str\
-eam.subscribe\x01,\x01h\x12\x01@\x01\x04self-\0#\x04\0+[method]outgoing-datagram\
--stream.check-send\x01.\x01p\x0f\x01@\x02\x04self-\x09datagrams/\0#\x04\0%[metho\
-d]outgoing-datagram-stream.send\x010\x01@\x01\x04self-\0&\x04\0*[method]outgoing\
--datagram-stream.subscribe\x011\x03\0\x17wasi:sockets/udp@0.2.12\x05\x16\x02\x03\
-\0\x0b\x0audp-socket\x01B\x0c\x02\x03\x02\x01\x09\x04\0\x07network\x03\0\0\x02\x03\
-\x02\x01\x0b\x04\0\x0aerror-code\x03\0\x02\x02\x03\x02\x01\x12\x04\0\x11ip-addre\
-ss-family\x03\0\x04\x02\x03\x02\x01\x17\x04\0\x0audp-socket\x03\0\x06\x01i\x07\x01\
-j\x01\x08\x01\x03\x01@\x01\x0eaddress-family\x05\0\x09\x04\0\x11create-udp-socke\
-t\x01\x0a\x03\0%wasi:sockets/udp-create-socket@0.2.12\x05\x18\x01B\xc1\x01\x02\x03\
-\x02\x01\x10\x04\0\x08duration\x03\0\0\x02\x03\x02\x01\x0e\x04\0\x0cinput-stream\
-\x03\0\x02\x02\x03\x02\x01\x0f\x04\0\x0doutput-stream\x03\0\x04\x02\x03\x02\x01\x06\
-\x04\0\x08io-error\x03\0\x06\x02\x03\x02\x01\x01\x04\0\x08pollable\x03\0\x08\x01\
-q\x0a\x03get\0\0\x04head\0\0\x04post\0\0\x03put\0\0\x06delete\0\0\x07connect\0\0\
-\x07options\0\0\x05trace\0\0\x05patch\0\0\x05other\x01s\0\x04\0\x06method\x03\0\x0a\
-\x01q\x03\x04HTTP\0\0\x05HTTPS\0\0\x05other\x01s\0\x04\0\x06scheme\x03\0\x0c\x01\
-ks\x01k{\x01r\x02\x05rcode\x0e\x09info-code\x0f\x04\0\x11DNS-error-payload\x03\0\
-\x10\x01k}\x01r\x02\x08alert-id\x12\x0dalert-message\x0e\x04\0\x1aTLS-alert-rece\
-ived-payload\x03\0\x13\x01ky\x01r\x02\x0afield-name\x0e\x0afield-size\x15\x04\0\x12\
-field-size-payload\x03\0\x16\x01kw\x01k\x17\x01q'\x0bDNS-timeout\0\0\x09DNS-erro\
-r\x01\x11\0\x15destination-not-found\0\0\x17destination-unavailable\0\0\x19desti\
-nation-IP-prohibited\0\0\x19destination-IP-unroutable\0\0\x12connection-refused\0\
-\0\x15connection-terminated\0\0\x12connection-timeout\0\0\x17connection-read-tim\
-eout\0\0\x18connection-write-timeout\0\0\x18connection-limit-reached\0\0\x12TLS-\
-protocol-error\0\0\x15TLS-certificate-error\0\0\x12TLS-alert-received\x01\x14\0\x13\
-HTTP-request-denied\0\0\x1cHTTP-request-length-required\0\0\x16HTTP-request-body\
--size\x01\x18\0\x1bHTTP-request-method-invalid\0\0\x18HTTP-request-URI-invalid\0\
-\0\x19HTTP-request-URI-too-long\0\0\x20HTTP-request-header-section-size\x01\x15\0\
-\x18HTTP-request-header-size\x01\x19\0!HTTP-request-trailer-section-size\x01\x15\
-\0\x19HTTP-request-trailer-size\x01\x17\0\x18HTTP-response-incomplete\0\0!HTTP-r\
-esponse-header-section-size\x01\x15\0\x19HTTP-response-header-size\x01\x17\0\x17\
-HTTP-response-body-size\x01\x18\0\"HTTP-response-trailer-section-size\x01\x15\0\x1a\
-HTTP-response-trailer-size\x01\x17\0\x1dHTTP-response-transfer-coding\x01\x0e\0\x1c\
-HTTP-response-content-coding\x01\x0e\0\x15HTTP-response-timeout\0\0\x13HTTP-upgr\
-ade-failed\0\0\x13HTTP-protocol-error\0\0\x0dloop-detected\0\0\x13configuration-\
-error\0\0\x0einternal-error\x01\x0e\0\x04\0\x0aerror-code\x03\0\x1a\x01q\x03\x0e\
-invalid-syntax\0\0\x09forbidden\0\0\x09immutable\0\0\x04\0\x0cheader-error\x03\0\
-\x1c\x01s\x04\0\x09field-key\x03\0\x1e\x04\0\x0afield-name\x03\0\x1f\x01p}\x04\0\
-\x0bfield-value\x03\0!\x04\0\x06fields\x03\x01\x04\0\x07headers\x03\0#\x04\0\x08\
-trailers\x03\0#\x04\0\x10incoming-request\x03\x01\x04\0\x10outgoing-request\x03\x01\
-\x04\0\x0frequest-options\x03\x01\x04\0\x11response-outparam\x03\x01\x01{\x04\0\x0b\
-status-code\x03\0*\x04\0\x11incoming-response\x03\x01\x04\0\x0dincoming-body\x03\
-\x01\x04\0\x0ffuture-trailers\x03\x01\x04\0\x11outgoing-response\x03\x01\x04\0\x0d\
-outgoing-body\x03\x01\x04\0\x18future-incoming-response\x03\x01\x01i#\x01@\0\02\x04\
-\0\x13[constructor]fields\x013\x01o\x02\x20\"\x01p4\x01j\x012\x01\x1d\x01@\x01\x07\
-entries5\06\x04\0\x18[static]fields.from-list\x017\x01h#\x01p\"\x01@\x02\x04self\
-8\x04name\x20\09\x04\0\x12[method]fields.get\x01:\x01@\x02\x04self8\x04name\x20\0\
-\x7f\x04\0\x12[method]fields.has\x01;\x01j\0\x01\x1d\x01@\x03\x04self8\x04name\x20\
-\x05value9\0<\x04\0\x12[method]fields.set\x01=\x01@\x02\x04self8\x04name\x20\0<\x04\
-\0\x15[method]fields.delete\x01>\x01@\x03\x04self8\x04name\x20\x05value\"\0<\x04\
-\0\x15[method]fields.append\x01?\x01@\x01\x04self8\05\x04\0\x16[method]fields.en\
-tries\x01@\x01@\x01\x04self8\02\x04\0\x14[method]fields.clone\x01A\x01h&\x01@\x01\
-\x04self\xc2\0\0\x0b\x04\0\x1f[method]incoming-request.method\x01C\x01@\x01\x04s\
-elf\xc2\0\0\x0e\x04\0([method]incoming-request.path-with-query\x01D\x01k\x0d\x01\
-@\x01\x04self\xc2\0\0\xc5\0\x04\0\x1f[method]incoming-request.scheme\x01F\x04\0\"\
-[method]incoming-request.authority\x01D\x01i$\x01@\x01\x04self\xc2\0\0\xc7\0\x04\
-\0\x20[method]incoming-request.headers\x01H\x01i-\x01j\x01\xc9\0\0\x01@\x01\x04s\
-elf\xc2\0\0\xca\0\x04\0\x20[method]incoming-request.consume\x01K\x01i'\x01@\x01\x07\
-headers\xc7\0\0\xcc\0\x04\0\x1d[constructor]outgoing-request\x01M\x01h'\x01i0\x01\
-j\x01\xcf\0\0\x01@\x01\x04self\xce\0\0\xd0\0\x04\0\x1d[method]outgoing-request.b\
-ody\x01Q\x01@\x01\x04self\xce\0\0\x0b\x04\0\x1f[method]outgoing-request.method\x01\
-R\x01j\0\0\x01@\x02\x04self\xce\0\x06method\x0b\0\xd3\0\x04\0#[method]outgoing-r\
-equest.set-method\x01T\x01@\x01\x04self\xce\0\0\x0e\x04\0([method]outgoing-reque\
-st.path-with-query\x01U\x01@\x02\x04self\xce\0\x0fpath-with-query\x0e\0\xd3\0\x04\
-\0,[method]outgoing-request.set-path-with-query\x01V\x01@\x01\x04self\xce\0\0\xc5\
-\0\x04\0\x1f[method]outgoing-request.scheme\x01W\x01@\x02\x04self\xce\0\x06schem\
-e\xc5\0\0\xd3\0\x04\0#[method]outgoing-request.set-scheme\x01X\x04\0\"[method]ou\
-tgoing-request.authority\x01U\x01@\x02\x04self\xce\0\x09authority\x0e\0\xd3\0\x04\
-\0&[method]outgoing-request.set-authority\x01Y\x01@\x01\x04self\xce\0\0\xc7\0\x04\
-\0\x20[method]outgoing-request.headers\x01Z\x01i(\x01@\0\0\xdb\0\x04\0\x1c[const\
-ructor]request-options\x01\\\x01h(\x01k\x01\x01@\x01\x04self\xdd\0\0\xde\0\x04\0\
-'[method]request-options.connect-timeout\x01_\x01@\x02\x04self\xdd\0\x08duration\
-\xde\0\0\xd3\0\x04\0+[method]request-options.set-connect-timeout\x01`\x04\0*[met\
-hod]request-options.first-byte-timeout\x01_\x04\0.[method]request-options.set-fi\
-rst-byte-timeout\x01`\x04\0-[method]request-options.between-bytes-timeout\x01_\x04\
-\01[method]request-options.set-between-bytes-timeout\x01`\x01i)\x01i/\x01j\x01\xe2\
-\0\x01\x1b\x01@\x02\x05param\xe1\0\x08response\xe3\0\x01\0\x04\0\x1d[static]resp\
-onse-outparam.set\x01d\x01h,\x01@\x01\x04self\xe5\0\0+\x04\0\x20[method]incoming\
--response.status\x01f\x01@\x01\x04self\xe5\0\0\xc7\0\x04\0![method]incoming-resp\
-onse.headers\x01g\x01@\x01\x04self\xe5\0\0\xca\0\x04\0![method]incoming-response\
-.consume\x01h\x01h-\x01i\x03\x01j\x01\xea\0\0\x01@\x01\x04self\xe9\0\0\xeb\0\x04\
-\0\x1c[method]incoming-body.stream\x01l\x01i.\x01@\x01\x04this\xc9\0\0\xed\0\x04\
-\0\x1c[static]incoming-body.finish\x01n\x01h.\x01i\x09\x01@\x01\x04self\xef\0\0\xf0\
-\0\x04\0![method]future-trailers.subscribe\x01q\x01i%\x01k\xf2\0\x01j\x01\xf3\0\x01\
-\x1b\x01j\x01\xf4\0\0\x01k\xf5\0\x01@\x01\x04self\xef\0\0\xf6\0\x04\0\x1b[method\
-]future-trailers.get\x01w\x01@\x01\x07headers\xc7\0\0\xe2\0\x04\0\x1e[constructo\
-r]outgoing-response\x01x\x01h/\x01@\x01\x04self\xf9\0\0+\x04\0%[method]outgoing-\
-response.status-code\x01z\x01@\x02\x04self\xf9\0\x0bstatus-code+\0\xd3\0\x04\0)[\
-method]outgoing-response.set-status-code\x01{\x01@\x01\x04self\xf9\0\0\xc7\0\x04\
-\0![method]outgoing-response.headers\x01|\x01@\x01\x04self\xf9\0\0\xd0\0\x04\0\x1e\
-[method]outgoing-response.body\x01}\x01h0\x01i\x05\x01j\x01\xff\0\0\x01@\x01\x04\
-self\xfe\0\0\x80\x01\x04\0\x1b[method]outgoing-body.write\x01\x81\x01\x01j\0\x01\
-\x1b\x01@\x02\x04this\xcf\0\x08trailers\xf3\0\0\x82\x01\x04\0\x1c[static]outgoin\
-g-body.finish\x01\x83\x01\x01h1\x01@\x01\x04self\x84\x01\0\xf0\0\x04\0*[method]f\
-uture-incoming-response.subscribe\x01\x85\x01\x01i,\x01j\x01\x86\x01\x01\x1b\x01\
-j\x01\x87\x01\0\x01k\x88\x01\x01@\x01\x04self\x84\x01\0\x89\x01\x04\0$[method]fu\
-ture-incoming-response.get\x01\x8a\x01\x01h\x07\x01k\x1b\x01@\x01\x03err\x8b\x01\
-\0\x8c\x01\x04\0\x0fhttp-error-code\x01\x8d\x01\x03\0\x16wasi:http/types@0.2.12\x05\
-\x19\x02\x03\0\x0d\x10outgoing-request\x02\x03\0\x0d\x0frequest-options\x02\x03\0\
-\x0d\x18future-incoming-response\x02\x03\0\x0d\x0aerror-code\x01B\x0f\x02\x03\x02\
-\x01\x1a\x04\0\x10outgoing-request\x03\0\0\x02\x03\x02\x01\x1b\x04\0\x0frequest-\
-options\x03\0\x02\x02\x03\x02\x01\x1c\x04\0\x18future-incoming-response\x03\0\x04\
-\x02\x03\x02\x01\x1d\x04\0\x0aerror-code\x03\0\x06\x01i\x01\x01i\x03\x01k\x09\x01\
-i\x05\x01j\x01\x0b\x01\x07\x01@\x02\x07request\x08\x07options\x0a\0\x0c\x04\0\x06\
-handle\x01\x0d\x03\0!wasi:http/outgoing-handler@0.2.12\x05\x1e\x01B\x04\x01m\x04\
-\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x07\
-messages\x01\0\x04\0\x05write\x01\x02\x03\0\x17probity:probe/log@0.1.0\x05\x1f\x01\
-B\x17\x01w\x04\0\x0bnanoseconds\x03\0\0\x01m\x03\x07healthy\x08degraded\x09unhea\
-lthy\x04\0\x06status\x03\0\x02\x01q\x04\x04text\x01s\0\x07integer\x01x\0\x06numb\
-er\x01u\0\x07boolean\x01\x7f\0\x04\0\x05value\x03\0\x04\x01r\x02\x03keys\x05valu\
-e\x05\x04\0\x06detail\x03\0\x06\x01r\x03\x04names\x04units\x05valueu\x04\0\x0bme\
-asurement\x03\0\x08\x01p\x07\x01p\x09\x01k\x01\x01p}\x01r\x07\x06status\x03\x07m\
-essages\x07details\x0a\x0cmeasurements\x0b\x07latency\x0c\x09permanent\x7f\x05st\
-ate\x0d\x04\0\x07verdict\x03\0\x0e\x01r\x02\x07pointers\x07messages\x04\0\x0fset\
-ting-problem\x03\0\x10\x01p\x11\x01q\x04\x10invalid-settings\x01\x12\0\x06denied\
-\x01s\0\x0bunsupported\x01s\0\x05other\x01s\0\x04\0\x07problem\x03\0\x13\x01r\x05\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 12562] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xee`\x01A\x02\x01A4\x01\
+B\x0a\x04\0\x08pollable\x03\x01\x01h\0\x01@\x01\x04self\x01\0\x7f\x04\0\x16[meth\
+od]pollable.ready\x01\x02\x01@\x01\x04self\x01\x01\0\x04\0\x16[method]pollable.b\
+lock\x01\x03\x01p\x01\x01py\x01@\x01\x02in\x04\0\x05\x04\0\x04poll\x01\x06\x03\0\
+\x13wasi:io/poll@0.2.12\x05\0\x02\x03\0\0\x08pollable\x01B\x0f\x02\x03\x02\x01\x01\
+\x04\0\x08pollable\x03\0\0\x01w\x04\0\x07instant\x03\0\x02\x01w\x04\0\x08duratio\
+n\x03\0\x04\x01@\0\0\x03\x04\0\x03now\x01\x06\x01@\0\0\x05\x04\0\x0aresolution\x01\
+\x07\x01i\x01\x01@\x01\x04when\x03\0\x08\x04\0\x11subscribe-instant\x01\x09\x01@\
+\x01\x04when\x05\0\x08\x04\0\x12subscribe-duration\x01\x0a\x03\0\"wasi:clocks/mo\
+notonic-clock@0.2.12\x05\x02\x01B\x05\x01r\x02\x07secondsw\x0bnanosecondsy\x04\0\
+\x08datetime\x03\0\0\x01@\0\0\x01\x04\0\x03now\x01\x02\x04\0\x0aresolution\x01\x02\
+\x03\0\x1dwasi:clocks/wall-clock@0.2.12\x05\x03\x01B\x05\x01p}\x01@\x01\x03lenw\0\
+\0\x04\0\x10get-random-bytes\x01\x01\x01@\0\0w\x04\0\x0eget-random-u64\x01\x02\x03\
+\0\x19wasi:random/random@0.2.12\x05\x04\x01B\x04\x04\0\x05error\x03\x01\x01h\0\x01\
+@\x01\x04self\x01\0s\x04\0\x1d[method]error.to-debug-string\x01\x02\x03\0\x14was\
+i:io/error@0.2.12\x05\x05\x02\x03\0\x04\x05error\x01B(\x02\x03\x02\x01\x06\x04\0\
+\x05error\x03\0\0\x02\x03\x02\x01\x01\x04\0\x08pollable\x03\0\x02\x01i\x01\x01q\x02\
+\x15last-operation-failed\x01\x04\0\x06closed\0\0\x04\0\x0cstream-error\x03\0\x05\
+\x04\0\x0cinput-stream\x03\x01\x04\0\x0doutput-stream\x03\x01\x01h\x07\x01p}\x01\
+j\x01\x0a\x01\x06\x01@\x02\x04self\x09\x03lenw\0\x0b\x04\0\x19[method]input-stre\
+am.read\x01\x0c\x04\0\"[method]input-stream.blocking-read\x01\x0c\x01j\x01w\x01\x06\
+\x01@\x02\x04self\x09\x03lenw\0\x0d\x04\0\x19[method]input-stream.skip\x01\x0e\x04\
+\0\"[method]input-stream.blocking-skip\x01\x0e\x01i\x03\x01@\x01\x04self\x09\0\x0f\
+\x04\0\x1e[method]input-stream.subscribe\x01\x10\x01h\x08\x01@\x01\x04self\x11\0\
+\x0d\x04\0![method]output-stream.check-write\x01\x12\x01j\0\x01\x06\x01@\x02\x04\
+self\x11\x08contents\x0a\0\x13\x04\0\x1b[method]output-stream.write\x01\x14\x04\0\
+.[method]output-stream.blocking-write-and-flush\x01\x14\x01@\x01\x04self\x11\0\x13\
+\x04\0\x1b[method]output-stream.flush\x01\x15\x04\0$[method]output-stream.blocki\
+ng-flush\x01\x15\x01@\x01\x04self\x11\0\x0f\x04\0\x1f[method]output-stream.subsc\
+ribe\x01\x16\x01@\x02\x04self\x11\x03lenw\0\x13\x04\0\"[method]output-stream.wri\
+te-zeroes\x01\x17\x04\05[method]output-stream.blocking-write-zeroes-and-flush\x01\
+\x17\x01@\x03\x04self\x11\x03src\x09\x03lenw\0\x0d\x04\0\x1c[method]output-strea\
+m.splice\x01\x18\x04\0%[method]output-stream.blocking-splice\x01\x18\x03\0\x16wa\
+si:io/streams@0.2.12\x05\x07\x01B\x11\x04\0\x07network\x03\x01\x01m\x15\x07unkno\
+wn\x0daccess-denied\x0dnot-supported\x10invalid-argument\x0dout-of-memory\x07tim\
+eout\x14concurrency-conflict\x0fnot-in-progress\x0bwould-block\x0dinvalid-state\x10\
+new-socket-limit\x14address-not-bindable\x0eaddress-in-use\x12remote-unreachable\
+\x12connection-refused\x10connection-reset\x12connection-aborted\x12datagram-too\
+-large\x11name-unresolvable\x1atemporary-resolver-failure\x1apermanent-resolver-\
+failure\x04\0\x0aerror-code\x03\0\x01\x01m\x02\x04ipv4\x04ipv6\x04\0\x11ip-addre\
+ss-family\x03\0\x03\x01o\x04}}}}\x04\0\x0cipv4-address\x03\0\x05\x01o\x08{{{{{{{\
+{\x04\0\x0cipv6-address\x03\0\x07\x01q\x02\x04ipv4\x01\x06\0\x04ipv6\x01\x08\0\x04\
+\0\x0aip-address\x03\0\x09\x01r\x02\x04port{\x07address\x06\x04\0\x13ipv4-socket\
+-address\x03\0\x0b\x01r\x04\x04port{\x09flow-infoy\x07address\x08\x08scope-idy\x04\
+\0\x13ipv6-socket-address\x03\0\x0d\x01q\x02\x04ipv4\x01\x0c\0\x04ipv6\x01\x0e\0\
+\x04\0\x11ip-socket-address\x03\0\x0f\x03\0\x1bwasi:sockets/network@0.2.12\x05\x08\
+\x02\x03\0\x06\x07network\x01B\x05\x02\x03\x02\x01\x09\x04\0\x07network\x03\0\0\x01\
+i\x01\x01@\0\0\x02\x04\0\x10instance-network\x01\x03\x03\0$wasi:sockets/instance\
+-network@0.2.12\x05\x0a\x02\x03\0\x06\x0aerror-code\x02\x03\0\x06\x0aip-address\x01\
+B\x16\x02\x03\x02\x01\x01\x04\0\x08pollable\x03\0\0\x02\x03\x02\x01\x09\x04\0\x07\
+network\x03\0\x02\x02\x03\x02\x01\x0b\x04\0\x0aerror-code\x03\0\x04\x02\x03\x02\x01\
+\x0c\x04\0\x0aip-address\x03\0\x06\x04\0\x16resolve-address-stream\x03\x01\x01h\x08\
+\x01k\x07\x01j\x01\x0a\x01\x05\x01@\x01\x04self\x09\0\x0b\x04\03[method]resolve-\
+address-stream.resolve-next-address\x01\x0c\x01i\x01\x01@\x01\x04self\x09\0\x0d\x04\
+\0([method]resolve-address-stream.subscribe\x01\x0e\x01h\x03\x01i\x08\x01j\x01\x10\
+\x01\x05\x01@\x02\x07network\x0f\x04names\0\x11\x04\0\x11resolve-addresses\x01\x12\
+\x03\0\"wasi:sockets/ip-name-lookup@0.2.12\x05\x0d\x02\x03\0\x05\x0cinput-stream\
+\x02\x03\0\x05\x0doutput-stream\x02\x03\0\x01\x08duration\x02\x03\0\x06\x11ip-so\
+cket-address\x02\x03\0\x06\x11ip-address-family\x01BT\x02\x03\x02\x01\x0e\x04\0\x0c\
+input-stream\x03\0\0\x02\x03\x02\x01\x0f\x04\0\x0doutput-stream\x03\0\x02\x02\x03\
+\x02\x01\x01\x04\0\x08pollable\x03\0\x04\x02\x03\x02\x01\x10\x04\0\x08duration\x03\
+\0\x06\x02\x03\x02\x01\x09\x04\0\x07network\x03\0\x08\x02\x03\x02\x01\x0b\x04\0\x0a\
+error-code\x03\0\x0a\x02\x03\x02\x01\x11\x04\0\x11ip-socket-address\x03\0\x0c\x02\
+\x03\x02\x01\x12\x04\0\x11ip-address-family\x03\0\x0e\x01m\x03\x07receive\x04sen\
+d\x04both\x04\0\x0dshutdown-type\x03\0\x10\x04\0\x0atcp-socket\x03\x01\x01h\x12\x01\
+h\x09\x01j\0\x01\x0b\x01@\x03\x04self\x13\x07network\x14\x0dlocal-address\x0d\0\x15\
+\x04\0\x1d[method]tcp-socket.start-bind\x01\x16\x01@\x01\x04self\x13\0\x15\x04\0\
+\x1e[method]tcp-socket.finish-bind\x01\x17\x01@\x03\x04self\x13\x07network\x14\x0e\
+remote-address\x0d\0\x15\x04\0\x20[method]tcp-socket.start-connect\x01\x18\x01i\x01\
+\x01i\x03\x01o\x02\x19\x1a\x01j\x01\x1b\x01\x0b\x01@\x01\x04self\x13\0\x1c\x04\0\
+![method]tcp-socket.finish-connect\x01\x1d\x04\0\x1f[method]tcp-socket.start-lis\
+ten\x01\x17\x04\0\x20[method]tcp-socket.finish-listen\x01\x17\x01i\x12\x01o\x03\x1e\
+\x19\x1a\x01j\x01\x1f\x01\x0b\x01@\x01\x04self\x13\0\x20\x04\0\x19[method]tcp-so\
+cket.accept\x01!\x01j\x01\x0d\x01\x0b\x01@\x01\x04self\x13\0\"\x04\0\x20[method]\
+tcp-socket.local-address\x01#\x04\0![method]tcp-socket.remote-address\x01#\x01@\x01\
+\x04self\x13\0\x7f\x04\0\x1f[method]tcp-socket.is-listening\x01$\x01@\x01\x04sel\
+f\x13\0\x0f\x04\0![method]tcp-socket.address-family\x01%\x01@\x02\x04self\x13\x05\
+valuew\0\x15\x04\0*[method]tcp-socket.set-listen-backlog-size\x01&\x01j\x01\x7f\x01\
+\x0b\x01@\x01\x04self\x13\0'\x04\0%[method]tcp-socket.keep-alive-enabled\x01(\x01\
+@\x02\x04self\x13\x05value\x7f\0\x15\x04\0)[method]tcp-socket.set-keep-alive-ena\
+bled\x01)\x01j\x01\x07\x01\x0b\x01@\x01\x04self\x13\0*\x04\0'[method]tcp-socket.\
+keep-alive-idle-time\x01+\x01@\x02\x04self\x13\x05value\x07\0\x15\x04\0+[method]\
+tcp-socket.set-keep-alive-idle-time\x01,\x04\0&[method]tcp-socket.keep-alive-int\
+erval\x01+\x04\0*[method]tcp-socket.set-keep-alive-interval\x01,\x01j\x01y\x01\x0b\
+\x01@\x01\x04self\x13\0-\x04\0#[method]tcp-socket.keep-alive-count\x01.\x01@\x02\
+\x04self\x13\x05valuey\0\x15\x04\0'[method]tcp-socket.set-keep-alive-count\x01/\x01\
+j\x01}\x01\x0b\x01@\x01\x04self\x13\00\x04\0\x1c[method]tcp-socket.hop-limit\x01\
+1\x01@\x02\x04self\x13\x05value}\0\x15\x04\0\x20[method]tcp-socket.set-hop-limit\
+\x012\x01j\x01w\x01\x0b\x01@\x01\x04self\x13\03\x04\0&[method]tcp-socket.receive\
+-buffer-size\x014\x04\0*[method]tcp-socket.set-receive-buffer-size\x01&\x04\0#[m\
+ethod]tcp-socket.send-buffer-size\x014\x04\0'[method]tcp-socket.set-send-buffer-\
+size\x01&\x01i\x05\x01@\x01\x04self\x13\05\x04\0\x1c[method]tcp-socket.subscribe\
+\x016\x01@\x02\x04self\x13\x0dshutdown-type\x11\0\x15\x04\0\x1b[method]tcp-socke\
+t.shutdown\x017\x03\0\x17wasi:sockets/tcp@0.2.12\x05\x13\x02\x03\0\x09\x0atcp-so\
+cket\x01B\x0c\x02\x03\x02\x01\x09\x04\0\x07network\x03\0\0\x02\x03\x02\x01\x0b\x04\
+\0\x0aerror-code\x03\0\x02\x02\x03\x02\x01\x12\x04\0\x11ip-address-family\x03\0\x04\
+\x02\x03\x02\x01\x14\x04\0\x0atcp-socket\x03\0\x06\x01i\x07\x01j\x01\x08\x01\x03\
+\x01@\x01\x0eaddress-family\x05\0\x09\x04\0\x11create-tcp-socket\x01\x0a\x03\0%w\
+asi:sockets/tcp-create-socket@0.2.12\x05\x15\x01BD\x02\x03\x02\x01\x01\x04\0\x08\
+pollable\x03\0\0\x02\x03\x02\x01\x09\x04\0\x07network\x03\0\x02\x02\x03\x02\x01\x0b\
+\x04\0\x0aerror-code\x03\0\x04\x02\x03\x02\x01\x11\x04\0\x11ip-socket-address\x03\
+\0\x06\x02\x03\x02\x01\x12\x04\0\x11ip-address-family\x03\0\x08\x01p}\x01r\x02\x04\
+data\x0a\x0eremote-address\x07\x04\0\x11incoming-datagram\x03\0\x0b\x01k\x07\x01\
+r\x02\x04data\x0a\x0eremote-address\x0d\x04\0\x11outgoing-datagram\x03\0\x0e\x04\
+\0\x0audp-socket\x03\x01\x04\0\x18incoming-datagram-stream\x03\x01\x04\0\x18outg\
+oing-datagram-stream\x03\x01\x01h\x10\x01h\x03\x01j\0\x01\x05\x01@\x03\x04self\x13\
+\x07network\x14\x0dlocal-address\x07\0\x15\x04\0\x1d[method]udp-socket.start-bin\
+d\x01\x16\x01@\x01\x04self\x13\0\x15\x04\0\x1e[method]udp-socket.finish-bind\x01\
+\x17\x01i\x11\x01i\x12\x01o\x02\x18\x19\x01j\x01\x1a\x01\x05\x01@\x02\x04self\x13\
+\x0eremote-address\x0d\0\x1b\x04\0\x19[method]udp-socket.stream\x01\x1c\x01j\x01\
+\x07\x01\x05\x01@\x01\x04self\x13\0\x1d\x04\0\x20[method]udp-socket.local-addres\
+s\x01\x1e\x04\0![method]udp-socket.remote-address\x01\x1e\x01@\x01\x04self\x13\0\
+\x09\x04\0![method]udp-socket.address-family\x01\x1f\x01j\x01}\x01\x05\x01@\x01\x04\
+self\x13\0\x20\x04\0$[method]udp-socket.unicast-hop-limit\x01!\x01@\x02\x04self\x13\
+\x05value}\0\x15\x04\0([method]udp-socket.set-unicast-hop-limit\x01\"\x01j\x01w\x01\
+\x05\x01@\x01\x04self\x13\0#\x04\0&[method]udp-socket.receive-buffer-size\x01$\x01\
+@\x02\x04self\x13\x05valuew\0\x15\x04\0*[method]udp-socket.set-receive-buffer-si\
+ze\x01%\x04\0#[method]udp-socket.send-buffer-size\x01$\x04\0'[method]udp-socket.\
+set-send-buffer-size\x01%\x01i\x01\x01@\x01\x04self\x13\0&\x04\0\x1c[method]udp-\
+socket.subscribe\x01'\x01h\x11\x01p\x0c\x01j\x01)\x01\x05\x01@\x02\x04self(\x0bm\
+ax-resultsw\0*\x04\0([method]incoming-datagram-stream.receive\x01+\x01@\x01\x04s\
+elf(\0&\x04\0*[method]incoming-datagram-stream.subscribe\x01,\x01h\x12\x01@\x01\x04\
+self-\0#\x04\0+[method]outgoing-datagram-stream.check-send\x01.\x01p\x0f\x01@\x02\
+\x04self-\x09datagrams/\0#\x04\0%[method]outgoing-datagram-stream.send\x010\x01@\
+\x01\x04self-\0&\x04\0*[method]outgoing-datagram-stream.subscribe\x011\x03\0\x17\
+wasi:sockets/udp@0.2.12\x05\x16\x02\x03\0\x0b\x0audp-socket\x01B\x0c\x02\x03\x02\
+\x01\x09\x04\0\x07network\x03\0\0\x02\x03\x02\x01\x0b\x04\0\x0aerror-code\x03\0\x02\
+\x02\x03\x02\x01\x12\x04\0\x11ip-address-family\x03\0\x04\x02\x03\x02\x01\x17\x04\
+\0\x0audp-socket\x03\0\x06\x01i\x07\x01j\x01\x08\x01\x03\x01@\x01\x0eaddress-fam\
+ily\x05\0\x09\x04\0\x11create-udp-socket\x01\x0a\x03\0%wasi:sockets/udp-create-s\
+ocket@0.2.12\x05\x18\x01B\xc1\x01\x02\x03\x02\x01\x10\x04\0\x08duration\x03\0\0\x02\
+\x03\x02\x01\x0e\x04\0\x0cinput-stream\x03\0\x02\x02\x03\x02\x01\x0f\x04\0\x0dou\
+tput-stream\x03\0\x04\x02\x03\x02\x01\x06\x04\0\x08io-error\x03\0\x06\x02\x03\x02\
+\x01\x01\x04\0\x08pollable\x03\0\x08\x01q\x0a\x03get\0\0\x04head\0\0\x04post\0\0\
+\x03put\0\0\x06delete\0\0\x07connect\0\0\x07options\0\0\x05trace\0\0\x05patch\0\0\
+\x05other\x01s\0\x04\0\x06method\x03\0\x0a\x01q\x03\x04HTTP\0\0\x05HTTPS\0\0\x05\
+other\x01s\0\x04\0\x06scheme\x03\0\x0c\x01ks\x01k{\x01r\x02\x05rcode\x0e\x09info\
+-code\x0f\x04\0\x11DNS-error-payload\x03\0\x10\x01k}\x01r\x02\x08alert-id\x12\x0d\
+alert-message\x0e\x04\0\x1aTLS-alert-received-payload\x03\0\x13\x01ky\x01r\x02\x0a\
+field-name\x0e\x0afield-size\x15\x04\0\x12field-size-payload\x03\0\x16\x01kw\x01\
+k\x17\x01q'\x0bDNS-timeout\0\0\x09DNS-error\x01\x11\0\x15destination-not-found\0\
+\0\x17destination-unavailable\0\0\x19destination-IP-prohibited\0\0\x19destinatio\
+n-IP-unroutable\0\0\x12connection-refused\0\0\x15connection-terminated\0\0\x12co\
+nnection-timeout\0\0\x17connection-read-timeout\0\0\x18connection-write-timeout\0\
+\0\x18connection-limit-reached\0\0\x12TLS-protocol-error\0\0\x15TLS-certificate-\
+error\0\0\x12TLS-alert-received\x01\x14\0\x13HTTP-request-denied\0\0\x1cHTTP-req\
+uest-length-required\0\0\x16HTTP-request-body-size\x01\x18\0\x1bHTTP-request-met\
+hod-invalid\0\0\x18HTTP-request-URI-invalid\0\0\x19HTTP-request-URI-too-long\0\0\
+\x20HTTP-request-header-section-size\x01\x15\0\x18HTTP-request-header-size\x01\x19\
+\0!HTTP-request-trailer-section-size\x01\x15\0\x19HTTP-request-trailer-size\x01\x17\
+\0\x18HTTP-response-incomplete\0\0!HTTP-response-header-section-size\x01\x15\0\x19\
+HTTP-response-header-size\x01\x17\0\x17HTTP-response-body-size\x01\x18\0\"HTTP-r\
+esponse-trailer-section-size\x01\x15\0\x1aHTTP-response-trailer-size\x01\x17\0\x1d\
+HTTP-response-transfer-coding\x01\x0e\0\x1cHTTP-response-content-coding\x01\x0e\0\
+\x15HTTP-response-timeout\0\0\x13HTTP-upgrade-failed\0\0\x13HTTP-protocol-error\0\
+\0\x0dloop-detected\0\0\x13configuration-error\0\0\x0einternal-error\x01\x0e\0\x04\
+\0\x0aerror-code\x03\0\x1a\x01q\x03\x0einvalid-syntax\0\0\x09forbidden\0\0\x09im\
+mutable\0\0\x04\0\x0cheader-error\x03\0\x1c\x01s\x04\0\x09field-key\x03\0\x1e\x04\
+\0\x0afield-name\x03\0\x1f\x01p}\x04\0\x0bfield-value\x03\0!\x04\0\x06fields\x03\
+\x01\x04\0\x07headers\x03\0#\x04\0\x08trailers\x03\0#\x04\0\x10incoming-request\x03\
+\x01\x04\0\x10outgoing-request\x03\x01\x04\0\x0frequest-options\x03\x01\x04\0\x11\
+response-outparam\x03\x01\x01{\x04\0\x0bstatus-code\x03\0*\x04\0\x11incoming-res\
+ponse\x03\x01\x04\0\x0dincoming-body\x03\x01\x04\0\x0ffuture-trailers\x03\x01\x04\
+\0\x11outgoing-response\x03\x01\x04\0\x0doutgoing-body\x03\x01\x04\0\x18future-i\
+ncoming-response\x03\x01\x01i#\x01@\0\02\x04\0\x13[constructor]fields\x013\x01o\x02\
+\x20\"\x01p4\x01j\x012\x01\x1d\x01@\x01\x07entries5\06\x04\0\x18[static]fields.f\
+rom-list\x017\x01h#\x01p\"\x01@\x02\x04self8\x04name\x20\09\x04\0\x12[method]fie\
+lds.get\x01:\x01@\x02\x04self8\x04name\x20\0\x7f\x04\0\x12[method]fields.has\x01\
+;\x01j\0\x01\x1d\x01@\x03\x04self8\x04name\x20\x05value9\0<\x04\0\x12[method]fie\
+lds.set\x01=\x01@\x02\x04self8\x04name\x20\0<\x04\0\x15[method]fields.delete\x01\
+>\x01@\x03\x04self8\x04name\x20\x05value\"\0<\x04\0\x15[method]fields.append\x01\
+?\x01@\x01\x04self8\05\x04\0\x16[method]fields.entries\x01@\x01@\x01\x04self8\02\
+\x04\0\x14[method]fields.clone\x01A\x01h&\x01@\x01\x04self\xc2\0\0\x0b\x04\0\x1f\
+[method]incoming-request.method\x01C\x01@\x01\x04self\xc2\0\0\x0e\x04\0([method]\
+incoming-request.path-with-query\x01D\x01k\x0d\x01@\x01\x04self\xc2\0\0\xc5\0\x04\
+\0\x1f[method]incoming-request.scheme\x01F\x04\0\"[method]incoming-request.autho\
+rity\x01D\x01i$\x01@\x01\x04self\xc2\0\0\xc7\0\x04\0\x20[method]incoming-request\
+.headers\x01H\x01i-\x01j\x01\xc9\0\0\x01@\x01\x04self\xc2\0\0\xca\0\x04\0\x20[me\
+thod]incoming-request.consume\x01K\x01i'\x01@\x01\x07headers\xc7\0\0\xcc\0\x04\0\
+\x1d[constructor]outgoing-request\x01M\x01h'\x01i0\x01j\x01\xcf\0\0\x01@\x01\x04\
+self\xce\0\0\xd0\0\x04\0\x1d[method]outgoing-request.body\x01Q\x01@\x01\x04self\xce\
+\0\0\x0b\x04\0\x1f[method]outgoing-request.method\x01R\x01j\0\0\x01@\x02\x04self\
+\xce\0\x06method\x0b\0\xd3\0\x04\0#[method]outgoing-request.set-method\x01T\x01@\
+\x01\x04self\xce\0\0\x0e\x04\0([method]outgoing-request.path-with-query\x01U\x01\
+@\x02\x04self\xce\0\x0fpath-with-query\x0e\0\xd3\0\x04\0,[method]outgoing-reques\
+t.set-path-with-query\x01V\x01@\x01\x04self\xce\0\0\xc5\0\x04\0\x1f[method]outgo\
+ing-request.scheme\x01W\x01@\x02\x04self\xce\0\x06scheme\xc5\0\0\xd3\0\x04\0#[me\
+thod]outgoing-request.set-scheme\x01X\x04\0\"[method]outgoing-request.authority\x01\
+U\x01@\x02\x04self\xce\0\x09authority\x0e\0\xd3\0\x04\0&[method]outgoing-request\
+.set-authority\x01Y\x01@\x01\x04self\xce\0\0\xc7\0\x04\0\x20[method]outgoing-req\
+uest.headers\x01Z\x01i(\x01@\0\0\xdb\0\x04\0\x1c[constructor]request-options\x01\
+\\\x01h(\x01k\x01\x01@\x01\x04self\xdd\0\0\xde\0\x04\0'[method]request-options.c\
+onnect-timeout\x01_\x01@\x02\x04self\xdd\0\x08duration\xde\0\0\xd3\0\x04\0+[meth\
+od]request-options.set-connect-timeout\x01`\x04\0*[method]request-options.first-\
+byte-timeout\x01_\x04\0.[method]request-options.set-first-byte-timeout\x01`\x04\0\
+-[method]request-options.between-bytes-timeout\x01_\x04\01[method]request-option\
+s.set-between-bytes-timeout\x01`\x01i)\x01i/\x01j\x01\xe2\0\x01\x1b\x01@\x02\x05\
+param\xe1\0\x08response\xe3\0\x01\0\x04\0\x1d[static]response-outparam.set\x01d\x01\
+h,\x01@\x01\x04self\xe5\0\0+\x04\0\x20[method]incoming-response.status\x01f\x01@\
+\x01\x04self\xe5\0\0\xc7\0\x04\0![method]incoming-response.headers\x01g\x01@\x01\
+\x04self\xe5\0\0\xca\0\x04\0![method]incoming-response.consume\x01h\x01h-\x01i\x03\
+\x01j\x01\xea\0\0\x01@\x01\x04self\xe9\0\0\xeb\0\x04\0\x1c[method]incoming-body.\
+stream\x01l\x01i.\x01@\x01\x04this\xc9\0\0\xed\0\x04\0\x1c[static]incoming-body.\
+finish\x01n\x01h.\x01i\x09\x01@\x01\x04self\xef\0\0\xf0\0\x04\0![method]future-t\
+railers.subscribe\x01q\x01i%\x01k\xf2\0\x01j\x01\xf3\0\x01\x1b\x01j\x01\xf4\0\0\x01\
+k\xf5\0\x01@\x01\x04self\xef\0\0\xf6\0\x04\0\x1b[method]future-trailers.get\x01w\
+\x01@\x01\x07headers\xc7\0\0\xe2\0\x04\0\x1e[constructor]outgoing-response\x01x\x01\
+h/\x01@\x01\x04self\xf9\0\0+\x04\0%[method]outgoing-response.status-code\x01z\x01\
+@\x02\x04self\xf9\0\x0bstatus-code+\0\xd3\0\x04\0)[method]outgoing-response.set-\
+status-code\x01{\x01@\x01\x04self\xf9\0\0\xc7\0\x04\0![method]outgoing-response.\
+headers\x01|\x01@\x01\x04self\xf9\0\0\xd0\0\x04\0\x1e[method]outgoing-response.b\
+ody\x01}\x01h0\x01i\x05\x01j\x01\xff\0\0\x01@\x01\x04self\xfe\0\0\x80\x01\x04\0\x1b\
+[method]outgoing-body.write\x01\x81\x01\x01j\0\x01\x1b\x01@\x02\x04this\xcf\0\x08\
+trailers\xf3\0\0\x82\x01\x04\0\x1c[static]outgoing-body.finish\x01\x83\x01\x01h1\
+\x01@\x01\x04self\x84\x01\0\xf0\0\x04\0*[method]future-incoming-response.subscri\
+be\x01\x85\x01\x01i,\x01j\x01\x86\x01\x01\x1b\x01j\x01\x87\x01\0\x01k\x88\x01\x01\
+@\x01\x04self\x84\x01\0\x89\x01\x04\0$[method]future-incoming-response.get\x01\x8a\
+\x01\x01h\x07\x01k\x1b\x01@\x01\x03err\x8b\x01\0\x8c\x01\x04\0\x0fhttp-error-cod\
+e\x01\x8d\x01\x03\0\x16wasi:http/types@0.2.12\x05\x19\x02\x03\0\x0d\x10outgoing-\
+request\x02\x03\0\x0d\x0frequest-options\x02\x03\0\x0d\x18future-incoming-respon\
+se\x02\x03\0\x0d\x0aerror-code\x01B\x0f\x02\x03\x02\x01\x1a\x04\0\x10outgoing-re\
+quest\x03\0\0\x02\x03\x02\x01\x1b\x04\0\x0frequest-options\x03\0\x02\x02\x03\x02\
+\x01\x1c\x04\0\x18future-incoming-response\x03\0\x04\x02\x03\x02\x01\x1d\x04\0\x0a\
+error-code\x03\0\x06\x01i\x01\x01i\x03\x01k\x09\x01i\x05\x01j\x01\x0b\x01\x07\x01\
+@\x02\x07request\x08\x07options\x0a\0\x0c\x04\0\x06handle\x01\x0d\x03\0!wasi:htt\
+p/outgoing-handler@0.2.12\x05\x1e\x01B\"\x02\x03\x02\x01\x0e\x04\0\x0cinput-stre\
+am\x03\0\0\x02\x03\x02\x01\x0f\x04\0\x0doutput-stream\x03\0\x02\x02\x03\x02\x01\x01\
+\x04\0\x08pollable\x03\0\x04\x02\x03\x02\x01\x06\x04\0\x08io-error\x03\0\x06\x04\
+\0\x10client-handshake\x03\x01\x04\0\x11client-connection\x03\x01\x04\0\x15futur\
+e-client-streams\x03\x01\x01i\x01\x01i\x03\x01i\x08\x01@\x03\x0bserver-names\x05\
+input\x0b\x06output\x0c\0\x0d\x04\0\x1d[constructor]client-handshake\x01\x0e\x01\
+i\x0a\x01@\x01\x04this\x0d\0\x0f\x04\0\x1f[static]client-handshake.finish\x01\x10\
+\x01h\x09\x01@\x01\x04self\x11\x01\0\x04\0&[method]client-connection.close-outpu\
+t\x01\x12\x01h\x0a\x01i\x05\x01@\x01\x04self\x13\0\x14\x04\0'[method]future-clie\
+nt-streams.subscribe\x01\x15\x01i\x09\x01o\x03\x16\x0b\x0c\x01i\x07\x01j\x01\x17\
+\x01\x18\x01j\x01\x19\0\x01k\x1a\x01@\x01\x04self\x13\0\x1b\x04\0![method]future\
+-client-streams.get\x01\x1c\x03\0\x1awasi:tls/types@0.2.0-draft\x05\x1f\x01B\x04\
+\x01m\x04\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\0\0\x01@\x02\x05l\
+evel\x01\x07messages\x01\0\x04\0\x05write\x01\x02\x03\0\x17probity:probe/log@0.1\
+.0\x05\x20\x01B\x17\x01w\x04\0\x0bnanoseconds\x03\0\0\x01m\x03\x07healthy\x08deg\
+raded\x09unhealthy\x04\0\x06status\x03\0\x02\x01q\x04\x04text\x01s\0\x07integer\x01\
+x\0\x06number\x01u\0\x07boolean\x01\x7f\0\x04\0\x05value\x03\0\x04\x01r\x02\x03k\
+eys\x05value\x05\x04\0\x06detail\x03\0\x06\x01r\x03\x04names\x04units\x05valueu\x04\
+\0\x0bmeasurement\x03\0\x08\x01p\x07\x01p\x09\x01k\x01\x01p}\x01r\x07\x06status\x03\
+\x07messages\x07details\x0a\x0cmeasurements\x0b\x07latency\x0c\x09permanent\x7f\x05\
+state\x0d\x04\0\x07verdict\x03\0\x0e\x01r\x02\x07pointers\x07messages\x04\0\x0fs\
+etting-problem\x03\0\x10\x01p\x11\x01q\x04\x10invalid-settings\x01\x12\0\x06deni\
+ed\x01s\0\x0bunsupported\x01s\0\x05other\x01s\0\x04\0\x07problem\x03\0\x13\x01r\x05\
 \x05checks\x07attempty\x09time-left\x01\x0btraceparents\x05state\x0d\x04\0\x03ru\
-n\x03\0\x15\x03\0\x19probity:probe/types@0.1.0\x05\x20\x04\0Aprobity:probe/check\
-er-probe-with-all-of-its-exports-removed@0.1.0\x04\0\x0b3\x01\0-checker-probe-wi\
-th-all-of-its-exports-removed\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0d\
-wit-component\x070.254.2\x10wit-bindgen-rust\x060.60.0";
+n\x03\0\x15\x03\0\x19probity:probe/types@0.1.0\x05!\x04\0Aprobity:probe/checker-\
+probe-with-all-of-its-exports-removed@0.1.0\x04\0\x0b3\x01\0-checker-probe-with-\
+all-of-its-exports-removed\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwi\
+t-component\x070.254.2\x10wit-bindgen-rust\x060.60.0";
 #[inline(never)]
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {

@@ -43,6 +43,12 @@ impl Deadline {
         Self(Instant(now.0.saturating_add(nanoseconds(time_left.saturating_sub(margin(time_left))))))
     }
 
+    /// The end of a leave-taking, of which the runner tells no time: half of the most that it allows.
+    pub(crate) fn of_leave() -> Self {
+        const LEAVE: Duration = Duration::from_secs(1);
+        Self(Instant(Instant::now().0.saturating_add(nanoseconds(LEAVE))))
+    }
+
     /// What is left until then; zero once it is past.
     pub fn remaining(self) -> Duration {
         Duration::from_nanos(self.0.0.saturating_sub(Instant::now().0))

@@ -2,7 +2,7 @@
 
 use std::{error, fmt, net::SocketAddr, time::Duration};
 
-use crate::{Problem, settings::Span};
+use crate::{Problem, Verdict, settings::Span};
 
 /// An exchange with the target that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +42,13 @@ pub enum Cause {
     Broken(String),
     /// No secure connection was agreed on; the text says why.
     Tls(String),
+    /// The same, where it is known with whom.
+    Handshake {
+        /// The server's name.
+        with: String,
+        /// What was wrong, in the runner's words.
+        why: String,
+    },
     /// The target did not keep to its protocol; the text says how.
     Protocol(String),
     /// The target has several addresses, and each failed.
@@ -77,6 +84,7 @@ impl fmt::Display for Cause {
             Self::Closed => f.write_str("connection closed"),
             Self::Broken(text) => write!(f, "connection broken ({text})"),
             Self::Tls(text) => write!(f, "no secure connection ({text})"),
+            Self::Handshake { with, why } => write!(f, "TLS handshake with {with} failed: {why}"),
             Self::Protocol(text) => write!(f, "protocol violated ({text})"),
             Self::Each(failures) => {
                 f.write_str("all addresses failed (")?;
@@ -95,6 +103,8 @@ impl fmt::Display for Cause {
 pub enum Failure {
     /// The target is at fault: the text is the message of the unhealthy verdict.
     Unhealthy(String),
+    /// The target is at fault, and there is more to be said of it than a message.
+    Verdict(Box<Verdict>),
     /// The probe, its settings or its runner are: nothing is known of the target.
     Problem(Problem),
 }
@@ -107,6 +117,12 @@ impl From<Error> for Failure {
             Cause::Unsupported(_) => Self::Problem(Problem::unsupported(error.to_string())),
             _ => Self::Unhealthy(error.to_string()),
         }
+    }
+}
+
+impl From<Verdict> for Failure {
+    fn from(verdict: Verdict) -> Self {
+        Self::Verdict(Box::new(verdict))
     }
 }
 

@@ -55,6 +55,21 @@ pub struct Body {
     pub cut: bool,
 }
 
+/// What is wrong with a header that an operator would have sent, if anything is.
+pub fn header_problem(name: &str, value: &str) -> Option<&'static str> {
+    if !is_token(name) {
+        return Some("not the name of a header; it may have letters, digits and !#$%&'*+-.^_`|~");
+    }
+    let is_fine = |byte: u8| !byte.is_ascii_control() || byte == b'\t';
+    (!value.bytes().all(is_fine)).then_some("a value must not have control characters, such as a line break")
+}
+
+/// Whether a text can be a method or the name of a header (RFC 9110, section 5.6.2).
+pub fn is_token(text: &str) -> bool {
+    let is_fine = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(is_fine)
+}
+
 /// Sends a request, and waits for the head of the answer.
 ///
 /// # Errors

@@ -22,14 +22,21 @@
 //! probity_guest::export!(Always);
 //! ```
 //!
+//! One that keeps a connection open between runs implements [`Connector`] and is handed to [`export_connector!`].
+//!
 //! Inside the sandbox `std::time::Instant`, `std::net`, `std::env` and `std::fs` panic or do nothing: the time comes from
-//! [`clock`], the network from [`net`], [`tcp`], [`udp`] and [`http`], chance from [`random`].
+//! [`clock`], the network from [`net`], [`tcp`], [`tls`], [`udp`] and [`http`], chance from [`random`].
 
 mod attempt;
 #[doc(hidden)]
 #[allow(missing_docs, unreachable_pub, unsafe_code, clippy::panic, clippy::unwrap_used)]
 pub mod bindings;
 pub mod clock;
+mod connector;
+#[doc(hidden)]
+#[rustfmt::skip]
+#[allow(missing_docs, unreachable_pub, unsafe_code, clippy::panic, clippy::unwrap_used)]
+pub mod connector_bindings;
 mod contract;
 mod error;
 pub mod http;
@@ -41,8 +48,10 @@ pub mod settings;
 mod stream;
 pub mod tcp;
 pub mod text;
+pub mod tls;
 pub mod udp;
 pub mod url;
+mod wire;
 
 pub use crate::{
     attempt::Attempt,
@@ -54,6 +63,8 @@ pub use crate::{
         },
         wasi::random::random,
     },
+    connector::{Connector, ExportedConnector},
     error::{Cause, Error, Failure},
     probe::{Exported, Probe},
+    wire::Wire,
 };

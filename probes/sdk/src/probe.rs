@@ -55,14 +55,10 @@ pub struct Exported<P>(PhantomData<P>);
 
 impl<P: Probe> checker::Guest for Exported<P> {
     fn check(settings: String, run: Run) -> Result<Verdict, Problem> {
-        let settings = accept::<P>(&settings).map_err(Problem::InvalidSettings)?;
+        let settings = accept(&settings, P::validate).map_err(Problem::InvalidSettings)?;
         let mut attempt = Attempt::begin(run);
-        let verdict = match P::check(&settings, &mut attempt) {
-            Ok(verdict) => verdict,
-            Err(Failure::Unhealthy(message)) => Verdict::unhealthy(message),
-            Err(Failure::Problem(problem)) => return Err(problem),
-        };
-        Ok(attempt.finish(verdict))
+        let came = P::check(&settings, &mut attempt);
+        attempt.finish(came)
     }
 }
 
@@ -72,12 +68,16 @@ impl<P: Probe> manifest::Guest for Exported<P> {
     }
 
     fn validate(settings: String) -> Vec<SettingProblem> {
-        accept::<P>(&settings).err().unwrap_or_default()
+        accept(&settings, P::validate).err().unwrap_or_default()
     }
 }
 
-fn accept<P: Probe>(json: &str) -> Result<P::Settings, Vec<SettingProblem>> {
-    let settings = settings::parse::<P::Settings>(json).map_err(|problem| vec![problem])?;
-    let problems = P::validate(&settings);
+/// The settings, if they have the right form and `validate` finds nothing wrong with them.
+pub(crate) fn accept<S: DeserializeOwned>(
+    json: &str,
+    validate: fn(&S) -> Vec<SettingProblem>,
+) -> Result<S, Vec<SettingProblem>> {
+    let settings = settings::parse::<S>(json).map_err(|problem| vec![problem])?;
+    let problems = validate(&settings);
     if problems.is_empty() { Ok(settings) } else { Err(problems) }
 }

@@ -8,7 +8,7 @@ use serde::{
 };
 use serde_json::{Map, Value, json};
 
-use crate::{Probe, settings};
+use crate::{Connector, Description, Probe, settings};
 
 /// Where the schema and the settings of `P` do not say the same; empty if they agree. They agree if
 ///
@@ -27,13 +27,30 @@ where
     P: Probe,
     P::Settings: PartialEq,
 {
-    let schema: Schema = serde_json::from_str(&P::describe().settings_schema).map_err(|error| error.to_string())?;
+    between::<P::Settings>(&P::describe())
+}
+
+/// The same for a probe that keeps a connection open.
+///
+/// # Errors
+///
+/// As for [`disagreements`].
+pub fn disagreements_of_connector<P>() -> Result<Vec<String>, String>
+where
+    P: Connector,
+    P::Settings: PartialEq,
+{
+    between::<P::Settings>(&P::describe())
+}
+
+fn between<S: DeserializeOwned + PartialEq>(description: &Description) -> Result<Vec<String>, String> {
+    let schema: Schema = serde_json::from_str(&description.settings_schema).map_err(|error| error.to_string())?;
     let mut found = Vec::new();
 
     if schema.additional_properties {
         found.push("the schema allows additional properties".to_owned());
     }
-    let fields = fields::<P::Settings>();
+    let fields = fields::<S>();
     let properties: BTreeSet<&str> = schema.properties.keys().map(String::as_str).collect();
     for name in properties.symmetric_difference(&fields) {
         found.push(format!("`{name}` is known to one of the two alone"));
@@ -46,7 +63,7 @@ where
             None => found.push(format!("`{name}` is required and has no example")),
         }
     }
-    let usual = match read::<P>(&least) {
+    let usual = match read::<S>(&least) {
         Ok(usual) => usual,
         Err(error) => return Err(format!("what the schema requires is not enough: {error}")),
     };
@@ -54,7 +71,7 @@ where
     for (name, property) in &schema.properties {
         if least.contains_key(name) {
             let without = least.iter().filter(|(key, _)| *key != name).map(|(key, value)| (key.clone(), value.clone()));
-            if read::<P>(&without.collect()).is_ok() {
+            if read::<S>(&without.collect()).is_ok() {
                 found.push(format!("`{name}` is required by the schema alone"));
             }
         } else if property.default.is_none() && property.examples.is_empty() {
@@ -63,7 +80,7 @@ where
         let with = |value: &Value| {
             let mut settings = least.clone();
             settings.insert(name.clone(), value.clone());
-            read::<P>(&settings)
+            read::<S>(&settings)
         };
         match property.default.as_ref().map(with) {
             Some(Ok(settings)) if settings != usual => found.push(format!("`{name}` has another default")),
@@ -101,7 +118,7 @@ struct Property {
     examples: Vec<Value>,
 }
 
-fn read<P: Probe>(settings: &Map<String, Value>) -> Result<P::Settings, String> {
+fn read<S: DeserializeOwned>(settings: &Map<String, Value>) -> Result<S, String> {
     let json = json!(settings).to_string();
     settings::parse(&json).map_err(|problem| format!("{}: {}", problem.pointer, problem.message))
 }

@@ -17,7 +17,7 @@ pub struct Stream {
     // A socket must outlive its streams: fields are dropped in this order.
     input: InputStream,
     output: OutputStream,
-    _socket: TcpSocket,
+    socket: TcpSocket,
     remote: SocketAddr,
 }
 
@@ -112,6 +112,11 @@ impl Stream {
         }
     }
 
+    /// The parts that a secure stream is made of.
+    pub(crate) fn into_parts(self) -> (InputStream, OutputStream, TcpSocket, SocketAddr) {
+        (self.input, self.output, self.socket, self.remote)
+    }
+
     fn no_answer(&self, cause: Cause) -> Error {
         Error::new(format!("waiting for the answer of {}", self.remote), cause)
     }
@@ -121,5 +126,5 @@ fn open(remote: SocketAddr, deadline: Deadline) -> Result<Stream, Cause> {
     let socket = create_tcp_socket(net::family(remote))?;
     socket.start_connect(&instance_network(), net::to_wasi(remote))?;
     let (input, output) = deadline.until(|| socket.subscribe(), || net::unless_blocked(socket.finish_connect()))?;
-    Ok(Stream { input, output, _socket: socket, remote })
+    Ok(Stream { input, output, socket, remote })
 }

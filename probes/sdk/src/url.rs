@@ -1,4 +1,4 @@
-//! `http` and `https` URLs: taking them apart, and following a redirect from one to another.
+//! URLs of `http` and `https`, and of `ws` and `wss`: taking them apart, and following a redirect from one to another.
 
 use std::{error, fmt, str::FromStr};
 
@@ -9,20 +9,36 @@ use serde::{
 
 use crate::settings::Port;
 
+/// Two schemes that differ in TLS alone, and what to say where neither is.
+#[derive(Debug, PartialEq, Eq)]
+struct Schemes {
+    plain: &'static str,
+    secure: &'static str,
+    expected: &'static str,
+}
+
+static HTTP: Schemes = Schemes { plain: "http", secure: "https", expected: "must begin with http:// or https://" };
+static WEB_SOCKET: Schemes = Schemes { plain: "ws", secure: "wss", expected: "must begin with ws:// or wss://" };
+
 /// An absolute `http` or `https` URL without a user name and without a fragment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Url {
+    schemes: &'static Schemes,
     secure: bool,
     authority: String,
     path_with_query: String,
 }
+
+/// The same with `ws` or `wss` (RFC 6455, section 3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebSocketUrl(pub Url);
 
 /// Why a text is not a [`Url`]; says what would be right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoUrl(&'static str);
 
 impl Url {
-    /// Whether it is `https`.
+    /// Whether it is `https` or `wss`.
     pub fn secure(&self) -> bool {
         self.secure
     }
@@ -30,6 +46,20 @@ impl Url {
     /// Host in lower case, and port unless it is the scheme's usual one: `example.org`, `[::1]:8080`.
     pub fn authority(&self) -> &str {
         &self.authority
+    }
+
+    /// The host in lower case; an IPv6 address in brackets.
+    pub fn host(&self) -> &str {
+        self.split_authority().0
+    }
+
+    /// The port that it names, or the scheme's usual one.
+    pub fn port(&self) -> u16 {
+        self.split_authority().1.parse().unwrap_or(usual_port(self.secure))
+    }
+
+    fn split_authority(&self) -> (&str, &str) {
+        split_port(&self.authority)
     }
 
     /// At least `/`.
@@ -50,11 +80,10 @@ impl Url {
     pub fn join(&self, reference: &str) -> Result<Self, NoUrl> {
         let reference = reference.split('#').next().unwrap_or_default();
         if has_scheme(reference) {
-            return reference.parse();
+            return Self::parse(reference, self.schemes);
         }
         if let Some(authority_and_path) = reference.strip_prefix("//") {
-            let scheme = if self.secure { "https" } else { "http" };
-            return format!("{scheme}://{authority_and_path}").parse();
+            return Self::parse(&format!("{}://{authority_and_path}", self.scheme()), self.schemes);
         }
         let (path, query) = split_query(&self.path_with_query);
         let path_with_query = match split_query(reference) {
@@ -69,21 +98,38 @@ impl Url {
         require_url_characters(&path_with_query)?;
         Ok(Self { path_with_query, ..self.clone() })
     }
+
+    fn scheme(&self) -> &'static str {
+        if self.secure { self.schemes.secure } else { self.schemes.plain }
+    }
+
+    fn parse(text: &str, schemes: &'static Schemes) -> Result<Self, NoUrl> {
+        let (scheme, rest) = text.split_once(':').unwrap_or_default();
+        let secure = scheme.eq_ignore_ascii_case(schemes.secure);
+        let rest = rest.strip_prefix("//").filter(|_| secure || scheme.eq_ignore_ascii_case(schemes.plain));
+        let rest = rest.ok_or(NoUrl(schemes.expected))?;
+        require_url_characters(rest)?;
+        let rest = rest.split('#').next().unwrap_or_default();
+        let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+        let slash = if path.starts_with('/') { "" } else { "/" };
+        let authority = parse_authority(authority, secure)?;
+        Ok(Self { schemes, secure, authority, path_with_query: [slash, path].concat() })
+    }
 }
 
 impl FromStr for Url {
     type Err = NoUrl;
 
     fn from_str(text: &str) -> Result<Self, NoUrl> {
-        let (scheme, rest) = text.split_once(':').unwrap_or_default();
-        let secure = scheme.eq_ignore_ascii_case("https");
-        let rest = rest.strip_prefix("//").filter(|_| secure || scheme.eq_ignore_ascii_case("http"));
-        let rest = rest.ok_or(NoUrl("must begin with http:// or https://"))?;
-        require_url_characters(rest)?;
-        let rest = rest.split('#').next().unwrap_or_default();
-        let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-        let slash = if path.starts_with('/') { "" } else { "/" };
-        Ok(Self { secure, authority: parse_authority(authority, secure)?, path_with_query: [slash, path].concat() })
+        Self::parse(text, &HTTP)
+    }
+}
+
+impl FromStr for WebSocketUrl {
+    type Err = NoUrl;
+
+    fn from_str(text: &str) -> Result<Self, NoUrl> {
+        Url::parse(text, &WEB_SOCKET).map(Self)
     }
 }
 
@@ -109,24 +155,33 @@ fn parse_authority(text: &str, secure: bool) -> Result<String, NoUrl> {
     if text.contains('@') {
         return Err(NoUrl("must not hold a user name or password; send them as the header `authorization`"));
     }
-    // The colons within an IPv6 address are in brackets.
-    let after_address = text.rfind(']').map_or(0, |bracket| bracket + 1);
-    let (host, port) = match text[after_address..].find(':') {
-        Some(colon) => (&text[..after_address + colon], &text[after_address + colon + 1..]),
-        None => (text, ""),
-    };
+    let (host, port) = split_port(text);
     if host.is_empty() {
         return Err(NoUrl("names no host"));
     }
-    let usual = if secure { 443 } else { 80 };
     let mut authority = host.to_ascii_lowercase();
     if !port.is_empty() {
         let Port(port) = Port::parse(port).ok_or(NoUrl("has a port that is not from 1 to 65535"))?;
-        if port != usual {
+        if port != usual_port(secure) {
             authority = format!("{authority}:{port}");
         }
     }
     Ok(authority)
+}
+
+/// Host and port; no port is an empty text.
+fn split_port(authority: &str) -> (&str, &str) {
+    // The colons within an IPv6 address are in brackets.
+    let after_address = authority.rfind(']').map_or(0, |bracket| bracket + 1);
+    match authority[after_address..].find(':') {
+        Some(colon) => (&authority[..after_address + colon], &authority[after_address + colon + 1..]),
+        None => (authority, ""),
+    }
+}
+
+/// The port where an URL names none (RFC 9110, section 4.2; RFC 6455, section 3).
+fn usual_port(secure: bool) -> u16 {
+    if secure { 443 } else { 80 }
 }
 
 /// A path without its `.` and `..` (RFC 3986, section 5.2.4). `path` begins with a slash.
@@ -153,9 +208,8 @@ fn remove_dot_segments(path: &str) -> String {
 /// Without the query, which may hold a secret.
 impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = if self.secure { "https" } else { "http" };
         let (path, _) = split_query(&self.path_with_query);
-        write!(f, "{scheme}://{}{path}", self.authority)
+        write!(f, "{}://{}{path}", self.scheme(), self.authority)
     }
 }
 
@@ -179,6 +233,26 @@ impl<'de> Deserialize<'de> for Url {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Url, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+
+        deserializer.deserialize_str(UrlVisitor)
+    }
+}
+
+impl<'de> Deserialize<'de> for WebSocketUrl {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct UrlVisitor;
+
+        impl Visitor<'_> for UrlVisitor {
+            type Value = WebSocketUrl;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a URL such as \"wss://example.org/feed\"")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<WebSocketUrl, E> {
                 text.parse().map_err(E::custom)
             }
         }
@@ -211,6 +285,23 @@ mod tests {
                 (secure, authority, path_with_query),
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn a_web_socket_has_schemes_of_its_own() {
+        for (text, secure, host, port) in [
+            ("ws://Feed.example", false, "feed.example", 80),
+            ("WSS://feed.example/live?x", true, "feed.example", 443),
+            ("ws://[::1]:8080/", false, "[::1]", 8080),
+        ] {
+            let WebSocketUrl(url) = text.parse().unwrap();
+            assert_eq!((url.secure(), url.host(), url.port()), (secure, host, port), "{text}");
+        }
+        assert_eq!("wss://a/b?c".parse::<WebSocketUrl>().unwrap().0.to_string(), "wss://a/b");
+        for text in ["http://a/", "wsx://a/", "a"] {
+            let refusal = text.parse::<WebSocketUrl>().unwrap_err();
+            assert_eq!(refusal.to_string(), "the URL must begin with ws:// or wss://", "{text}");
         }
     }
 

@@ -55,6 +55,7 @@ fuel = 5
 reconnect_delay = "2s"
 max_reconnect_attempts = 3
 down_interval = "off"
+max_age = "10m"
 fall = 7
 [[check]]
 name = "a"
@@ -64,10 +65,22 @@ connection = { rise = 2, max_reconnect_attempts = "unlimited", fast_interval = "
     let check = &parse(text).unwrap().checks[0];
     let limits = Limits { fuel: 5, memory: 1_000_000 };
     assert_eq!(check.limits, limits);
-    let policy = check.plan(Suggestions::default(), Duration::ZERO).unwrap().policy;
+    let plan = check.plan(Suggestions::default(), Duration::ZERO).unwrap();
+    assert_eq!(plan.max_age, Some(600 * SECOND));
+    let policy = plan.policy;
     assert_eq!((policy.thresholds.fall.get(), policy.thresholds.rise.get()), (7, 2));
     assert_eq!((policy.down_interval, policy.fast_interval), (None, SECOND));
     assert_eq!(policy.backoff, Policy::new(2 * SECOND, 2.0, 60 * SECOND, 0.0, None).unwrap());
+}
+
+#[test]
+fn a_connection_lives_for_an_hour_or_as_is_said() {
+    for (said, age) in
+        [("", Some(3600)), ("connection.max_age = \"5s\"", Some(5)), ("connection.max_age = \"off\"", None)]
+    {
+        let plan = check(said).unwrap().plan(Suggestions::default(), Duration::ZERO).unwrap();
+        assert_eq!(plan.max_age, age.map(Duration::from_secs), "{said}");
+    }
 }
 
 #[test]

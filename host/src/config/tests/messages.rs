@@ -92,6 +92,14 @@ fn each_key_refuses_what_it_can_not_be() {
             r#"memory = "64 megs": not a size; write it as "64MiB" or "512KiB", or as a number of bytes"#,
         ),
         (
+            r#"defaults.connection.max_age = "31d""#,
+            r#"max_age = "31d": not a duration; write it as "30s", "5m" or "1m30s", or "off""#,
+        ),
+        (
+            r#"runner.max_live_connections = 10_001"#,
+            r#"max_live_connections = 10001: must be a whole number from 1 to 10000, for example max_live_connections = 200"#,
+        ),
+        (
             r#"defaults.connection.down_interval = "never""#,
             r#"down_interval = "never": not a duration; write it as "30s", "5m" or "1m30s", or "off""#,
         ),
