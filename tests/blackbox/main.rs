@@ -12,7 +12,7 @@ mod target;
 
 mod command_line;
 mod configuration;
-mod connections;
+mod live;
 mod cover;
 mod drop_in;
 mod faults;
