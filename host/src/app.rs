@@ -108,6 +108,10 @@ pub async fn run(configuration: Configuration) -> Result<()> {
     let (max_in_flight, max_live_connections) = (config.max_in_flight, config.max_live_connections);
     let engine = Engine::new(Options { max_in_flight, max_live_connections, cache: Some(&cache) })?;
     let board = Arc::new(Board::new(config.node_id.clone(), clock));
+    board.count_live({
+        let engine = Arc::clone(&engine);
+        move || engine.live()
+    });
     let events = Arc::new(Events::new(board.started, config.events.capacity));
     let shared = Arc::new(Shared {
         board: Arc::clone(&board),

@@ -12,13 +12,15 @@ mod target;
 
 mod command_line;
 mod configuration;
-mod live;
+mod connections;
 mod cover;
 mod drop_in;
+mod events;
 mod faults;
 mod folder;
 mod http;
 mod leaks;
+mod live;
 mod probes;
 mod real_server;
 mod rejected;

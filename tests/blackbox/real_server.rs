@@ -71,5 +71,12 @@ fn a_server_is_watched_through_freeze_crash_and_return() {
     assert_eq!(dead.fault(), "", "{}", dead.message());
     let _server = Python::start(port);
     runner.wait_for_check("site", "is back", |check| check.status() == "healthy" && check.state() == "CONNECTED");
+
+    // All of it has been counted.
+    let stats = runner.json("/connections/site/stats");
+    assert_eq!((&stats["totalConnections"], &stats["totalReconnections"]), (&3.into(), &2.into()), "{stats}");
+    assert!(stats["totalFailures"].as_u64() >= Some(2) && stats["failedHealthChecks"].as_u64() >= Some(2), "{stats}");
+    assert!(stats["healthCheckSuccessRate"].as_str().unwrap().ends_with('%'), "{stats}");
+    assert!(stats["uptime"].as_u64() > Some(0), "{stats}");
     runner.stop();
 }
