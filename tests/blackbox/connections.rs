@@ -199,4 +199,11 @@ fn without_a_token_nobody_controls_but_whom_the_operator_lets() {
     let ours = Home::new(&config).start();
     assert_eq!(ours.ask("POST", "/connections/door/disconnect", &[]).status, 404, "there is no such check");
     ours.stop();
+
+    let home = Home::new(&config);
+    let command = home.command(&["run", "--listen", "0.0.0.0:0", "--data-dir", "state"]);
+    let reachable = home.start_by(command);
+    reachable.wait_for_log("`http.auth.allow_anonymous_control` has no effect, as other machines may reach 0.0.0.0:");
+    assert_eq!(reachable.ask("POST", "/connections/door/disconnect", &[]).status, 403);
+    reachable.stop();
 }
