@@ -26,5 +26,6 @@ mod real_server;
 mod rejected;
 mod reload;
 mod schedule;
+mod servers;
 mod stop;
 mod websocket;
