@@ -139,6 +139,7 @@ pub(super) async fn acquire(
     Asked(Patience { timeout }): Asked<Patience>,
 ) -> Result<Response, Problem> {
     let slot = find(&app.board, &name)?;
+    slot.touch(app.board.uptime());
     let timeout = match timeout {
         None => slot.state().info.timeout,
         Some(text) => parse_duration(&text).filter(|timeout| *timeout <= LONGEST_WAIT).ok_or_else(|| {

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Due, Machine, Start};
+use super::{
+    Machine,
+    due::{Due, Start},
+};
 use crate::{
     circuit::{self, Refusal},
     connection::{Cause, Connection, State},
