@@ -52,12 +52,22 @@ pub fn folder() -> TempDir {
 /// How to start a server in its folder.
 type Start = Arc<dyn Fn(&Path) -> Command>;
 
+/// How it is known that a server is up.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Ready {
+    /// Its port takes connections.
+    Listens,
+    /// It speaks UDP, so whoever asks it finds out.
+    Unseen,
+}
+
 /// A server. It and all that it started are killed when it is dropped.
 pub struct Server {
     process: Child,
     folder: TempDir,
     port: u16,
     start: Start,
+    ready: Ready,
 }
 
 impl Server {
@@ -65,9 +75,15 @@ impl Server {
     /// connections.
     #[track_caller]
     pub fn start(folder: TempDir, port: u16, start: impl Fn(&Path) -> Command + 'static) -> Server {
+        Server::start_until(Ready::Listens, folder, port, start)
+    }
+
+    /// Starts a server, and waits until it is up as far as that is to be known.
+    #[track_caller]
+    pub fn start_until(ready: Ready, folder: TempDir, port: u16, start: impl Fn(&Path) -> Command + 'static) -> Server {
         let start: Start = Arc::new(start);
         let process = spawn(&start, folder.path());
-        let mut server = Server { process, folder, port, start };
+        let mut server = Server { process, folder, port, start, ready };
         server.wait_until_it_listens();
         server
     }
@@ -108,7 +124,7 @@ impl Server {
         let log = self.folder.path().join("log");
         let log = || fs::read_to_string(&log).unwrap_or_default();
         let patient = Deadline::new();
-        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+        while self.ready == Ready::Listens && TcpStream::connect(("127.0.0.1", self.port)).is_err() {
             if let Some(status) = self.process.try_wait().unwrap() {
                 panic!("the server did not start ({status}):\n{}", log());
             }

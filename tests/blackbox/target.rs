@@ -70,6 +70,11 @@ impl Target {
         })
     }
 
+    /// Answers each datagram by those that `datagrams` makes of it.
+    pub fn udp(datagrams: impl Fn(&[u8]) -> Vec<Vec<u8>> + Send + 'static) -> Target {
+        Target::dns(datagrams, |_| vec![])
+    }
+
     /// Answers questions of DNS: each datagram by those that `datagrams` makes of it, and each message over TCP, which comes
     /// to the same port, by what `message` makes of it.
     pub fn dns(
