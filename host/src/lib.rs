@@ -12,5 +12,6 @@ pub mod grant;
 pub mod http;
 pub mod supervisor;
 pub mod telemetry;
+pub mod totals;
 pub mod watch;
 pub mod worker;
