@@ -175,7 +175,7 @@ impl ConnectionManager {
     }
 
     /// Asks to make use of the connection. One that is closed or lost is made again first, as far as its circuit lets it be.
-    /// What the call comes to should be [reported](Self::report).
+    /// That takes an examination at most. What the call comes to should be [reported](Self::report).
     ///
     /// # Errors
     ///
