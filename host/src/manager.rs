@@ -95,8 +95,8 @@ impl ConnectionManager {
         Builder::new(name, check)
     }
 
-    /// The one connection that all users of `key` share, which this makes if there is none. `make` says how, the first time:
-    /// the settings are kept until somebody [forgets](Self::forget) them. If nobody holds the connection and it was not made
+    /// The one connection that all users of `key` share, which this makes if there is none. `make` says how, the first time
+    /// (of several at the same time one counts): the settings are kept until somebody [forgets](Self::forget) them. If nobody holds the connection and it was not made
     /// use of for [so long](Builder::inactive_after), it is disconnected and dropped; whoever asks next gets a new one of the
     /// same settings.
     ///

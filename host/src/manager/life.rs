@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use futures_util::{FutureExt, future::join};
 use probity_core::{
     machine::{Command, Machine, Policy},
     time::Now,
@@ -19,8 +20,9 @@ use crate::{
     worker::{self, Answer, Ask, Assignment, Examine, Inbox, Inboxes, Shared, Stop},
 };
 
-/// How many events are kept for those who are behind: an outage has a handful, so this is a slow listener's share of dozens.
-const EVENTS: usize = 256;
+/// How many events are kept for those who are behind. An outage has about eight; and many connections that each keep a long
+/// log of their troubles would take more memory than all else about them.
+const EVENTS: usize = 64;
 /// What stands where a check of the runner has the name of its probe.
 const PROBE: &str = "embedded";
 
@@ -131,21 +133,23 @@ impl Life {
     }
 }
 
-async fn live(
+/// All of it in one future. What is made of the arguments is all that it holds: there may be many of these.
+fn live(
     work: impl Future<Output = ()>,
     inbox: Arc<Inbox>,
     events: Arc<Events>,
     mut closing: watch::Receiver<bool>,
     ending: watch::Sender<()>,
-) {
-    let leave = async {
+) -> impl Future<Output = ()> {
+    let leave = async move {
         // It fails if the last handle was dropped, which is to be told the same.
         let _ = closing.wait_for(|closing| *closing).await;
         // First, so that whoever listens hears of it. The worker stops at no other word, so it answers.
         let _ = inbox.ask(Ask::Command(Command::Disconnect)).await;
         inbox.stop(Stop::Removed);
     };
-    tokio::join!(work, leave);
-    events.close();
-    drop(ending);
+    join(work, leave).map(move |_| {
+        events.close();
+        drop(ending);
+    })
 }

@@ -42,7 +42,7 @@ impl Subscription {
 
 impl ConnectionManager {
     /// Has `listener` called for each event of one [kind](Event::KINDS) from now on, in order. It is called beside the
-    /// connection and beside other listeners, and so keeps nobody waiting; one that falls hundreds of events behind misses
+    /// connection and beside other listeners, and so keeps nobody waiting; one that falls 64 events behind misses
     /// some. One that panics harms nobody, and is called again for the next event. One that holds a handle keeps its own
     /// connection alive until it is removed, or the connection is shut down.
     ///

@@ -436,6 +436,24 @@ async fn all_users_of_a_key_share_one_connection() {
     ConnectionManager::forget("orders").await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn whoever_comes_at_the_same_time_gets_the_same_one() {
+    let target = Target::default();
+    for round in 0..50 {
+        let key = format!("rush-{round}");
+        let get = || {
+            let (key, target) = (key.clone(), target.clone());
+            tokio::spawn(async move { ConnectionManager::shared(&key, || target.builder("rush")).unwrap() })
+        };
+        let rush: Vec<_> = std::iter::repeat_with(get).take(8).collect();
+        let first = ConnectionManager::shared(&key, || target.builder("rush")).unwrap();
+        for other in rush {
+            assert!(Arc::ptr_eq(&first.life, &other.await.unwrap().life));
+        }
+        assert!(ConnectionManager::forget(&key).await);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn shared_ones_that_nobody_needs_are_dropped_and_made_again() {
     let target = Target::default();
