@@ -8,8 +8,8 @@ use crate::guest::repository;
 const NO_PROBES: [&str; 3] = ["dist", "sdk", "target"];
 /// The probes that some test here tries out.
 const TRIED_PROBES: [&str; 6] = ["dns", "http", "ntp", "tcp", "udp", "websocket"];
-/// The examples that `command_line.rs` tries out.
-const TRIED_EXAMPLES: [&str; 1] = ["quickstart"];
+/// The examples that some test here tries out.
+const TRIED_EXAMPLES: [&str; 2] = ["embedding", "quickstart"];
 
 fn folders(parent: &str) -> BTreeSet<String> {
     let entries = fs::read_dir(repository().join(parent)).unwrap().map(Result::unwrap);

@@ -15,6 +15,7 @@ mod configuration;
 mod connections;
 mod cover;
 mod drop_in;
+mod embedding;
 mod events;
 mod faults;
 mod folder;
