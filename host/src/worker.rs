@@ -177,7 +177,13 @@ impl Worker {
                 Ask::Command(Command::Connect) => {
                     self.machine.obey(Command::Connect, now, &mut self.events);
                     match self.machine.snapshot().connection.state() {
-                        State::Connecting => self.waiting.push(Waiting { reply, acquires: false }),
+                        State::Connecting => {
+                            // The attempt before may have been a fault, and the next one far off.
+                            if !self.machine.in_flight() {
+                                self.machine.request(now);
+                            }
+                            self.waiting.push(Waiting { reply, acquires: false });
+                        }
                         _ => answers.push((reply, Answer::Done)),
                     }
                 }
