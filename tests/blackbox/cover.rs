@@ -7,7 +7,7 @@ use crate::guest::repository;
 /// Folders of `probes/` that are no probes.
 const NO_PROBES: [&str; 3] = ["dist", "sdk", "target"];
 /// The probes that some test here tries out.
-const TRIED_PROBES: [&str; 6] = ["dns", "http", "ntp", "tcp", "udp", "websocket"];
+pub const TRIED_PROBES: [&str; 6] = ["dns", "http", "ntp", "tcp", "udp", "websocket"];
 /// The examples that some test here tries out.
 const TRIED_EXAMPLES: [&str; 2] = ["embedding", "quickstart"];
 
