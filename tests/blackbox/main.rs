@@ -10,6 +10,7 @@ mod guest;
 mod runner;
 mod target;
 
+mod authority;
 mod command_line;
 mod configuration;
 mod connections;
@@ -23,6 +24,7 @@ mod leaks;
 mod live;
 mod probes;
 mod real_server;
+mod redis;
 mod rejected;
 mod reload;
 mod schedule;
