@@ -2,12 +2,15 @@
 
 use std::{collections::BTreeSet, fs};
 
-use crate::guest::repository;
+use crate::{
+    guest::repository,
+    runner::{Home, run_to_end},
+};
 
 /// Folders of `probes/` that are no probes.
 const NO_PROBES: [&str; 3] = ["dist", "sdk", "target"];
 /// The probes that some test here tries out.
-pub const TRIED_PROBES: [&str; 6] = ["dns", "http", "ntp", "tcp", "udp", "websocket"];
+pub const TRIED_PROBES: [&str; 7] = ["dns", "http", "ntp", "redis", "tcp", "udp", "websocket"];
 /// The examples that some test here tries out.
 const TRIED_EXAMPLES: [&str; 2] = ["embedding", "quickstart"];
 
@@ -22,6 +25,21 @@ fn every_probe_is_tried_out() {
     let mut found = folders("probes");
     found.retain(|name| !NO_PROBES.contains(&name.as_str()));
     assert_eq!(found, TRIED_PROBES.map(str::to_owned).into(), "add a test, and the name here");
+}
+
+#[test]
+fn the_check_that_a_probes_page_shows_is_valid() {
+    for probe in TRIED_PROBES {
+        let page = fs::read_to_string(repository().join("probes").join(probe).join("README.md")).unwrap();
+        let shown = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next());
+        let home = Home::new(shown.unwrap_or_else(|| panic!("the page of {probe} shows no check")));
+        let mut command = home.command(&["validate"]);
+        for variable in page.split("${env:").skip(1) {
+            command.env(variable.split('}').next().unwrap(), "something");
+        }
+        let ended = run_to_end(command);
+        assert_eq!(ended.code, Some(0), "{probe}: {ended:?}");
+    }
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod guest;
 mod runner;
 mod target;
 
+mod authority;
 mod command_line;
 mod configuration;
 mod connections;
@@ -25,6 +26,7 @@ mod live;
 mod ntp;
 mod probes;
 mod real_server;
+mod redis;
 mod rejected;
 mod reload;
 mod schedule;

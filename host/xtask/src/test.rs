@@ -18,9 +18,10 @@ struct Needed {
 }
 
 /// What the tests need beyond Rust.
-const NEEDED: [Needed; 2] = [
+const NEEDED: [Needed; 3] = [
     Needed { program: "python3", package: "python3", why: "its HTTP server is a target that is not ours" },
     Needed { program: "chronyd", package: "chrony", why: "a time server for the probe `ntp`" },
+    Needed { program: "redis-server", package: "redis-server", why: "the probe redis is held to it" },
 ];
 
 /// Where programs lie that are not in everybody's path.

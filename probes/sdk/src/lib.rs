@@ -38,6 +38,7 @@ mod connector;
 #[allow(missing_docs, unreachable_pub, unsafe_code, clippy::panic, clippy::unwrap_used)]
 pub mod connector_bindings;
 mod contract;
+mod conversation;
 mod error;
 pub mod http;
 pub mod net;
@@ -64,6 +65,7 @@ pub use crate::{
         wasi::random::random,
     },
     connector::{Connector, ExportedConnector},
+    conversation::Conversation,
     error::{Cause, Error, Failure},
     probe::{Exported, Probe},
     wire::Wire,
