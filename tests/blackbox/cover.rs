@@ -8,8 +8,8 @@ use crate::guest::repository;
 const NO_PROBES: [&str; 3] = ["dist", "sdk", "target"];
 /// The probes that `probes.rs` and `command_line.rs` try out.
 const TRIED_PROBES: [&str; 4] = ["dns", "http", "tcp", "websocket"];
-/// The examples that `command_line.rs` tries out.
-const TRIED_EXAMPLES: [&str; 1] = ["quickstart"];
+/// The examples that `command_line.rs` and `reconnection.rs` try out.
+const TRIED_EXAMPLES: [&str; 2] = ["quickstart", "reconnection"];
 
 fn folders(parent: &str) -> BTreeSet<String> {
     let entries = fs::read_dir(repository().join(parent)).unwrap().map(Result::unwrap);

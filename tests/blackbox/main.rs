@@ -12,15 +12,16 @@ mod target;
 
 mod command_line;
 mod configuration;
-mod live;
 mod cover;
 mod drop_in;
 mod faults;
 mod folder;
 mod http;
 mod leaks;
+mod live;
 mod probes;
 mod real_server;
+mod reconnection;
 mod rejected;
 mod reload;
 mod schedule;
