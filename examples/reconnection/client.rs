@@ -186,7 +186,7 @@ impl Event {
     fn to_line(&self) -> String {
         let (sequence, kind, what) = (&self.sequence, self.kind(), self.describe());
         let (time, subject) = (self.time.strftime("%H:%M:%S%.3f"), self.subject.as_deref().unwrap_or("runner"));
-        format!("{sequence:>5}  {time}  {subject:<6}  {kind:<13}  {what}").trim_end().to_owned()
+        format!("{sequence:>5}  {time}  {subject:<6}  {kind:<14}  {what}").trim_end().to_owned()
     }
 
     fn describe(&self) -> String {
@@ -200,6 +200,12 @@ impl Event {
                 format!("attempt {} in {:.1} s", self.data["attempt"], seconds("delay").unwrap_or_default())
             }
             "error" => text("message").to_owned(),
+            "flapping-start" | "flapping-end" => {
+                format!(
+                    "{:.0} % of the latest results are changes",
+                    100.0 * self.data["share"].as_f64().unwrap_or_default()
+                )
+            }
             "disconnected" => format!("({})", text("cause")),
             "reload" if self.data["ok"] == true => format!("{} is in use", text("what")),
             "reload" => format!("{} is rejected: {}", text("what"), text("error")),
