@@ -63,19 +63,13 @@ fn main() -> Result<()> {
     let reader = sender.clone();
     thread::spawn(move || read_steps(&reader));
     let mut target = Target { port: arguments.port, listener: None, orders: Arc::default(), typed, _sender: sender };
-    let mut left = VecDeque::new();
-    if !forever {
-        left.extend(steps.iter().copied());
-    }
+    let mut left = VecDeque::from(steps.clone());
+    let then = if forever { steps } else { vec![Step { what: What::Well, lasting: None }] };
     loop {
-        if left.is_empty() {
-            if forever {
-                left.extend(steps.iter().copied());
-            } else {
-                left.push_back(Step { what: What::Well, lasting: None });
-            }
-        }
-        let Some(step) = left.pop_front() else { continue };
+        let Some(step) = left.pop_front() else {
+            left.extend(&then);
+            continue;
+        };
         if step.what == What::Crash {
             say("crashing")?;
             return Err(target.crash(forever.then_some(&script)));
@@ -87,14 +81,14 @@ fn main() -> Result<()> {
 }
 
 /// One step of a script.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 struct Step {
     what: What,
     /// `None`: until another is typed.
     lasting: Option<Duration>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, PartialEq)]
 enum What {
     /// Does not listen.
     Slow,
@@ -127,6 +121,7 @@ impl FromStr for Step {
         };
         let lasting = parts.next().map(parse_duration).transpose()?;
         ensure!(parts.next().is_none(), "`{text}` has too many parts");
+        ensure!(what != What::Crash || lasting.is_none(), "`{text}` takes no time: it is `crash`");
         Ok(Step { what, lasting })
     }
 }
