@@ -108,6 +108,10 @@ pub async fn run(configuration: Configuration) -> Result<()> {
     let (max_in_flight, max_live_connections) = (config.max_in_flight, config.max_live_connections);
     let engine = Engine::new(Options { max_in_flight, max_live_connections, cache: Some(&cache) })?;
     let board = Arc::new(Board::new(config.node_id.clone(), clock));
+    board.count_live({
+        let engine = Arc::clone(&engine);
+        move || engine.live()
+    });
     let events = Arc::new(Events::new(board.started, config.events.capacity));
     let shared = Arc::new(Shared {
         board: Arc::clone(&board),
@@ -121,6 +125,9 @@ pub async fn run(configuration: Configuration) -> Result<()> {
         token: config.http.auth.token.clone(),
         anonymous_control: config.http.auth.allow_anonymous_control && listening.ip().to_canonical().is_loopback(),
     };
+    if config.http.auth.allow_anonymous_control && !auth.anonymous_control {
+        tracing::warn!("`http.auth.allow_anonymous_control` has no effect, as other machines may reach {listening}");
+    }
     let (startup_grace, grace_period) = (config.startup_grace, config.grace_period);
     let loader = Loader { path: configuration.path, overrides: configuration.overrides, listening };
     let (supervisor, settled) = Supervisor::new(engine, Arc::clone(&shared), loader, config, text);

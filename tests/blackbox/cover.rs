@@ -6,10 +6,10 @@ use crate::guest::repository;
 
 /// Folders of `probes/` that are no probes.
 const NO_PROBES: [&str; 3] = ["dist", "sdk", "target"];
-/// The probes that `probes.rs` and `command_line.rs` try out.
-const TRIED_PROBES: [&str; 4] = ["dns", "http", "tcp", "websocket"];
-/// The examples that `command_line.rs` and `reconnection.rs` try out.
-const TRIED_EXAMPLES: [&str; 2] = ["quickstart", "reconnection"];
+/// The probes that some test here tries out.
+pub const TRIED_PROBES: [&str; 6] = ["dns", "http", "ntp", "tcp", "udp", "websocket"];
+/// The examples that some test here tries out.
+const TRIED_EXAMPLES: [&str; 3] = ["embedding", "quickstart", "reconnection"];
 
 fn folders(parent: &str) -> BTreeSet<String> {
     let entries = fs::read_dir(repository().join(parent)).unwrap().map(Result::unwrap);

@@ -142,7 +142,10 @@ fn a_flood_of_faults_does_not_wear_the_runner_out() {
         for name in ["traps", "recurses", "eats-memory", "shouts"] {
             let runner = &runner;
             // A probe that keeps failing is given a rest, so this takes somebody who asks for it.
-            scope.spawn(move || (0..20).for_each(|_| drop(runner.run(name))));
+            scope.spawn(move || {
+                runner.wait_for_runs(name, 1);
+                (0..20).for_each(|_| drop(runner.run(name)));
+            });
         }
     });
     assert_eq!(runner.wait_for_runs("good", 1).message(), "still here");

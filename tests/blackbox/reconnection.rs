@@ -1,8 +1,9 @@
 //! The example `reconnection`: a real process that is slow, frozen, killed, leaves and crashes, and a client that is told.
 
 use std::{
-    env, fs,
+    fs,
     io::Write,
+    path::Path,
     process::{Child, ChildStdin, Command, Stdio},
     sync::{Arc, Mutex},
     thread,
@@ -27,8 +28,8 @@ struct Program {
 impl Program {
     #[track_caller]
     fn start(name: &str, arguments: &[&str]) -> Program {
-        // Cargo puts examples beside the folder of its tests.
-        let path = env::current_exe().unwrap().parent().unwrap().with_file_name("examples").join(name);
+        // Cargo builds it with the tests, unless it is told which of them to build.
+        let path = Path::new(env!("CARGO_BIN_EXE_probity")).with_file_name("examples").join(name);
         assert!(path.exists(), "{} is missing; to build it: cargo build -p probity --examples", path.display());
         let mut command = Command::new(path);
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

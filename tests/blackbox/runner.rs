@@ -23,6 +23,11 @@ const POLL: Duration = Duration::from_millis(20);
 /// A configuration under which checks run often enough for a test.
 pub const BRISK: &str = "[defaults]\ninterval = \"200ms\"\njitter = 0.0\n";
 
+/// The token of runners whose tests change something.
+pub const TOKEN: &str = "s3cret";
+/// A configuration that has that token.
+pub const GUARDED: &str = "http.auth.token = \"s3cret\"\n";
+
 /// Where a runner lives: its configuration, its watched folder `probes.d`, and its state.
 #[derive(Clone)]
 pub struct Home {
@@ -238,10 +243,16 @@ impl Runner {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let (head, mut body) = self.agent.run(request.body(()).unwrap())?.into_parts();
-        let mut bytes = Vec::new();
-        body.as_reader().read_to_end(&mut bytes)?;
-        Ok(Answer { status: head.status.as_u16(), headers: head.headers, body: bytes })
+        Answer::read(self.agent.run(request.body(()).unwrap())?)
+    }
+
+    /// Changes something, as whoever holds the token of [`TOKEN`]. An empty body is none.
+    #[track_caller]
+    pub fn change(&self, method: &str, path: &str, body: &str) -> Answer {
+        let request = ureq::http::Request::builder().method(method).uri(self.url(path));
+        let request = request.header("authorization", format!("Bearer {TOKEN}")).body(body.to_owned()).unwrap();
+        let answer = self.agent.run(request).and_then(Answer::read);
+        answer.unwrap_or_else(|error| panic!("{method} {path}: {error}\n{}", self.log()))
     }
 
     #[track_caller]
@@ -464,6 +475,13 @@ pub struct Answer {
 }
 
 impl Answer {
+    fn read(response: ureq::http::Response<ureq::Body>) -> Result<Answer, ureq::Error> {
+        let (head, mut body) = response.into_parts();
+        let mut bytes = Vec::new();
+        body.as_reader().read_to_end(&mut bytes)?;
+        Ok(Answer { status: head.status.as_u16(), headers: head.headers, body: bytes })
+    }
+
     pub fn text(&self) -> String {
         String::from_utf8(self.body.clone()).unwrap()
     }

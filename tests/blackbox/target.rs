@@ -59,7 +59,12 @@ impl Target {
 
     /// Answers requests of HTTP: gets the request's head, and returns the whole answer.
     pub fn http(answer: impl Fn(&str) -> String + Send + Sync + 'static) -> Target {
-        Target::tcp(move |mut stream| {
+        Target::http_at(([127, 0, 0, 1], 0).into(), answer)
+    }
+
+    /// Answers requests of HTTP, at an address where a server was before.
+    pub fn http_at(address: SocketAddr, answer: impl Fn(&str) -> String + Send + Sync + 'static) -> Target {
+        Target::tcp_at(address, move |mut stream| {
             let mut head = Vec::new();
             let mut byte = [0];
             while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|read| read == 1) {
@@ -68,6 +73,11 @@ impl Target {
             // Whoever asked may have lost his patience.
             let _ = stream.write_all(answer(&String::from_utf8_lossy(&head)).as_bytes());
         })
+    }
+
+    /// Answers each datagram by those that `datagrams` makes of it.
+    pub fn udp(datagrams: impl Fn(&[u8]) -> Vec<Vec<u8>> + Send + 'static) -> Target {
+        Target::dns(datagrams, |_| vec![])
     }
 
     /// Answers questions of DNS: each datagram by those that `datagrams` makes of it, and each message over TCP, which comes

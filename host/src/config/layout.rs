@@ -165,8 +165,8 @@ section! {
         /// `${env:NAME}` and `${file:PATH}` are filled in. Without one, nobody may, but this machine may run a check. Reading
         /// is open to all.
         token: Token = Token, example "${env:PROBITY_TOKEN}";
-        /// Whether everybody on this machine may change something without a token. The runner must then listen on a loopback
-        /// address, which no other machine reaches.
+        /// Whether everybody on this machine may change something without a token. It has no effect unless the runner listens
+        /// on a loopback address, which no other machine reaches.
         allow_anonymous_control: Flag = Flag, example true, default false;
     }
 }

@@ -4,17 +4,20 @@ use probity_core::{event::Event, health::Health};
 
 use super::{Fact, Record, Reload};
 
+/// What the lines are filtered by.
+const TARGET: &str = "event";
+
 /// Writes it, as loud as it deserves.
 pub(super) fn write(record: &Record) {
     let (seq, kind) = (record.seq, record.fact.kind());
     match &record.fact {
         Fact::Check { check, event, .. } => write_event(seq, kind, check, event),
         Fact::Reload(Reload { what, generation, error: None }) => match generation {
-            Some(generation) => tracing::info!(seq, kind, generation, "{what} is in use"),
-            None => tracing::info!(seq, kind, "{what} was read again"),
+            Some(generation) => tracing::info!(target: TARGET, seq, kind, generation, "{what} is in use"),
+            None => tracing::info!(target: TARGET, seq, kind, "{what} was read again"),
         },
         Fact::Reload(Reload { what, error: Some(error), .. }) => {
-            tracing::error!(seq, kind, "{what} is rejected: {error}")
+            tracing::error!(target: TARGET, seq, kind, "{what} is rejected: {error}")
         }
     }
 }
@@ -23,38 +26,46 @@ fn write_event(seq: u64, kind: &str, check: &str, event: &Event) {
     match event {
         Event::StateChange(change) => {
             let (from, to, cause) = (change.from.as_str(), change.to.as_str(), change.cause.as_str());
-            tracing::info!(seq, check, kind, cause, "{from} -> {to}");
+            tracing::info!(target: TARGET, seq, check, kind, cause, "{from} -> {to}");
         }
         // The change of state before it says as much.
-        Event::Connected { lost_for: None } => tracing::debug!(seq, check, kind),
-        Event::Connected { lost_for: Some(lost_for) } => tracing::info!(seq, check, kind, "after {lost_for:.1?}"),
-        Event::Disconnected { cause } => tracing::debug!(seq, check, kind, cause = cause.as_str()),
-        Event::Reconnecting { attempt, delay } => tracing::info!(seq, check, kind, "attempt {attempt} in {delay:.1?}"),
+        Event::Connected { lost_for: None } => tracing::debug!(target: TARGET, seq, check, kind),
+        Event::Connected { lost_for: Some(lost_for) } => {
+            tracing::info!(target: TARGET, seq, check, kind, "after {lost_for:.1?}")
+        }
+        Event::Disconnected { cause } => tracing::debug!(target: TARGET, seq, check, kind, cause = cause.as_str()),
+        Event::Reconnecting { attempt, delay } => {
+            tracing::info!(target: TARGET, seq, check, kind, "attempt {attempt} in {delay:.1?}")
+        }
         Event::MaxReconnectAttemptsReached { attempts } => {
-            tracing::error!(seq, check, kind, "gave up after {attempts} attempts");
+            tracing::error!(target: TARGET, seq, check, kind, "gave up after {attempts} attempts");
         }
         Event::HealthChange { from, to, message } => {
             let worse = matches!(to, Health::Unhealthy | Health::Degraded | Health::Unknown);
             let (from, to) = (from.as_str(), to.as_str());
             if worse {
-                tracing::warn!(seq, check, kind, "{from} -> {to}: {message}");
+                tracing::warn!(target: TARGET, seq, check, kind, "{from} -> {to}: {message}");
             } else {
-                tracing::info!(seq, check, kind, "{from} -> {to}: {message}");
+                tracing::info!(target: TARGET, seq, check, kind, "{from} -> {to}: {message}");
             }
         }
-        Event::Error { message } => tracing::info!(seq, check, kind, "{message}"),
-        Event::Fault(fault) => tracing::warn!(seq, check, kind, fault = fault.kind.as_str(), "{}", fault.message),
+        Event::Error { message } => tracing::info!(target: TARGET, seq, check, kind, "{message}"),
+        Event::Fault(fault) => {
+            tracing::warn!(target: TARGET, seq, check, kind, fault = fault.kind.as_str(), "{}", fault.message)
+        }
         Event::CircuitChange { of, change } => {
             let (from, to, cause) = (change.from.as_str(), change.to.as_str(), change.cause.as_str());
-            tracing::info!(seq, check, kind, of = of.as_str(), cause, "{from} -> {to}");
+            tracing::info!(target: TARGET, seq, check, kind, of = of.as_str(), cause, "{from} -> {to}");
         }
         Event::FlappingStart { share } => {
-            tracing::warn!(seq, check, kind, "{:.0} % of the latest results are changes", share * 100.0);
+            tracing::warn!(target: TARGET, seq, check, kind, "{:.0} % of the latest results are changes", share * 100.0);
         }
         Event::FlappingEnd { share, health, state } => {
             let (health, state) = (health.as_str(), state.as_str());
-            tracing::info!(seq, check, kind, health, state, "{:.0} %", share * 100.0);
+            tracing::info!(target: TARGET, seq, check, kind, health, state, "{:.0} %", share * 100.0);
         }
-        Event::ModeChange { from, to } => tracing::info!(seq, check, kind, "{} -> {}", from.as_str(), to.as_str()),
+        Event::ModeChange { from, to } => {
+            tracing::info!(target: TARGET, seq, check, kind, "{} -> {}", from.as_str(), to.as_str())
+        }
     }
 }

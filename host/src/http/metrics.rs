@@ -205,6 +205,8 @@ fn runner(out: &mut Exposition, view: &View<'_>) {
     family.sample(&[("result", "failed")], inventory.reloads_failed);
     lag(out, view);
     out.family("probity_runs_in_flight", Gauge, "Runs that are under way.").sample(&[], view.board.in_flight());
+    out.family("probity_live_connections", Gauge, "Connections that are kept open between runs.")
+        .sample(&[], view.board.live() as u64);
     out.family("probity_uptime_seconds", Gauge, "How long the runner has been up.")
         .sample(&[], view.uptime.as_secs_f64());
     out.family("probity_build_info", Gauge, "The runner's version; always 1.")

@@ -1,10 +1,12 @@
 //! The standard probes: components that are part of this binary.
 
 /// Every standard probe: its name and its bytes. Built by `cargo xtask build-probes`.
-const STANDARD: [(&str, &[u8]); 4] = [
+const STANDARD: [(&str, &[u8]); 6] = [
     ("dns", include_bytes!("../../../probes/dist/dns.wasm")),
     ("http", include_bytes!("../../../probes/dist/http.wasm")),
+    ("ntp", include_bytes!("../../../probes/dist/ntp.wasm")),
     ("tcp", include_bytes!("../../../probes/dist/tcp.wasm")),
+    ("udp", include_bytes!("../../../probes/dist/udp.wasm")),
     ("websocket", include_bytes!("../../../probes/dist/websocket.wasm")),
 ];
 

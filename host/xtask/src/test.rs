@@ -1,8 +1,9 @@
 //! `cargo xtask test`: every test there is, after getting what they need.
 
 use std::{
-    path::Path,
-    process::{Command, Stdio},
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
 };
 
 use anyhow::{Result, bail};
@@ -17,14 +18,19 @@ struct Needed {
 }
 
 /// What the tests need beyond Rust.
-const NEEDED: [Needed; 1] =
-    [Needed { program: "python3", package: "python3", why: "its HTTP server is a target that is not ours" }];
+const NEEDED: [Needed; 2] = [
+    Needed { program: "python3", package: "python3", why: "its HTTP server is a target that is not ours" },
+    Needed { program: "chronyd", package: "chrony", why: "a time server for the probe `ntp`" },
+];
+
+/// Where programs lie that are not in everybody's path.
+const MORE_FOLDERS: [&str; 2] = ["/usr/sbin", "/usr/local/sbin"];
+/// Where each version of PostgreSQL has a folder of its own.
+const POSTGRES: &str = "/usr/lib/postgresql";
 
 /// Gets what is missing, and runs the tests of the host, and those of the guests' pure parts.
 pub(crate) fn all(repository: &Path) -> Result<()> {
-    for needed in &NEEDED {
-        provide(needed)?;
-    }
+    provide()?;
     let cargo = |folder: &str| {
         let mut command = Command::new(env!("CARGO"));
         command.current_dir(repository.join(folder)).args(["test", "--locked", "--workspace"]);
@@ -38,21 +44,37 @@ pub(crate) fn all(repository: &Path) -> Result<()> {
     run(cargo("probes").env("CARGO_TARGET_DIR", target.join("probes")))
 }
 
-fn provide(needed: &Needed) -> Result<()> {
-    let Needed { program, package, why } = needed;
-    if is_there(program) {
+/// Has the packages of all missing programs installed, in one go.
+fn provide() -> Result<()> {
+    let missing: Vec<&Needed> = NEEDED.iter().filter(|needed| !is_there(needed.program)).collect();
+    if missing.is_empty() {
         return Ok(());
     }
-    let install = format!("apt-get install {package}");
-    println!("{program} is missing ({why}); running: {install}");
-    let installed = Command::new("apt-get").args(["install", "--yes", "--quiet", package]).status();
-    if !installed.is_ok_and(|status| status.success()) || !is_there(program) {
-        bail!("the tests need {program}: {why}. Install it and run this again: {install}");
+    for Needed { program, why, .. } in &missing {
+        println!("{program} is missing: {why}");
+    }
+    let packages: Vec<&str> = missing.iter().map(|needed| needed.package).collect();
+    let install = format!("apt-get install {}", packages.join(" "));
+    println!("running: apt-get update && {install}");
+    let apt = |arguments: &[&str]| {
+        let mut command = Command::new("apt-get");
+        // Nobody is there to answer questions.
+        command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
+        command.status().is_ok_and(|status| status.success())
+    };
+    let options = ["install", "--yes", "--quiet", "--no-install-recommends"];
+    let installed = apt(&["update", "--quiet"]) && apt(&[&options, packages.as_slice()].concat());
+    let still_missing: Vec<&str> = missing.iter().map(|needed| needed.program).filter(|name| !is_there(name)).collect();
+    if !installed || !still_missing.is_empty() {
+        bail!("the tests need {}; install what has them and run this again: {install}", still_missing.join(", "));
     }
     Ok(())
 }
 
 fn is_there(program: &str) -> bool {
-    let quiet = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-    quiet.is_ok()
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    let versions =
+        fs::read_dir(POSTGRES).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path().join("bin")));
+    let mut folders = std::env::split_paths(&paths).chain(MORE_FOLDERS.map(PathBuf::from)).chain(versions);
+    folders.any(|folder| folder.join(program).is_file())
 }

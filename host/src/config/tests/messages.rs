@@ -276,14 +276,3 @@ fn a_problem_never_shows_a_secret() {
         assert!(!format!("{report} {report:?}").contains("hunter2"), "{report}");
     }
 }
-
-#[test]
-fn control_without_a_token_is_for_this_machine_alone() {
-    let text = "listen = \"0.0.0.0:8081\"\n[http.auth]\nallow_anonymous_control = true";
-    let expected = "3: allow_anonymous_control: other machines reach 0.0.0.0:8081; listen on a loopback address such as \
-                    127.0.0.1:8081, or set a `token` instead";
-    assert_eq!(problems(parse(text)), [expected]);
-    for listen in ["127.0.0.1:0", "[::1]:8081", "127.8.8.8:80"] {
-        assert!(parse(&text.replace("0.0.0.0:8081", listen)).is_ok(), "{listen}");
-    }
-}

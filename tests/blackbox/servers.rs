@@ -1,0 +1,149 @@
+//! Servers that are not ours: real programs, each in a folder and on a port of its own, frozen, killed and started again.
+
+use std::{
+    fs,
+    net::{TcpListener, TcpStream},
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::Arc,
+};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tempfile::TempDir;
+
+use crate::runner::Deadline;
+
+/// Where programs lie that are not in everybody's path.
+const MORE_FOLDERS: [&str; 2] = ["/usr/sbin", "/usr/local/sbin"];
+/// Where each version of PostgreSQL has a folder of its own.
+const POSTGRES: &str = "/usr/lib/postgresql";
+
+/// Where a program lies. `None`, said aloud, if this machine has none of that name; under `PROBITY_TEST_STRICT` that is a
+/// failure, as `cargo xtask test` gets all of them.
+pub fn find(program: &str) -> Option<PathBuf> {
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    let versions =
+        fs::read_dir(POSTGRES).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path().join("bin")));
+    let mut folders = std::env::split_paths(&paths).chain(MORE_FOLDERS.map(PathBuf::from)).chain(versions);
+    let found = folders.find_map(|folder| Some(folder.join(program)).filter(|path| path.is_file()));
+    if found.is_none() {
+        assert!(std::env::var_os("PROBITY_TEST_STRICT").is_none(), "this test needs {program}");
+        eprintln!("SKIPPED: this test needs {program}");
+    }
+    found
+}
+
+/// A port that nobody listens on.
+pub fn free_port() -> u16 {
+    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+}
+
+/// A folder that every user can read, since some servers refuse to run as root.
+pub fn folder() -> TempDir {
+    use fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+    folder
+}
+
+/// How to start a server in its folder.
+type Start = Arc<dyn Fn(&Path) -> Command>;
+
+/// How it is known that a server is up.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Ready {
+    /// Its port takes connections.
+    Listens,
+    /// It speaks UDP, so whoever asks it finds out.
+    Unseen,
+}
+
+/// A server. It and all that it started are killed when it is dropped.
+pub struct Server {
+    process: Child,
+    folder: TempDir,
+    port: u16,
+    start: Start,
+    ready: Ready,
+}
+
+impl Server {
+    /// Starts a server whose command `start` makes from the folder that is its own, and waits until its port takes
+    /// connections.
+    #[track_caller]
+    pub fn start(folder: TempDir, port: u16, start: impl Fn(&Path) -> Command + 'static) -> Server {
+        Server::start_until(Ready::Listens, folder, port, start)
+    }
+
+    /// Starts a server, and waits until it is up as far as that is to be known.
+    #[track_caller]
+    pub fn start_until(ready: Ready, folder: TempDir, port: u16, start: impl Fn(&Path) -> Command + 'static) -> Server {
+        let start: Start = Arc::new(start);
+        let process = spawn(&start, folder.path());
+        let mut server = Server { process, folder, port, start, ready };
+        server.wait_until_it_listens();
+        server
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// It accepts connections and does nothing more.
+    pub fn freeze(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    pub fn thaw(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    /// Ends it at once, as a crash would.
+    pub fn kill(&mut self) {
+        self.signal(Signal::KILL);
+        self.process.wait().unwrap();
+    }
+
+    /// Starts it again, where it was and with what it kept.
+    #[track_caller]
+    pub fn restart(&mut self) {
+        self.process = spawn(&self.start, self.folder.path());
+        self.wait_until_it_listens();
+    }
+
+    fn signal(&self, signal: Signal) {
+        // Whoever is gone already hears nothing.
+        let _ = kill_process_group(Pid::from_child(&self.process), signal);
+    }
+
+    #[track_caller]
+    fn wait_until_it_listens(&mut self) {
+        let log = self.folder.path().join("log");
+        let log = || fs::read_to_string(&log).unwrap_or_default();
+        let patient = Deadline::new();
+        while self.ready == Ready::Listens && TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            if let Some(status) = self.process.try_wait().unwrap() {
+                panic!("the server did not start ({status}):\n{}", log());
+            }
+            patient.pause(|| format!("the server to listen on {}; it said:\n{}", self.port, log()));
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.signal(Signal::KILL);
+        let _ = self.process.wait();
+    }
+}
+
+fn spawn(start: &Start, folder: &Path) -> Child {
+    let log = fs::File::options().create(true).append(true).open(folder.join("log")).unwrap();
+    let mut command = start(folder);
+    command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+    // A group of its own, so that what it starts ends with it.
+    command.process_group(0).spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"))
+}
