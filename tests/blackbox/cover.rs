@@ -12,7 +12,7 @@ const NO_PROBES: [&str; 3] = ["dist", "sdk", "target"];
 /// The probes that some test here tries out.
 pub const TRIED_PROBES: [&str; 7] = ["dns", "http", "ntp", "redis", "tcp", "udp", "websocket"];
 /// The examples that some test here tries out.
-const TRIED_EXAMPLES: [&str; 2] = ["embedding", "quickstart"];
+const TRIED_EXAMPLES: [&str; 3] = ["embedding", "quickstart", "reconnection"];
 
 fn folders(parent: &str) -> BTreeSet<String> {
     let entries = fs::read_dir(repository().join(parent)).unwrap().map(Result::unwrap);

@@ -26,6 +26,7 @@ mod live;
 mod ntp;
 mod probes;
 mod real_server;
+mod reconnection;
 mod redis;
 mod rejected;
 mod reload;

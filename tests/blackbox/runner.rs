@@ -159,10 +159,10 @@ fn wait_for_exit(process: &mut Child, what: impl Fn() -> String) -> ExitStatus {
 
 /// What a process writes, while it does.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<String>>);
+pub struct Log(Arc<Mutex<String>>);
 
 impl Log {
-    fn follow(&self, from: impl Read + Send + 'static) -> thread::JoinHandle<()> {
+    pub fn follow(&self, from: impl Read + Send + 'static) -> thread::JoinHandle<()> {
         let log = self.clone();
         thread::spawn(move || {
             let mut lines = BufReader::new(from);
@@ -174,7 +174,7 @@ impl Log {
         })
     }
 
-    fn text(&self) -> String {
+    pub fn text(&self) -> String {
         self.0.lock().unwrap().clone()
     }
 }
