@@ -1,11 +1,14 @@
 //! The standard probes: components that are part of this binary.
 
 /// Every standard probe: its name and its bytes. Built by `cargo xtask build-probes`.
-const STANDARD: [(&str, &[u8]); 7] = [
+const STANDARD: [(&str, &[u8]); 10] = [
     ("dns", include_bytes!("../../../probes/dist/dns.wasm")),
     ("http", include_bytes!("../../../probes/dist/http.wasm")),
+    ("imap", include_bytes!("../../../probes/dist/imap.wasm")),
     ("ntp", include_bytes!("../../../probes/dist/ntp.wasm")),
     ("redis", include_bytes!("../../../probes/dist/redis.wasm")),
+    ("smtp", include_bytes!("../../../probes/dist/smtp.wasm")),
+    ("ssh", include_bytes!("../../../probes/dist/ssh.wasm")),
     ("tcp", include_bytes!("../../../probes/dist/tcp.wasm")),
     ("udp", include_bytes!("../../../probes/dist/udp.wasm")),
     ("websocket", include_bytes!("../../../probes/dist/websocket.wasm")),
