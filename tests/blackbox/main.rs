@@ -22,6 +22,7 @@ mod folder;
 mod http;
 mod leaks;
 mod live;
+mod memcached;
 mod probes;
 mod real_server;
 mod redis;
