@@ -24,6 +24,7 @@ mod http;
 mod imap;
 mod leaks;
 mod live;
+mod memcached;
 mod ntp;
 mod probes;
 mod real_server;

@@ -10,7 +10,7 @@ use std::{
 use crate::{
     authority::Authority,
     probes::try_out,
-    runner::{BRISK, Deadline, Home},
+    runner::{BRISK, Deadline, EAGER, Home, Runner},
     servers::{self, Server},
     target::{Target, freeze, nobody},
 };
@@ -19,11 +19,6 @@ use crate::{
 const PASSWORD: &str = "correct-horse";
 /// What a runner is told in its environment, so that its settings need not say it.
 const SECRET: (&str, &str) = ("REDIS_PASSWORD", PASSWORD);
-/// Checks that run often, judge at once, and try again soon.
-const EAGER: &str = "timeout = \"1s\"\n\
-                     connection = { fall = 1, reconnect_delay = \"200ms\", reconnect_multiplier = 1.0 }\n\
-                     circuit = { failures = \"off\" }\n";
-
 /// A server on a port of its own, which keeps nothing, with more lines of its configuration.
 fn redis(more: &str) -> Option<Server> {
     let program = servers::find("redis-server")?;
@@ -57,7 +52,7 @@ fn logged_in(more: &str) -> String {
 }
 
 /// Starts a runner that knows the password.
-fn runner(config: &str) -> crate::runner::Runner {
+fn runner(config: &str) -> Runner {
     let home = Home::new(&format!("{BRISK}{config}"));
     let mut command = home.command(&["run", "--listen", "127.0.0.1:0", "--data-dir", "state"]);
     command.env(SECRET.0, SECRET.1);
@@ -248,7 +243,12 @@ fn what_only_looks_like_a_server_gets_a_verdict() {
             ("page", at(&page, ""), "unhealthy", ""),
             ("noise", at(&noise, ""), "unhealthy", "does not speak Redis"),
             ("endless", at(&endless, ""), "unhealthy", "protocol violated (a line of more than 4096 bytes)"),
-            ("endless-info", at(&endless_info, info), "unhealthy", "expected a section of 64 KiB at most"),
+            (
+                "endless-info",
+                at(&endless_info, info),
+                "unhealthy",
+                "is not well: it answered INFO with \"$999999999999\", expected a section of 64 KiB",
+            ),
             ("late-info", at(&late_info, info), "unhealthy", "no answer within"),
             ("uneven-info", at(&uneven_info, info), "unhealthy", "expected the end of a section"),
             ("array", at(&array, ""), "unhealthy", r#"it answered PING with "*1", expected "+PONG""#),

@@ -1,10 +1,11 @@
 //! The standard probes: components that are part of this binary.
 
 /// Every standard probe: its name and its bytes. Built by `cargo xtask build-probes`.
-const STANDARD: [(&str, &[u8]); 10] = [
+const STANDARD: [(&str, &[u8]); 11] = [
     ("dns", include_bytes!("../../../probes/dist/dns.wasm")),
     ("http", include_bytes!("../../../probes/dist/http.wasm")),
     ("imap", include_bytes!("../../../probes/dist/imap.wasm")),
+    ("memcached", include_bytes!("../../../probes/dist/memcached.wasm")),
     ("ntp", include_bytes!("../../../probes/dist/ntp.wasm")),
     ("redis", include_bytes!("../../../probes/dist/redis.wasm")),
     ("smtp", include_bytes!("../../../probes/dist/smtp.wasm")),

@@ -19,7 +19,7 @@ use crate::{
 /// Bytes of a line: more than any error, of which the longest explains the protected mode.
 const MOST_LINE: usize = 4 * 1024;
 /// Bytes of one section of `INFO`: more than a master with a hundred replicas tells of them.
-const MOST_SECTION: usize = 64 * 1024;
+const MOST_SECTION: u64 = 64 * 1024;
 /// The sections of `INFO` with what is judged and told. Each is asked for by itself: before version 7 there was one a command.
 const SECTIONS: [&str; 3] = ["server", "replication", "memory"];
 
@@ -124,7 +124,8 @@ impl Server {
         for _ in SECTIONS {
             let line = self.0.line(MOST_LINE, deadline)?;
             let length = match Head::parse(&line) {
-                Some(Head::Bulk(length)) if length <= MOST_SECTION => length,
+                // It fits: it is small.
+                Some(Head::Bulk(length)) if length <= MOST_SECTION => length as usize,
                 head => return Err(self.astray("INFO", &line, head, "a section of 64 KiB at most")),
             };
             text.extend(self.0.exactly(length, deadline)?);

@@ -18,7 +18,7 @@ pub(crate) enum Head<'a> {
     /// The command was refused; the text begins with a word that says how.
     Error(&'a [u8]),
     /// A string of so many bytes follows.
-    Bulk(usize),
+    Bulk(u64),
     /// Something else, which no command of this client is answered with.
     Other,
 }
@@ -38,7 +38,7 @@ impl<'a> Head<'a> {
     }
 }
 
-fn number(digits: &[u8]) -> Option<usize> {
+fn number(digits: &[u8]) -> Option<u64> {
     // What `parse` would take beside digits is a sign.
     digits.first().filter(|first| first.is_ascii_digit())?;
     str::from_utf8(digits).ok()?.parse().ok()
