@@ -39,6 +39,27 @@ pub fn first_line(text: &str, most: usize) -> String {
     line.chars().map(|character| if character.is_control() { ' ' } else { character }).take(most).collect()
 }
 
+/// `bytes` with `***` in the place of each of `secrets`: a target may repeat what it was told. The empty one is none.
+pub fn blot(bytes: &[u8], secrets: &[String]) -> Vec<u8> {
+    let mut blotted = Vec::new();
+    let mut rest = bytes;
+    while let Some((first, others)) = rest.split_first() {
+        // The longest, lest what it has more than another shows.
+        let found = secrets.iter().filter(|secret| !secret.is_empty() && rest.starts_with(secret.as_bytes()));
+        match found.map(String::len).max() {
+            Some(length) => {
+                blotted.extend(b"***");
+                rest = &rest[length..];
+            }
+            None => {
+                blotted.push(*first);
+                rest = others;
+            }
+        }
+    }
+    blotted
+}
+
 /// Whether `needle` occurs in `haystack`. The empty one occurs everywhere.
 pub fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     let Some((first, others)) = needle.split_first() else { return true };
@@ -74,6 +95,17 @@ mod tests {
         assert_eq!(first_line("a\tb\r\nc", 80), "a b");
         assert_eq!(first_line("naïve", 3), "naï");
         assert_eq!(first_line("", 3), "");
+    }
+
+    #[test]
+    fn secrets_are_blotted_out() {
+        let blotted = |text: &str, secrets: &[&str]| {
+            let secrets: Vec<String> = secrets.iter().map(ToString::to_string).collect();
+            String::from_utf8(blot(text.as_bytes(), &secrets)).unwrap()
+        };
+        assert_eq!(blotted("no user pw, hunter2!", &["pw", "hunter2"]), "no user ***, ***!");
+        assert_eq!(blotted("abcab", &["ab", "abc"]), "******");
+        assert_eq!(blotted("all", &["", "none"]), "all");
     }
 
     #[test]
