@@ -10,6 +10,7 @@ mod guest;
 mod runner;
 mod target;
 
+mod authority;
 mod command_line;
 mod configuration;
 mod connections;
@@ -21,6 +22,7 @@ mod folder;
 mod http;
 mod leaks;
 mod live;
+mod postgres;
 mod probes;
 mod real_server;
 mod rejected;

@@ -3,8 +3,8 @@
 use std::{
     fmt::Display,
     fs,
-    io::{BufRead, BufReader, Read},
-    net::SocketAddr,
+    io::{BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex},
@@ -409,6 +409,12 @@ impl Runner {
         self.log.text()
     }
 
+    /// Whether a failure of this check's was not to be tried again soon.
+    pub fn was_permanent(&self, name: &str) -> bool {
+        let check = format!("check=\"{name}\"");
+        self.log().lines().any(|line| line.contains(&check) && line.contains("permanent-failure"))
+    }
+
     pub fn signal(&self, signal: Signal) {
         kill_process(self.pid(), signal).unwrap();
     }
@@ -427,6 +433,35 @@ impl Runner {
         let status = self.wait_for_exit();
         assert_eq!(status.code(), Some(0), "{}", self.log());
         self.home.clone()
+    }
+
+    /// All that the runner tells and keeps: its pages, its events, its log and its files. It is stopped for that.
+    #[track_caller]
+    pub fn stop_and_tell_all(self) -> String {
+        let mut all = String::new();
+        for path in ["/health", "/health/checks", "/connections", "/probes", "/metrics"] {
+            all += &self.get(path).text();
+        }
+        // By HTTP/1.0, the events come without a frame around them; they end with the runner.
+        let mut events = TcpStream::connect(self.address).unwrap();
+        events.set_read_timeout(Some(PATIENCE)).unwrap();
+        events.write_all(b"GET /events?after=0 HTTP/1.0\r\nhost: localhost\r\n\r\n").unwrap();
+        let mut first = [0; 1];
+        events.read_exact(&mut first).unwrap();
+        let log = self.log.clone();
+        let home = self.stop();
+        events.read_to_string(&mut all).unwrap();
+        let mut folders = vec![home.path("state")];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+                match entry.file_type().unwrap() {
+                    kind if kind.is_dir() => folders.push(entry.path()),
+                    kind if kind.is_file() => all += &String::from_utf8_lossy(&fs::read(entry.path()).unwrap()),
+                    _ => {}
+                }
+            }
+        }
+        all + &log.text()
     }
 
     /// What the process takes of the system.

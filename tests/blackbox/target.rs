@@ -57,6 +57,52 @@ impl Target {
         Target::tcp(greet(text))
     }
 
+    /// Greets whoever connects, and answers what it is told with one of `answers` after the other; then it is silent.
+    pub fn reciting(greeting: &'static str, answers: &'static [&'static str]) -> Target {
+        Target::tcp(move |mut stream| {
+            let mut buffer = [0; 64 * 1024];
+            // Whoever connected may leave at any time.
+            let _ = stream.write_all(greeting.as_bytes());
+            for answer in answers {
+                if stream.read(&mut buffer).is_ok_and(|read| read > 0) {
+                    let _ = stream.write_all(answer.as_bytes());
+                }
+            }
+            wait_for_end(stream);
+        })
+    }
+
+    /// Sends these bytes over and over, without a pause.
+    pub fn endless(bytes: &'static [u8]) -> Target {
+        Target::tcp(move |mut stream| {
+            let bytes = bytes.repeat(1024);
+            while stream.write_all(&bytes).is_ok() {}
+        })
+    }
+
+    /// Sends these bytes one a second.
+    pub fn dribbling(bytes: &'static [u8]) -> Target {
+        Target::tcp(move |mut stream| {
+            for byte in bytes {
+                if stream.write_all(&[*byte]).is_err() {
+                    return;
+                }
+                thread::sleep(Duration::from_secs(1));
+            }
+        })
+    }
+
+    /// Repeats all that it is told in one line, after these words.
+    pub fn echoing(words: &'static str) -> Target {
+        Target::tcp(move |mut stream| {
+            let mut buffer = [0; 64 * 1024];
+            while let Ok(read @ 1..) = stream.read(&mut buffer) {
+                let told = String::from_utf8_lossy(&buffer[..read]).replace("\r\n", " ");
+                let _ = stream.write_all(format!("{words}{told}\r\n").as_bytes());
+            }
+        })
+    }
+
     /// Answers requests of HTTP: gets the request's head, and returns the whole answer.
     pub fn http(answer: impl Fn(&str) -> String + Send + Sync + 'static) -> Target {
         Target::tcp(move |mut stream| {

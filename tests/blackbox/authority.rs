@@ -1,0 +1,42 @@
+//! An authority of our own, which certifies servers that are not ours.
+
+use std::{fs, path::Path, process::Command};
+
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+
+use crate::runner::{Home, Runner};
+
+/// An authority that nobody trusts unless told to.
+pub struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    pem: String,
+}
+
+impl Authority {
+    pub fn new(name: &str) -> Authority {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        let pem = params.self_signed(&key).unwrap().pem();
+        Authority { issuer: Issuer::new(params, key), pem }
+    }
+
+    /// Puts `server.crt` for these names, and `server.key`, into a folder.
+    pub fn certify(&self, names: &[&str], folder: &Path) {
+        let key = KeyPair::generate().unwrap();
+        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+        let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &self.issuer).unwrap();
+        fs::write(folder.join("server.crt"), certificate.pem()).unwrap();
+        fs::write(folder.join("server.key"), key.serialize_pem()).unwrap();
+    }
+
+    /// Starts a runner whose system trusts this authority alone.
+    pub fn trusting_runner(&self, config: &str) -> Runner {
+        let home = Home::new(config);
+        fs::write(home.path("authorities.pem"), &self.pem).unwrap();
+        let mut command: Command = home.command(&["run", "--listen", "127.0.0.1:0", "--data-dir", "state"]);
+        command.env("SSL_CERT_FILE", home.path("authorities.pem")).env_remove("SSL_CERT_DIR");
+        home.start_by(command)
+    }
+}
