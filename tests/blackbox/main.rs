@@ -26,6 +26,7 @@ mod leaks;
 mod live;
 mod memcached;
 mod ntp;
+mod postgres;
 mod probes;
 mod real_server;
 mod reconnection;

@@ -38,6 +38,8 @@ pub enum Cause {
     TimedOut(Duration),
     /// The target closed the connection before it had said what it should.
     Closed,
+    /// The target went on after this many bytes, which are more than anybody needs.
+    Endless(usize),
     /// The connection broke; the text is the system's.
     Broken(String),
     /// No secure connection was agreed on; the text says why.
@@ -82,6 +84,7 @@ impl fmt::Display for Cause {
             Self::Unreachable => f.write_str("host unreachable"),
             Self::TimedOut(waited) => write!(f, "no answer within {}", Span(*waited)),
             Self::Closed => f.write_str("connection closed"),
+            Self::Endless(bytes) => write!(f, "no end after {bytes} bytes"),
             Self::Broken(text) => write!(f, "connection broken ({text})"),
             Self::Tls(text) => write!(f, "no secure connection ({text})"),
             Self::Handshake { with, why } => write!(f, "TLS handshake with {with} failed: {why}"),

@@ -28,6 +28,7 @@
 //! [`clock`], the network from [`net`], [`tcp`], [`tls`], [`udp`] and [`http`], chance from [`random`].
 
 mod attempt;
+pub mod base64;
 #[doc(hidden)]
 #[allow(missing_docs, unreachable_pub, unsafe_code, clippy::panic, clippy::unwrap_used)]
 pub mod bindings;
@@ -40,9 +41,12 @@ pub mod connector_bindings;
 mod contract;
 mod conversation;
 mod error;
+pub mod expected;
+mod findings;
 pub mod http;
 pub mod net;
 mod probe;
+mod reader;
 #[cfg(not(target_family = "wasm"))]
 pub mod schema;
 pub mod settings;
@@ -67,6 +71,8 @@ pub use crate::{
     connector::{Connector, ExportedConnector},
     conversation::Conversation,
     error::{Cause, Error, Failure},
+    findings::Findings,
     probe::{Exported, Probe},
+    reader::Reader,
     wire::Wire,
 };

@@ -1,11 +1,8 @@
 //! The handshake that turns an HTTP/1.1 connection into a WebSocket (RFC 6455, section 4).
 
-use probity_guest::text::excerpt;
+use probity_guest::{base64, text::excerpt};
 
-use crate::{
-    accept::{accept, base64},
-    settings::Settings,
-};
+use crate::{accept::accept, settings::Settings};
 
 /// Sent unless the operator names another: some servers refuse requests that do not say whose they are.
 const USER_AGENT: &str = concat!("probity/", env!("CARGO_PKG_VERSION"));
@@ -40,7 +37,7 @@ pub(crate) struct Refusal {
 impl<'a> Request<'a> {
     /// `nonce` is drawn anew for each connection.
     pub(crate) fn new(settings: &'a Settings, nonce: &[u8; 16]) -> Self {
-        Self { settings, key: base64(nonce) }
+        Self { settings, key: base64::encode(nonce) }
     }
 
     /// What is sent. `traceparent` is empty if the run is not traced.

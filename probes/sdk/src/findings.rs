@@ -1,0 +1,61 @@
+//! From all that is wrong with a target to one verdict.
+
+use crate::{Attempt, Status, Verdict, settings::Span};
+
+/// What speaks against a target that has answered. The gravest decides.
+#[derive(Debug, Default, PartialEq)]
+pub struct Findings(Vec<(Status, String)>);
+
+impl Findings {
+    /// Adds one that makes the target unhealthy; the text is a clause, such as `the lag is 7 s, more than 5 s`.
+    pub fn unhealthy(&mut self, text: impl Into<String>) {
+        self.0.push((Status::Unhealthy, text.into()));
+    }
+
+    /// Adds one that makes it degraded.
+    pub fn degraded(&mut self, text: impl Into<String>) {
+        self.0.push((Status::Degraded, text.into()));
+    }
+
+    /// What they come to. `target` names it; `praise` says in a few words what it does if there is nothing against it. One
+    /// that has taken longer than `limit` by now is degraded as well.
+    pub fn verdict(mut self, attempt: &Attempt, limit: Option<Span>, target: &str, praise: &str) -> Verdict {
+        if self.0.is_empty() {
+            return attempt.healthy_within(limit, format!("{target} {praise}"));
+        }
+        let took = attempt.elapsed();
+        if let Some(Span(limit)) = limit.filter(|Span(limit)| took > *limit) {
+            self.degraded(format!("it took {}: more than {}", Span(took), Span(limit)));
+        }
+        let (status, text) = self.told();
+        Verdict::new(status, format!("{target}: {text}"))
+    }
+
+    /// The gravest status, and the clauses, those of that status first.
+    fn told(self) -> (Status, String) {
+        let grave = |(status, _): &(Status, String)| *status == Status::Unhealthy;
+        let (mut first, rest): (Vec<_>, Vec<_>) = self.0.into_iter().partition(grave);
+        let status = if first.is_empty() { Status::Degraded } else { Status::Unhealthy };
+        first.extend(rest);
+        let clauses: Vec<String> = first.into_iter().map(|(_, text)| text).collect();
+        (status, clauses.join("; "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gravest_comes_first_and_decides() {
+        let mut findings = Findings::default();
+        findings.degraded("it limps");
+        assert_eq!(findings.told(), (Status::Degraded, "it limps".to_owned()));
+
+        let mut findings = Findings::default();
+        findings.degraded("it limps");
+        findings.unhealthy("it lies");
+        findings.degraded("it grunts");
+        assert_eq!(findings.told(), (Status::Unhealthy, "it lies; it limps; it grunts".to_owned()));
+    }
+}
