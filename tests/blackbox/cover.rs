@@ -10,8 +10,21 @@ use crate::{
 /// Folders of `probes/` that are no probes.
 const NO_PROBES: [&str; 3] = ["dist", "sdk", "target"];
 /// The probes that some test here tries out.
-pub const TRIED_PROBES: [&str; 12] =
-    ["dns", "http", "imap", "memcached", "ntp", "postgres", "redis", "smtp", "ssh", "tcp", "udp", "websocket"];
+pub const TRIED_PROBES: [&str; 13] = [
+    "dns",
+    "http",
+    "imap",
+    "json-metric",
+    "memcached",
+    "ntp",
+    "postgres",
+    "redis",
+    "smtp",
+    "ssh",
+    "tcp",
+    "udp",
+    "websocket",
+];
 /// The examples that some test here tries out.
 const TRIED_EXAMPLES: [&str; 3] = ["embedding", "quickstart", "reconnection"];
 

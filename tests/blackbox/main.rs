@@ -22,6 +22,7 @@ mod faults;
 mod folder;
 mod http;
 mod imap;
+mod json_metric;
 mod leaks;
 mod live;
 mod memcached;

@@ -49,6 +49,17 @@ pub fn folder() -> TempDir {
     folder
 }
 
+/// Python's own HTTP server, which serves the files of its folder.
+pub fn python(folder: TempDir) -> Option<Server> {
+    let program = find("python3")?;
+    let port = free_port();
+    Some(Server::start(folder, port, move |folder| {
+        let mut command = Command::new(&program);
+        command.args(["-m", "http.server", &port.to_string(), "--bind", "127.0.0.1", "--directory"]).arg(folder);
+        command
+    }))
+}
+
 /// How to start a server in its folder.
 type Start = Arc<dyn Fn(&Path) -> Command>;
 
