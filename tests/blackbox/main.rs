@@ -23,6 +23,7 @@ mod http;
 mod leaks;
 mod live;
 mod memcached;
+mod nats;
 mod probes;
 mod real_server;
 mod redis;

@@ -1,10 +1,11 @@
 //! The standard probes: components that are part of this binary.
 
 /// Every standard probe: its name and its bytes. Built by `cargo xtask build-probes`.
-const STANDARD: [(&str, &[u8]); 6] = [
+const STANDARD: [(&str, &[u8]); 7] = [
     ("dns", include_bytes!("../../../probes/dist/dns.wasm")),
     ("http", include_bytes!("../../../probes/dist/http.wasm")),
     ("memcached", include_bytes!("../../../probes/dist/memcached.wasm")),
+    ("nats", include_bytes!("../../../probes/dist/nats.wasm")),
     ("redis", include_bytes!("../../../probes/dist/redis.wasm")),
     ("tcp", include_bytes!("../../../probes/dist/tcp.wasm")),
     ("websocket", include_bytes!("../../../probes/dist/websocket.wasm")),

@@ -18,9 +18,10 @@ struct Needed {
 }
 
 /// What the tests need beyond Rust.
-const NEEDED: [Needed; 3] = [
+const NEEDED: [Needed; 4] = [
     Needed { program: "python3", package: "python3", why: "its HTTP server is a target that is not ours" },
     Needed { program: "memcached", package: "memcached", why: "the probe memcached is held to it" },
+    Needed { program: "nats-server", package: "nats-server", why: "the probe nats is held to it" },
     Needed { program: "redis-server", package: "redis-server", why: "the probe redis is held to it" },
 ];
 

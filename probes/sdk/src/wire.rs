@@ -20,12 +20,29 @@ impl Wire {
     ///
     /// Those of [`net::dial`] and of [`tls::Stream::secure`].
     pub fn dial(attempt: &mut Attempt, host: &str, port: u16, secure: bool) -> Result<Self, Error> {
-        let stream = net::dial(attempt, host, port)?;
-        if !secure {
-            return Ok(Self::Plain(stream));
+        let wire = Self::Plain(net::dial(attempt, host, port)?);
+        if secure { attempt.phase("tls", |deadline| wire.secure(host, deadline)) } else { Ok(wire) }
+    }
+
+    /// Makes a connection to `host` secure: for protocols that agree on TLS after they have begun in the clear. One that is
+    /// secure stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`tls::Stream::secure`].
+    pub fn secure(self, host: &str, deadline: Deadline) -> Result<Self, Error> {
+        match self {
+            Self::Plain(stream) => {
+                let name = host.trim_start_matches('[').trim_end_matches(']');
+                tls::Stream::secure(stream, name, deadline).map(Self::Secure)
+            }
+            secure @ Self::Secure(_) => Ok(secure),
         }
-        let name = host.trim_start_matches('[').trim_end_matches(']');
-        attempt.phase("tls", |deadline| tls::Stream::secure(stream, name, deadline)).map(Self::Secure)
+    }
+
+    /// Whether the connection is secure.
+    pub fn is_secure(&self) -> bool {
+        matches!(self, Self::Secure(_))
     }
 
     /// The address that was dialled.
