@@ -225,7 +225,7 @@ fn a_secure_server_must_be_who_it_says() {
     other.stop();
 }
 
-/// A server that says much on the side before each answer, as newer ones do.
+/// A server that says much on the side before each answer, as newer ones do, and has a stream without a leader.
 fn chatty() -> Target {
     Target::tcp(|stream| {
         let mut answers = stream.try_clone().unwrap();
@@ -247,6 +247,10 @@ fn chatty() -> Target {
                         headers.len(),
                         headers.len() + length
                     ));
+                }
+                ["PUB", _, inbox, "0"] => {
+                    let answer = r#"{"state":{"messages":7},"cluster":{"name":"c","replicas":[]}}"#;
+                    say(format!("{aside}MSG {inbox} 2 {}\r\n{answer}\r\n", answer.len()));
                 }
                 _ => {}
             }
@@ -288,6 +292,12 @@ fn what_only_looks_like_a_server_gets_a_verdict() {
         "nats",
         &[
             ("chatty", at(&chatty, ""), "healthy", "delivered a message"),
+            (
+                "leaderless",
+                at(&chatty, r#", stream = "ORDERS""#),
+                unhealthy,
+                &format!("stream ORDERS at {}: no leader", chatty.address),
+            ),
             ("corrupting", at(&corrupting, ""), unhealthy, r#"corrupted a message: it delivered "foo" to a, and ""#),
             ("uneven", at(&uneven, ""), unhealthy, r#"after a message of 3 bytes came "bar", expected its end"#),
             ("huge", at(&huge, ""), unhealthy, "it answered PUB with 99999999999 bytes, expected 262144 at most"),
