@@ -26,6 +26,7 @@ mod json_metric;
 mod leaks;
 mod live;
 mod memcached;
+mod nats;
 mod ntp;
 mod postgres;
 mod probes;

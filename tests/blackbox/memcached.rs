@@ -151,7 +151,7 @@ fn what_only_looks_like_a_server_gets_a_verdict() {
     let rude = Target::tcp(drop);
     let mail = Target::greeting("220 mail.example ESMTP\r\n");
     let noise = Target::greeting("\x00\x01\x7f\r\n");
-    let endless = Target::endless(b"x");
+    let endless = Target::endless("", b"x");
     let dribble = Target::dribbling(b"VERSION 1.6.18\r\n");
     let at = |target: &Target| settings(target.port(), "");
     let nowhere = at(&mail).replace("127.0.0.1", "nowhere.invalid");

@@ -215,7 +215,7 @@ fn what_only_looks_like_a_server_gets_a_verdict() {
     let mail = Target::greeting("220 mail.example ESMTP\r\n");
     let page = Target::http(|_| "HTTP/1.1 400 Bad Request\r\n\r\n".to_owned());
     let noise = Target::greeting("\x00\x01\x7f\r\n");
-    let endless = Target::endless(b"x");
+    let endless = Target::endless("", b"x");
     let endless_info = Target::reciting("", &["+PONG\r\n", "$999999999999\r\n"]);
     let late_info = Target::reciting("", &["+PONG\r\n", "$10\r\nrole"]);
     let uneven_info = Target::reciting("", &["+PONG\r\n", "$4\r\nrole:master\r\n"]);
@@ -270,7 +270,7 @@ fn what_only_looks_like_a_server_gets_a_verdict() {
 
 #[test]
 fn a_password_that_the_server_repeats_is_not_shown() {
-    let echo = Target::echoing("-ERR what do you mean by ");
+    let echo = Target::echoing("", "-ERR what do you mean by ");
     // Written out, so that the runner does not know it for a secret.
     let config = check("echo", echo.port(), &format!(r#", password = "{PASSWORD}""#));
     let runner = Home::new(&format!("{BRISK}{config}")).start();

@@ -72,10 +72,12 @@ impl Target {
         })
     }
 
-    /// Sends these bytes over and over, without a pause.
-    pub fn endless(bytes: &'static [u8]) -> Target {
+    /// Greets whoever connects, and sends these bytes over and over, without a pause.
+    pub fn endless(greeting: &'static str, bytes: &'static [u8]) -> Target {
         Target::tcp(move |mut stream| {
             let bytes = bytes.repeat(1024);
+            // Whoever connected may leave at any time.
+            let _ = stream.write_all(greeting.as_bytes());
             while stream.write_all(&bytes).is_ok() {}
         })
     }
@@ -92,10 +94,12 @@ impl Target {
         })
     }
 
-    /// Repeats all that it is told in one line, after these words.
-    pub fn echoing(words: &'static str) -> Target {
+    /// Greets whoever connects, and repeats all that it is told in one line, after these words.
+    pub fn echoing(greeting: &'static str, words: &'static str) -> Target {
         Target::tcp(move |mut stream| {
             let mut buffer = [0; 64 * 1024];
+            // Whoever connected may leave at any time.
+            let _ = stream.write_all(greeting.as_bytes());
             while let Ok(read @ 1..) = stream.read(&mut buffer) {
                 let told = String::from_utf8_lossy(&buffer[..read]).replace("\r\n", " ");
                 let _ = stream.write_all(format!("{words}{told}\r\n").as_bytes());

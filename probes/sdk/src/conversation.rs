@@ -40,6 +40,18 @@ impl Conversation {
         self.wire.remote()
     }
 
+    /// The connection alone, so that it can be made secure in the middle of a conversation.
+    ///
+    /// # Errors
+    ///
+    /// [`Cause::Protocol`] if something has arrived that was not taken: it came in the clear, and could be anybody's.
+    pub fn into_wire(self) -> Result<Wire, Error> {
+        match self.arrived.bytes.len() {
+            0 => Ok(self.wire),
+            more => Err(self.waiting(Cause::Protocol(format!("{more} bytes more before TLS")))),
+        }
+    }
+
     /// Sends all of `bytes`, which messages call `name`. A target that is gone is no error here: what it said before it left
     /// is among what can still be read, and otherwise reading tells.
     ///
@@ -48,6 +60,15 @@ impl Conversation {
     /// [`Cause::TimedOut`].
     pub fn tell(&mut self, name: &'static str, bytes: &[u8], deadline: Deadline) -> Result<(), Error> {
         self.told = Some(name);
+        self.answer(bytes, deadline)
+    }
+
+    /// The same for what is an answer itself: the target is still to answer what it was told before.
+    ///
+    /// # Errors
+    ///
+    /// [`Cause::TimedOut`].
+    pub fn answer(&mut self, bytes: &[u8], deadline: Deadline) -> Result<(), Error> {
         match self.wire.write(bytes, deadline) {
             Err(error @ Error { cause: Cause::TimedOut(_), .. }) => Err(error),
             _ => Ok(()),
