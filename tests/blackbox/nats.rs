@@ -258,6 +258,14 @@ fn chatty() -> Target {
     })
 }
 
+/// A server that greets, and then says this without end.
+fn flood(text: String) -> Target {
+    Target::tcp(move |mut stream| {
+        let _ = stream.write_all(b"INFO {}\r\n");
+        while stream.write_all(text.as_bytes()).is_ok() {}
+    })
+}
+
 #[test]
 fn what_only_looks_like_a_server_gets_a_verdict() {
     const INFO: &str = "INFO {\"version\":\"1\"}\r\n";
@@ -269,6 +277,9 @@ fn what_only_looks_like_a_server_gets_a_verdict() {
     let cut = Target::reciting(INFO, &["PONG\r\n", "MSG a 1 32\r\nfoo"]);
     let deaf = Target::reciting(INFO, &["PONG\r\n", "+OK\r\n"]);
     let babbling = Target::endless(INFO, b"+OK\r\n");
+    let rambling = flood(format!("INFO {{\"x\":\"{}\"}}\r\n", "x".repeat(30_000)));
+    let flooding = flood(format!("MSG a 9 200000\r\n{}\r\n", "x".repeat(200_000)));
+    let on_and_on = "goes on and on, and the answer to CONNECT is not in what it says";
     let endless = Target::endless("", b"x");
     let endless_later = Target::endless(INFO, b"x");
     let garbled = Target::greeting("INFO {\"version\":\r\n");
@@ -303,7 +314,9 @@ fn what_only_looks_like_a_server_gets_a_verdict() {
             ("huge", at(&huge, ""), unhealthy, "it answered PUB with 99999999999 bytes, expected 262144 at most"),
             ("cut", at(&cut, ""), unhealthy, "no answer within"),
             ("deaf", at(&deaf, ""), unhealthy, "to PUB"),
-            ("babbling", at(&babbling, ""), unhealthy, "said 1000 things, and the answer to CONNECT is not among them"),
+            ("babbling", at(&babbling, ""), unhealthy, on_and_on),
+            ("rambling", at(&rambling, ""), unhealthy, on_and_on),
+            ("flooding", at(&flooding, ""), unhealthy, on_and_on),
             ("endless", at(&endless, ""), unhealthy, "protocol violated (a line of more than 32768 bytes)"),
             ("endless-later", at(&endless_later, ""), unhealthy, "protocol violated (a line of more than 32768 bytes)"),
             ("garbled", at(&garbled, ""), unhealthy, "does not speak NATS: it greeted with \"INFO {"),

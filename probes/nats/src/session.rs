@@ -15,8 +15,9 @@ use crate::{
 const MOST_LINE: usize = 32 * 1024;
 /// Bytes of a message: more than JetStream tells of a stream with thousands of subjects.
 const MOST_MESSAGE: u64 = 256 * 1024;
-/// Lines that may come on the side: more than a server says of its own accord, and few enough for the fuel of a run.
-const MOST_ASIDES: usize = 1_000;
+/// Lines that may come after the greeting: more than a server says of its own accord, and few enough for the fuel of a run.
+/// What is long counts as a line for each KiB.
+const MOST_HEARD: u64 = 1_000;
 /// The number of the subscription to what is sent in the round trip.
 const ROUND_TRIP: u64 = 1;
 
@@ -24,8 +25,8 @@ const ROUND_TRIP: u64 = 1;
 pub(crate) struct Session<'a> {
     conversation: Conversation,
     settings: &'a Settings,
-    /// Lines that came on the side.
-    asides: usize,
+    /// Lines that came after the greeting.
+    heard: u64,
     /// The number of the last subscription.
     subscriptions: u64,
 }
@@ -78,7 +79,7 @@ impl<'a> Session<'a> {
             // As it is sent.
             conversation.hide(escaped(secret));
         }
-        Self { conversation, settings, asides: 0, subscriptions: ROUND_TRIP }
+        Self { conversation, settings, heard: 0, subscriptions: ROUND_TRIP }
     }
 
     pub(crate) fn remote(&self) -> SocketAddr {
@@ -164,10 +165,11 @@ impl<'a> Session<'a> {
     /// The next message of a subscription.
     fn delivery(&mut self, name: &str, number: u64, deadline: Deadline) -> Result<Delivery, Failure> {
         loop {
-            match self.hear(name, deadline)? {
-                Heard::Message { subscription, delivery } if subscription == number => return Ok(delivery),
-                // Of a subscription that has served its purpose, or the answer to no ping.
-                _ => self.pass_over(name)?,
+            // Others are of a subscription that has served its purpose, and a pong is the answer to no ping.
+            if let Heard::Message { subscription, delivery } = self.hear(name, deadline)?
+                && subscription == number
+            {
+                return Ok(delivery);
             }
         }
     }
@@ -176,6 +178,7 @@ impl<'a> Session<'a> {
     fn hear(&mut self, name: &str, deadline: Deadline) -> Result<Heard, Failure> {
         loop {
             let line = self.conversation.line(MOST_LINE, deadline)?;
+            self.count(name, line.len() as u64)?;
             match Line::parse(&line) {
                 Some(Line::Info(_) | Line::Ok) => {}
                 Some(Line::Ping) => self.conversation.answer(b"PONG\r\n", deadline)?,
@@ -191,7 +194,6 @@ impl<'a> Session<'a> {
                     return Err(Failure::Unhealthy(message));
                 }
             }
-            self.pass_over(name)?;
         }
     }
 
@@ -204,6 +206,7 @@ impl<'a> Session<'a> {
                 "{remote} is not well: it answered {name} with {bytes} bytes, expected {MOST_MESSAGE} at most"
             )));
         }
+        self.count(name, head.bytes)?;
         // Both fit: they are small.
         let (headers, bytes) = (head.headers as usize, head.bytes as usize);
         let mut headers_and_payload = self.conversation.exactly(bytes, deadline)?;
@@ -218,15 +221,14 @@ impl<'a> Session<'a> {
         Ok(Delivery { subject: head.subject.to_owned(), headers: headers_and_payload, payload })
     }
 
-    fn pass_over(&mut self, name: &str) -> Result<(), Failure> {
-        self.asides += 1;
-        if self.asides <= MOST_ASIDES {
+    /// Takes account of what has come.
+    fn count(&mut self, name: &str, bytes: u64) -> Result<(), Failure> {
+        self.heard += 1 + bytes / 1024;
+        if self.heard <= MOST_HEARD {
             return Ok(());
         }
         let remote = self.remote();
-        Err(Failure::Unhealthy(format!(
-            "{remote} said {MOST_ASIDES} things, and the answer to {name} is not among them"
-        )))
+        Err(Failure::Unhealthy(format!("{remote} goes on and on, and the answer to {name} is not in what it says")))
     }
 
     fn refused(&self, line: &[u8]) -> Failure {

@@ -185,8 +185,8 @@ pub struct Share(pub f64);
 
 impl fmt::Display for Share {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // As a whole number, as in a span.
-        write!(f, "{}%", (self.0 * 100.0) as u64)
+        // As a whole number, as in a span; to the nearest, since 0.29 * 100.0 is less than 29.
+        write!(f, "{}%", (self.0 * 100.0 + 0.5) as u64)
     }
 }
 
@@ -286,7 +286,9 @@ mod tests {
 
     #[test]
     fn shares_are_read_and_shown() {
-        for (json, shown) in [("0.8", "80%"), ("1", "100%"), ("1.0", "100%"), ("0.005", "0%"), ("0.999", "99%")] {
+        for (json, shown) in
+            [("0.8", "80%"), ("1", "100%"), ("1.0", "100%"), ("0.004", "0%"), ("0.29", "29%"), ("0.999", "100%")]
+        {
             assert_eq!(parse::<Share>(json).unwrap().to_string(), shown);
         }
         for json in ["0", "0.0", "-0.5", "-1", "1.01", "2", "\"0.8\"", "null"] {
