@@ -9,17 +9,18 @@ use std::{
 };
 
 /// What each module of the host may see of the others. Arrows point down only, so nothing here may lead in a circle.
-const MAY_SEE: [(&str, &[&str]); 14] = [
+const MAY_SEE: [(&str, &[&str]); 15] = [
     ("app", &["board", "clock", "config", "engine", "events", "http", "supervisor", "worker"]),
     ("board", &["clock"]),
     ("catalog", &["config", "engine"]),
     ("cli", &["app", "catalog", "config", "engine", "http", "supervisor", "telemetry", "worker"]),
     ("clock", &[]),
-    ("config", &["grant"]),
-    ("engine", &["grant"]),
+    ("config", &["grant", "identity"]),
+    ("engine", &["grant", "identity"]),
     ("events", &[]),
     ("grant", &[]),
     ("http", &["board", "config", "events", "worker"]),
+    ("identity", &[]),
     ("supervisor", &["board", "catalog", "config", "engine", "events", "grant", "watch", "worker"]),
     ("telemetry", &[]),
     ("watch", &[]),

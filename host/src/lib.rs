@@ -10,6 +10,7 @@ pub mod engine;
 pub mod events;
 pub mod grant;
 pub mod http;
+pub mod identity;
 pub mod supervisor;
 pub mod telemetry;
 pub mod watch;

@@ -20,8 +20,9 @@ use super::{
     layout,
     report::{Origin, Report, Source},
     settings::Settings,
+    tls::Files,
 };
-use crate::grant::Grant;
+use crate::{grant::Grant, identity::Identity};
 
 /// A check: a probe, and what it is to examine, when, and within which limits.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,6 +57,8 @@ pub struct Check {
     pub connection: Connection,
     /// When calls to its target are not let through.
     pub circuit: circuit::Policy,
+    /// How its probe speaks TLS.
+    pub tls: Arc<Identity>,
     /// Where it was written.
     pub origin: Origin,
     /// Where its probe was named.
@@ -106,6 +109,7 @@ impl Check {
             // What contradicts itself is reported where it is read.
             connection: defaults.connection.resolve().unwrap_or_default(),
             circuit: defaults.circuit.resolve().unwrap_or_default(),
+            tls: Arc::new(defaults.tls.resolve()),
             probe_origin: origin.clone(),
             origin,
         }
@@ -123,6 +127,7 @@ impl Check {
 pub(super) struct Context<'a> {
     pub(super) source: &'a Source<'a>,
     pub(super) filler: Filler<'a>,
+    pub(super) files: &'a Files<'a>,
     pub(super) now: Timestamp,
     pub(super) defaults: &'a Defaults,
     /// The component that a side-car lies beside: it names what the check leaves unnamed.
@@ -146,8 +151,8 @@ fn read(section: At<layout::Check>, context: &Context<'_>, problems: &mut Report
     let Context { source, defaults, .. } = context;
     let At { value: section, at } = section;
     let origin = source.origin(at);
-    let own = Defaults::read(&section.shared).or(defaults);
-    refuse_contradictions(own, &section.shared, source, problems);
+    let own = Defaults::read(&section.shared, context.files, source, problems).or(defaults);
+    refuse_contradictions(&own, &section.shared, source, problems);
     let cron = section.cron.as_ref().map(|cron| read_cron(cron, section.timezone.as_ref(), context, problems));
     let settings = match section.settings {
         Some(settings) => settings.value.fill(&context.filler, settings.at, source, problems),
