@@ -31,6 +31,7 @@ mod attempt;
 #[doc(hidden)]
 #[allow(missing_docs, unreachable_pub, unsafe_code, clippy::panic, clippy::unwrap_used)]
 pub mod bindings;
+pub mod certificate;
 pub mod clock;
 mod connector;
 #[doc(hidden)]
@@ -59,6 +60,7 @@ pub use crate::{
         exports::probity::probe::manifest::Description,
         probity::probe::{
             log,
+            tls::{Certificate, ClientCertificate, Flaw, Handshake, Refusal, Verification},
             types::{Detail, Measurement, Problem, Run, SettingProblem, Status, Value, Verdict},
         },
         wasi::random::random,
