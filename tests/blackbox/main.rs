@@ -28,4 +28,5 @@ mod reload;
 mod schedule;
 mod servers;
 mod stop;
+mod tls;
 mod websocket;

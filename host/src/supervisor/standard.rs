@@ -1,10 +1,11 @@
 //! The standard probes: components that are part of this binary.
 
 /// Every standard probe: its name and its bytes. Built by `cargo xtask build-probes`.
-const STANDARD: [(&str, &[u8]); 4] = [
+const STANDARD: [(&str, &[u8]); 5] = [
     ("dns", include_bytes!("../../../probes/dist/dns.wasm")),
     ("http", include_bytes!("../../../probes/dist/http.wasm")),
     ("tcp", include_bytes!("../../../probes/dist/tcp.wasm")),
+    ("tls", include_bytes!("../../../probes/dist/tls.wasm")),
     ("websocket", include_bytes!("../../../probes/dist/websocket.wasm")),
 ];
 
