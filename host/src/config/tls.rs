@@ -99,12 +99,15 @@ enum Unfit {
     Key(String),
 }
 
+/// What came of the files that were read, by their paths.
+type Known<P, T, E> = RefCell<BTreeMap<P, Result<Arc<T>, E>>>;
+
 /// The files that one config names. Each is read once, and what comes of it is shared by all checks that name it.
 pub(super) struct Files<'a> {
     /// The folder that the paths are relative to.
     folder: &'a Path,
-    authorities: RefCell<BTreeMap<PathBuf, Result<Arc<Authorities>, String>>>,
-    clients: RefCell<BTreeMap<(PathBuf, PathBuf), Result<Arc<ClientCertificate>, Unfit>>>,
+    authorities: Known<PathBuf, Authorities, String>,
+    clients: Known<(PathBuf, PathBuf), ClientCertificate, Unfit>,
 }
 
 impl<'a> Files<'a> {

@@ -238,7 +238,88 @@ impl AsyncWrite for Secure {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    #![allow(clippy::unwrap_used)]
+    use rcgen::{CertifiedKey, generate_simple_self_signed};
+    use rustls::{ServerConfig, pki_types::PrivateKeyDer};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio_rustls::TlsAcceptor;
+
+    use super::{
+        contract::{ClientCertificate, Verification},
+        *,
+    };
+    use crate::identity::Authorities;
+
+    /// A server for `a.test`, and an identity that trusts it.
+    fn server() -> (TlsAcceptor, Identity) {
+        let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["a.test".to_owned()]).unwrap();
+        let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
+        let config = ServerConfig::builder().with_no_client_auth();
+        let mut config = config.with_single_cert(vec![cert.der().clone()], key).unwrap();
+        config.alpn_protocols = vec![b"imap".to_vec()];
+        let authorities = Some(Arc::new(Authorities::read(cert.pem().as_bytes()).unwrap()));
+        (Arc::new(config).into(), Identity { authorities, ..Identity::default() })
+    }
+
+    /// Shakes hands once, and hears a word; returns what was taken down.
+    async fn shake_hands(server: &TlsAcceptor, tls: &Tls, name: &str) -> (bool, contract::Handshake, Handshakes) {
+        let handshakes = Handshakes::default();
+        let speaker = Speaker::new(tls.clone(), handshakes.clone());
+        let (near, far) = tokio::io::duplex(64 * 1024);
+        let name = ServerName::try_from(name.to_owned()).unwrap();
+        let serve = async {
+            if let Ok(mut stream) = server.accept(far).await {
+                // Whoever refused is gone.
+                let _ = stream.write_all(b"!").await;
+                let _ = stream.flush().await;
+            }
+        };
+        let ask = async {
+            match speaker.connect(Purpose::Stream, name, near).await {
+                // What the session is resumed by comes before the first word.
+                Ok((mut stream, _)) => stream.read_u8().await.is_ok(),
+                Err(_) => false,
+            }
+        };
+        let (is_secure, ()) = tokio::join!(ask, serve);
+        let latest = handshakes.latest().remove(0);
+        (is_secure, latest, handshakes)
+    }
+
+    #[tokio::test]
+    async fn sessions_are_resumed_and_their_certificates_judged_anew() {
+        let (server, identity) = server();
+        let tls = Configurations::default().of(&Arc::new(identity));
+        for is_resumed in [false, true] {
+            let (is_secure, seen, handshakes) = shake_hands(&server, &tls, "a.test").await;
+            assert!(is_secure && !handshakes.unverified(), "{seen:?}");
+            assert_eq!((seen.resumed, seen.protocol.as_deref()), (is_resumed, Some("TLSv1.3")), "{seen:?}");
+            assert!(matches!(seen.verification, Verification::Passed), "{seen:?}");
+            assert!(matches!(seen.client_certificate, ClientCertificate::NotAsked), "{seen:?}");
+            assert_eq!(seen.chain[0].names, ["a.test"]);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_refused_is_told_all_the_same() {
+        let (server, identity) = server();
+        let all = Configurations::default();
+        let (is_secure, seen, handshakes) = shake_hands(&server, &all.of(&Arc::new(identity.clone())), "b.test").await;
+        assert!(!is_secure && !handshakes.unverified());
+        assert_eq!(seen.failure.as_deref(), Some("the certificate is not for b.test but for a.test"));
+        assert!(matches!(seen.verification, Verification::Refused(_)), "{seen:?}");
+        assert_eq!(seen.chain.len(), 1);
+
+        let credulous = Identity { insecure_skip_verify: true, ..identity.clone() };
+        let (is_secure, seen, handshakes) = shake_hands(&server, &all.of(&Arc::new(credulous)), "b.test").await;
+        assert!(is_secure && handshakes.unverified());
+        assert!(matches!(seen.verification, Verification::Skipped(Some(_))), "{seen:?}");
+
+        let server_name = ServerName::try_from("a.test".to_owned()).ok();
+        let told = Identity { server_name, alpn: Some(vec!["imap".to_owned()]), ..identity };
+        let (is_secure, seen, _) = shake_hands(&server, &all.of(&Arc::new(told)), "b.test").await;
+        assert!(is_secure && seen.server_name == "a.test" && seen.alpn.as_deref() == Some("imap"), "{seen:?}");
+    }
 
     #[test]
     fn one_configuration_serves_all_with_the_same_identity() {

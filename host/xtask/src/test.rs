@@ -18,8 +18,10 @@ struct Needed {
 }
 
 /// What the tests need beyond Rust.
-const NEEDED: [Needed; 1] =
-    [Needed { program: "python3", package: "python3", why: "its HTTP server is a target that is not ours" }];
+const NEEDED: [Needed; 2] = [
+    Needed { program: "openssl", package: "openssl", why: "its TLS server is a target that is not ours" },
+    Needed { program: "python3", package: "python3", why: "its HTTP server is a target that is not ours" },
+];
 
 /// Where programs lie that are not in everybody's path.
 const MORE_FOLDERS: [&str; 2] = ["/usr/sbin", "/usr/local/sbin"];

@@ -99,6 +99,11 @@ impl Handshakes {
         }
     }
 
+    /// The latest handshake first.
+    pub(super) fn latest(&self) -> Vec<Handshake> {
+        self.state().latest.iter().map(|(_, handshake)| handshake.clone()).collect()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -115,6 +120,6 @@ fn spelled(version: ProtocolVersion) -> String {
 
 impl Host for Ctx {
     fn latest(&mut self) -> wasmtime::Result<Vec<Handshake>> {
-        Ok(self.handshakes.state().latest.iter().map(|(_, handshake)| handshake.clone()).collect())
+        Ok(self.handshakes.latest())
     }
 }

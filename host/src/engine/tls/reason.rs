@@ -146,7 +146,8 @@ pub(in crate::engine) fn of_alert(alert: AlertDescription) -> String {
         Alert::ProtocolVersion => "the server speaks neither TLS 1.2 nor TLS 1.3".to_owned(),
         Alert::HandshakeFailure | Alert::InsufficientSecurity => {
             format!(
-                "the server has no common ground with TLS 1.2 and 1.3 as they are safe, or misses a client certificate ({alert:?})"
+                "the server has no common ground with TLS 1.2 and 1.3 as they are safe, or misses a client certificate \
+                 ({alert:?})"
             )
         }
         Alert::UnrecognisedName => "the server knows of no such name".to_owned(),
