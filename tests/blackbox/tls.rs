@@ -75,12 +75,12 @@ impl Identity {
     }
 
     /// A server that shows it, and asks for a certificate of this authority.
-    fn serve_members(&self, of: &Authority) -> Target {
+    fn serve_members(&self, of: &Authority, serve: impl Fn(&mut Secured) + Send + Sync + 'static) -> Target {
         let mut roots = RootCertStore::empty();
         roots.add(of.certificate().der().clone()).unwrap();
         let members = WebPkiClientVerifier::builder(Arc::new(roots)).build().unwrap();
         let config = ServerConfig::builder().with_client_cert_verifier(members);
-        listen(config.with_single_cert(self.chain(), self.private()).unwrap(), wait)
+        listen(config.with_single_cert(self.chain(), self.private()).unwrap(), serve)
     }
 
     fn chain(&self) -> Vec<CertificateDer<'static>> {
@@ -292,7 +292,8 @@ fn a_certificate_is_judged_by_whom_it_is_of_and_how_long_it_lasts() {
 fn a_server_that_asks_is_shown_the_certificate_of_the_check_and_nobody_its_key() {
     let (authority, members) = (Authority::new("Known CA"), Authority::new("Members CA"));
     let (member, stranger) = (members.certify_for("member", 90), authority.certify_for("stranger", 90));
-    let club = authority.certify(90).serve_members(&members);
+    let club = authority.certify(90).serve_members(&members, wait);
+    let pages = authority.certify(90).serve_members(&members, page);
     let shown =
         |name: &str| format!("\n[check.tls]\ncert_file = \"{name}.pem\"\nkey_file = \"private-place/{name}.key\"");
     let (own_key, own) = (member.key.serialize_pem(), member.certificate.pem());
@@ -306,6 +307,9 @@ fn a_server_that_asks_is_shown_the_certificate_of_the_check_and_nobody_its_key()
     ];
     for (name, keys, ..) in &cases {
         config += &format!("[[check]]\nname = \"{name}\"\nprobe = \"tls\"\n{}{keys}\n", at(&club, ""));
+    }
+    for (name, keys) in [("page", shown("member")), ("no-page", String::new())] {
+        config += &format!("[[check]]\nname = \"{name}\"\nprobe = \"http\"\n{}{keys}\n", of(&pages));
     }
     let home = Home::new(&config);
     fs::create_dir(home.path("private-place")).unwrap();
@@ -321,6 +325,11 @@ fn a_server_that_asks_is_shown_the_certificate_of_the_check_and_nobody_its_key()
         });
         assert!(runner.check(name).unwrap().fault().is_empty());
     }
+
+    runner.wait_for_check("page", "is shown to a member", |check| check.message().ends_with("answered 200"));
+    // The server may be gone before its reason is heard: a request was on its way to it.
+    let no_page = runner.wait_for_check("no-page", "has been asked for", |check| check.count("unhealthy") > 0);
+    assert_eq!((no_page.count("healthy"), no_page.fault()), (0, ""));
 
     let secret = own_key.lines().nth(1).unwrap().to_owned();
     let is_secret = |told: &str| told.contains("private-place") || told.contains(&secret);
