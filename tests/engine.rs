@@ -38,6 +38,7 @@ async fn check(engine: &Arc<Engine>, bytes: Vec<u8>, limits: Limits, allow: &[&s
         state: &[],
         limits,
         grants: &Arc::new(grants),
+        tls: None,
         redact: &|text| text.replace("hunter2", "***"),
     };
     engine.check(&prepared, request).await
@@ -106,6 +107,7 @@ async fn a_spinning_guest_does_not_outlive_its_time_by_much() {
         state: &[],
         limits: brief,
         grants: &Arc::default(),
+        tls: None,
         redact: &|text| text,
     };
     let before = Instant::now();

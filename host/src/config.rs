@@ -25,6 +25,7 @@ mod section;
 mod settings;
 mod size;
 mod text;
+mod tls;
 
 #[cfg(test)]
 mod tests;
@@ -37,7 +38,7 @@ use std::{
     time::Duration,
 };
 
-use self::{check::Context, fill::Filler, kind::At, report::Source};
+use self::{check::Context, fill::Filler, kind::At, report::Source, tls::Files};
 pub use self::{
     check::{Check, Limits, When, refuse_duplicates},
     connection::{Connection, DownInterval},
@@ -170,10 +171,12 @@ impl Config {
         let runner = At::value(top.runner).unwrap_or_default();
         let auth = At::value(top.http).and_then(|http| At::value(http.auth)).unwrap_or_default();
         let shared = At::value(top.defaults).unwrap_or_default();
-        let defaults = Defaults::read(&shared);
-        defaults::refuse_contradictions(defaults, &shared, &source, &mut problems);
+        let files = Files::of_config(filler.folder);
+        let defaults = Defaults::read(&shared, &files, &source, &mut problems);
+        defaults::refuse_contradictions(&defaults, &shared, &source, &mut problems);
 
-        let context = Context { source: &source, filler, now: surroundings.now, defaults: &defaults, beside: None };
+        let now = surroundings.now;
+        let context = Context { source: &source, filler, files: &files, now, defaults: &defaults, beside: None };
         let sections = At::value(top.check).into_iter().flatten();
         let sections = sections.map(|At { value, at }| At { value: value.check, at });
         let checks = check::read_all(sections, &context, &mut problems);
@@ -214,9 +217,11 @@ impl Config {
         let source = Source::new(path, text);
         let mut problems = Report::default();
         let sidecar: layout::Sidecar = reader::read(&source, &mut problems);
+        let filler = Filler::new(path, surroundings, self.listen);
         let context = Context {
             source: &source,
-            filler: Filler::new(path, surroundings, self.listen),
+            filler,
+            files: &Files::of_config(filler.folder),
             now: surroundings.now,
             defaults: &self.defaults,
             beside: Some(probe),

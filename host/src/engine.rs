@@ -21,11 +21,14 @@ use anyhow::{Context, Result};
 use tokio::sync::Semaphore;
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, component::Linker};
 
+use crate::identity::Identity;
+
 pub use compiled::digest;
 pub use component::{LoadError, Manifest, Prepared, Shape, examine};
 pub use output::Redact;
 pub use run::{Limits, Request, Term};
 pub use session::{Opening, Session};
+pub use tls::Tls;
 
 /// How often a running guest is interrupted to see whether its time is up and to let others run. A spinning guest holds
 /// its thread this long at most.
@@ -69,7 +72,7 @@ pub struct Engine {
     roomy: Profile,
     cache: Option<compiled::Cache>,
     resolver: network::Resolver,
-    tls: tls::Tls,
+    tls: tls::Configurations,
     /// Compiling is left one core at the most, so that it never delays runs on the others.
     compiling: Semaphore,
     room: Arc<Semaphore>,
@@ -125,12 +128,18 @@ impl Engine {
             roomy,
             cache,
             resolver: network::Resolver::new(),
-            tls: tls::Tls::default(),
+            tls: tls::Configurations::default(),
             compiling: Semaphore::new(1),
             room: Arc::new(Semaphore::new(max_in_flight)),
             live: Arc::new(Semaphore::new(max_live)),
             max_live,
         }))
+    }
+
+    /// How TLS is spoken with this identity. Whoever runs checks with it keeps this for all of their runs.
+    #[must_use]
+    pub fn tls(&self, identity: &Arc<Identity>) -> Tls {
+        self.tls.of(identity)
     }
 
     /// Room for as many runs at a time as this sandbox can hold: who starts a run takes a permit first.

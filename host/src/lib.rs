@@ -13,6 +13,7 @@ pub mod engine;
 pub mod events;
 pub mod grant;
 pub mod http;
+pub mod identity;
 pub mod manager;
 pub mod supervisor;
 pub mod telemetry;

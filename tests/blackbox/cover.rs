@@ -10,7 +10,23 @@ use crate::{
 /// Folders of `probes/` that are no probes.
 const NO_PROBES: [&str; 3] = ["dist", "sdk", "target"];
 /// The probes that some test here tries out.
-pub const TRIED_PROBES: [&str; 14] = ["dns", "http", "imap", "json-metric", "memcached", "nats", "ntp", "postgres", "redis", "smtp", "ssh", "tcp", "udp", "websocket"];
+pub const TRIED_PROBES: [&str; 15] = [
+    "dns",
+    "http",
+    "imap",
+    "json-metric",
+    "memcached",
+    "nats",
+    "ntp",
+    "postgres",
+    "redis",
+    "smtp",
+    "ssh",
+    "tcp",
+    "tls",
+    "udp",
+    "websocket",
+];
 /// The examples that some test here tries out.
 const TRIED_EXAMPLES: [&str; 3] = ["embedding", "quickstart", "reconnection"];
 

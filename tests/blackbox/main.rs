@@ -40,5 +40,6 @@ mod servers;
 mod smtp;
 mod ssh;
 mod stop;
+mod tls;
 mod udp;
 mod websocket;

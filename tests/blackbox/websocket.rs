@@ -343,8 +343,8 @@ fn a_secure_server_must_be_who_it_says() {
     }
     assert_eq!(servers[0].connections(), 2, "one connection a check");
     for (name, part) in [
-        ("stranger", "the issuer of the certificate is not trusted by this system"),
-        ("other-name", "not valid for name"),
+        ("stranger", "the issuer of the certificate of localhost is not trusted by this system: CN=two"),
+        ("other-name", "the certificate is not for localhost but for elsewhere.example"),
     ] {
         runner.wait_for_check(name, &format!("is refused: {part}"), |check| {
             let message = check.message();

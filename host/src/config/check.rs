@@ -20,8 +20,9 @@ use super::{
     layout,
     report::{Origin, Report, Source},
     settings::Settings,
+    tls::Files,
 };
-use crate::grant::Grant;
+use crate::{grant::Grant, identity::Identity};
 
 /// A check: a probe, and what it is to examine, when, and within which limits.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,6 +57,8 @@ pub struct Check {
     pub connection: Connection,
     /// When calls to its target are not let through.
     pub circuit: circuit::Policy,
+    /// How its probe speaks TLS.
+    pub tls: Arc<Identity>,
     /// Where it was written.
     pub origin: Origin,
     /// Where its probe was named.
@@ -107,6 +110,7 @@ impl Check {
             settings: Settings::none(origin.clone()),
             circuit: defaults.circuit.resolve(connection.max_reconnect_delay).unwrap_or_default(),
             connection,
+            tls: Arc::new(defaults.tls.resolve()),
             probe_origin: origin.clone(),
             origin,
         }
@@ -124,6 +128,7 @@ impl Check {
 pub(super) struct Context<'a> {
     pub(super) source: &'a Source<'a>,
     pub(super) filler: Filler<'a>,
+    pub(super) files: &'a Files<'a>,
     pub(super) now: Timestamp,
     pub(super) defaults: &'a Defaults,
     /// The component that a side-car lies beside: it names what the check leaves unnamed.
@@ -147,8 +152,8 @@ fn read(section: At<layout::Check>, context: &Context<'_>, problems: &mut Report
     let Context { source, defaults, .. } = context;
     let At { value: section, at } = section;
     let origin = source.origin(at);
-    let own = Defaults::read(&section.shared).or(defaults);
-    refuse_contradictions(own, &section.shared, source, problems);
+    let own = Defaults::read(&section.shared, context.files, source, problems).or(defaults);
+    refuse_contradictions(&own, &section.shared, source, problems);
     let cron = section.cron.as_ref().map(|cron| read_cron(cron, section.timezone.as_ref(), context, problems));
     let settings = match section.settings {
         Some(settings) => settings.value.fill(&context.filler, settings.at, source, problems),

@@ -7,11 +7,12 @@ use super::{
     kind::At,
     layout,
     report::{Report, Source},
+    tls::{self, Files},
 };
 
 /// What the config says for all checks. What it does not say is left to the probe's manifest, and then to what is built
 /// in.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Defaults {
     pub(super) interval: Option<Duration>,
     pub(super) timeout: Option<Duration>,
@@ -21,12 +22,20 @@ pub struct Defaults {
     pub(super) memory: Option<u64>,
     pub(super) connection: connection::Options,
     pub(super) circuit: circuit::Options,
+    pub(super) tls: tls::Options,
 }
 
 impl Defaults {
-    pub(super) fn read(section: &layout::Shared) -> Defaults {
+    /// Reads a section, and the files that it names; reports those that are of no use.
+    pub(super) fn read(
+        section: &layout::Shared,
+        files: &Files<'_>,
+        source: &Source<'_>,
+        problems: &mut Report,
+    ) -> Defaults {
         let limits = section.limits.as_ref().map(|limits| &limits.value);
         let connection = section.connection.as_ref().map(|connection| &connection.value);
+        let tls = section.tls.as_ref().map(|tls| tls::Options::read(&tls.value, files, source, problems));
         Defaults {
             interval: At::value(section.interval),
             timeout: At::value(section.timeout),
@@ -36,6 +45,7 @@ impl Defaults {
             memory: limits.and_then(|limits| At::value(limits.memory)),
             connection: connection.map(connection::Options::read).unwrap_or_default(),
             circuit: section.circuit.as_ref().map(|circuit| circuit::Options::read(&circuit.value)).unwrap_or_default(),
+            tls: tls.unwrap_or_default(),
         }
     }
 
@@ -50,13 +60,14 @@ impl Defaults {
             memory: self.memory.or(other.memory),
             connection: self.connection.or(other.connection),
             circuit: self.circuit.or(other.circuit),
+            tls: self.tls.or(&other.tls),
         }
     }
 }
 
 /// Reports what contradicts itself in `together`, if `section` has a part in it: what others said before was reported then.
 pub(super) fn refuse_contradictions(
-    together: Defaults,
+    together: &Defaults,
     section: &layout::Shared,
     source: &Source<'_>,
     problems: &mut Report,

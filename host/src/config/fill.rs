@@ -134,7 +134,7 @@ impl<'a> Filler<'a> {
             },
             Some(("file", path)) => {
                 let path = self.folder.join(path);
-                read(&path)
+                read(&path, LARGEST_FILE)
                     .map(|text| (text, true))
                     .map_err(|error| FillError::File { path: path.display().to_string(), error })
             }
@@ -166,17 +166,17 @@ fn reachable(listening: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, listening.port())
 }
 
-/// The text of a file, without the line break that editors put at its end.
-fn read(path: &Path) -> io::Result<String> {
+/// The text of a file of so many bytes at most, without the line break that editors put at its end.
+pub(super) fn read(path: &Path, largest: u64) -> io::Result<String> {
     let invalid = |why: String| io::Error::new(io::ErrorKind::InvalidData, why);
     // To open a pipe is to wait for whoever writes to it.
     if !path.metadata()?.is_file() {
         return Err(invalid("it is not a regular file".into()));
     }
     let mut text = String::new();
-    File::open(path)?.take(LARGEST_FILE + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > LARGEST_FILE {
-        return Err(invalid(format!("it is larger than {} KiB", LARGEST_FILE / 1024)));
+    File::open(path)?.take(largest + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > largest {
+        return Err(invalid(format!("it is larger than {} KiB", largest / 1024)));
     }
     if text.ends_with('\n') {
         text.pop();

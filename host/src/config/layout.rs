@@ -13,7 +13,7 @@ use super::{
     section::{Rule, section},
     settings::AnyTable,
     size::Size,
-    text::{Address, Allowed, Choice, FilePath, Line, Name, Token},
+    text::{Address, Allowed, Choice, FilePath, Line, Name, Protocol, ServerIdentity, Token},
 };
 
 /// Half a minute, as the load balancers of AWS have it: soon enough for people, seldom enough for any target.
@@ -191,6 +191,8 @@ section! {
         /// When calls to the target are not let through, neither those of the check nor those of whoever asks for the
         /// connection.
         circuit: Table<Circuit> = Table::new(), example { expiry = "30s" };
+        /// How the probe speaks TLS, in whatever it does over `https` and `wasi:tls`.
+        tls: Table<Tls> = Table::new(), example { ca_file = "internal-ca.pem" };
     }
 }
 
@@ -268,6 +270,27 @@ section! {
         max_expiry: Span = Span(EXPIRIES), example "10m";
         /// How many calls are let through at a time to find out whether the target is back.
         permits: Count<u32> = Count(PERMITS), example 3, default 1;
+    }
+}
+
+section! {
+    /// How a probe speaks TLS.
+    Tls {
+        /// A PEM file of the certificates that vouch for servers, in place of those that the system trusts; relative to this
+        /// file, as all files here, and read again when the config is.
+        ca_file: FilePath = FilePath, example "internal-ca.pem";
+        /// A PEM file of the certificate that is shown to servers that ask for one, and of those between it and an authority.
+        cert_file: FilePath = FilePath, example "client.pem";
+        /// A PEM file of the private key to that certificate.
+        key_file: FilePath = FilePath, example "client.key";
+        /// The name or address that servers are asked for and must prove, in place of the one that is dialled.
+        server_name: ServerIdentity = ServerIdentity, example "db.internal";
+        /// The protocols that are offered to be spoken on top (ALPN), the preferred one first. Unless given: "h2" and
+        /// "http/1.1" for `https`, and none for `wasi:tls`.
+        alpn: List<Protocol> = List(Protocol), example ["http/1.1"];
+        /// Whether servers are believed whatever certificate they show. Each verdict then tells of it.
+        insecure_skip_verify: Flag = Flag, example true, default false;
+        rules [Rule::Needs("cert_file", "key_file"), Rule::Needs("key_file", "cert_file")];
     }
 }
 

@@ -4,6 +4,7 @@
 mod merging;
 mod messages;
 mod secrets;
+mod tls;
 
 use std::{ffi::OsString, path::Path, time::Duration};
 
@@ -154,12 +155,16 @@ fn toml_of(keys: &[&Key], heading: &Heading, choose: fn(&Key) -> Option<&'static
 #[test]
 fn every_example_is_right() {
     let keys = section::all(&Top::keys(), &Heading::default());
+    // The files that are named have to be there.
+    let folder = tls::folder();
     assert!(keys.len() > 50);
     for (heading, key) in keys {
         let needed = match (heading.path.as_str(), key.name) {
             ("check", "name") => "",
             ("check", "timezone") => "name = \"a\"\ncron = \"@daily\"",
             ("check", _) => "name = \"a\"",
+            (_, "cert_file") => "key_file = \"client.key\"",
+            (_, "key_file") => "cert_file = \"client.pem\"",
             _ => "",
         };
         let above = match heading.path.as_str() {
@@ -168,7 +173,7 @@ fn every_example_is_right() {
             _ => heading.to_string(),
         };
         let text = format!("{above}\n{needed}\n{} = {}", key.name, key.example);
-        assert_eq!(parse(&text).err().map(|report| report.to_string()), None, "{text}");
+        assert_eq!(tls::read(&folder, &text).err().map(|report| report.to_string()), None, "{text}");
         assert!(key.doc.ends_with('.'), "{text}");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
+use rustls::pki_types::ServerName;
 use serde_json::{Value, json};
 use toml::de::DeValue;
 
@@ -124,6 +125,40 @@ impl Scalar for Allowed {
 
     fn schema(&self) -> Value {
         json!({ "type": "string", "pattern": "^(tcp|udp|http|https|resolve):.+$" })
+    }
+}
+
+/// Whom a server must prove to be.
+pub(super) struct ServerIdentity;
+
+impl Scalar for ServerIdentity {
+    type Value = ServerName<'static>;
+
+    fn parse(&self, value: &DeValue<'_>) -> Result<ServerName<'static>, Flaw> {
+        let name = value.as_str().and_then(|text| ServerName::try_from(text.to_owned()).ok());
+        name.ok_or_else(|| Flaw::Not("the name of a host or an IP address, without a port".into()))
+    }
+
+    fn schema(&self) -> Value {
+        json!({ "type": "string", "minLength": 1 })
+    }
+}
+
+/// The name of a protocol that is spoken over TLS (RFC 7301): those that are registered are of visible ASCII.
+pub(super) struct Protocol;
+
+impl Scalar for Protocol {
+    type Value = String;
+
+    fn parse(&self, value: &DeValue<'_>) -> Result<String, Flaw> {
+        let fits = |text: &&str| (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+        value.as_str().filter(fits).map(str::to_owned).ok_or_else(|| {
+            Flaw::Not("names of protocols as they are registered for ALPN, of 1 to 255 visible letters".into())
+        })
+    }
+
+    fn schema(&self) -> Value {
+        json!({ "type": "string", "pattern": "^[!-~]{1,255}$" })
     }
 }
 

@@ -8,6 +8,7 @@ wasmtime::component::bindgen!({
 
         world host {
             import probity:probe/log@0.1.0;
+            import probity:probe/tls@0.1.0;
             import wasi:sockets/ip-name-lookup@0.2.12;
             export probity:probe/checker@0.1.0;
             export probity:probe/connector@0.1.0;
@@ -32,7 +33,7 @@ wasmtime::component::bindgen!({
 
 pub use self::{
     exports::probity::probe::{checker, connector, manifest},
-    probity::probe::{log, types},
+    probity::probe::{log, tls, types},
     wasi::sockets::ip_name_lookup,
 };
 
@@ -45,8 +46,9 @@ pub const MANIFEST: &str = "probity:probe/manifest@0.1.0";
 
 /// Every interface that a component may import, with the newest version there is of each. An older one of the same
 /// compatible series (0.2.x, 0.1.0) is served by it.
-pub const OFFERED: [&str; 32] = [
+pub const OFFERED: [&str; 33] = [
     "probity:probe/log@0.1.0",
+    "probity:probe/tls@0.1.0",
     "probity:probe/types@0.1.0",
     "wasi:cli/environment@0.2.12",
     "wasi:cli/exit@0.2.12",

@@ -391,5 +391,14 @@ impl Engine {
 fn examination() -> Request<'static> {
     static NOBODY: std::sync::LazyLock<(Arc<str>, Arc<Grants>)> = std::sync::LazyLock::new(Default::default);
     let (check, grants) = &*NOBODY;
-    Request { check, settings: "", attempt: 0, state: &[], limits: EXAMINATION, grants, redact: &|text| text }
+    Request {
+        check,
+        settings: "",
+        attempt: 0,
+        state: &[],
+        limits: EXAMINATION,
+        grants,
+        tls: None,
+        redact: &|text| text,
+    }
 }

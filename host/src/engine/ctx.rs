@@ -12,10 +12,10 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use wasmtime_wasi_tls::{WasiTlsCtx, WasiTlsCtxBuilder, WasiTlsCtxView, WasiTlsView, p2::LinkOptions};
 
 use super::{
-    bindings::{ip_name_lookup, log},
+    bindings::{ip_name_lookup, log, tls},
     http::Requests,
     network::{HasLookup, LookupView, Network},
-    tls::Tls,
+    tls::{Handshakes, Speaker, Tls},
 };
 
 /// Resources (sockets, streams, pollables, …) that a run may hold at once; a probe of one target needs a few dozen.
@@ -31,6 +31,7 @@ const LOG_LINE: usize = 1_024;
 pub(super) struct Ctx {
     pub(super) network: Network,
     pub(super) memory: Memory,
+    pub(super) handshakes: Handshakes,
     check: Arc<str>,
     wasi: WasiCtx,
     http: WasiHttpCtx,
@@ -50,9 +51,12 @@ impl Ctx {
             .allow_udp(true)
             .socket_addr_check(network.socket_check())
             .build();
+        let handshakes = Handshakes::default();
+        let speaker = Speaker::new(tls, handshakes.clone());
         Ctx {
-            requests: Requests::new(network.clone(), tls.clone(), deadline),
-            tls: WasiTlsCtxBuilder::new().provider(Box::new(tls)).build(),
+            requests: Requests::new(network.clone(), speaker.clone(), deadline),
+            tls: WasiTlsCtxBuilder::new().provider(Box::new(speaker)).build(),
+            handshakes,
             network,
             memory: Memory { limit: memory, used: 0, peak: 0, table_elements: 0 },
             check,
@@ -92,6 +96,7 @@ pub(super) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Ctx>>
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     wasmtime_wasi_tls::p2::add_to_linker(&mut linker, LinkOptions::default().tls(true))?;
     log::add_to_linker::<Ctx, HasSelf<Ctx>>(&mut linker, |ctx| ctx)?;
+    tls::add_to_linker::<Ctx, HasSelf<Ctx>>(&mut linker, |ctx| ctx)?;
     // Ours takes the place of the stock one, which knows no names.
     linker.allow_shadowing(true);
     ip_name_lookup::add_to_linker::<Ctx, HasLookup>(&mut linker, |ctx| LookupView {

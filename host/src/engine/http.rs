@@ -27,7 +27,10 @@ use wasmtime_wasi_http::{
     DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks,
 };
 
-use super::{network::Network, tls::Tls};
+use super::{
+    network::Network,
+    tls::{self, Failure, Purpose, Speaker},
+};
 use crate::grant::Protocol;
 
 /// Bytes of one answer's body. A probe that wants more than this examines content, not health; its own memory limit is
@@ -37,13 +40,13 @@ const BODY: u64 = 64 * 1024 * 1024;
 /// One run's way to send requests.
 pub(super) struct Requests {
     network: Network,
-    tls: Tls,
+    speaker: Speaker,
     deadline: Instant,
 }
 
 impl Requests {
-    pub(super) fn new(network: Network, tls: Tls, deadline: Instant) -> Requests {
-        Requests { network, tls, deadline }
+    pub(super) fn new(network: Network, speaker: Speaker, deadline: Instant) -> Requests {
+        Requests { network, speaker, deadline }
     }
 
     /// Gives the requests of the next call until then.
@@ -72,7 +75,7 @@ impl WasiHttpHooks for Requests {
     ) -> Box<dyn Future<Output = Result<Sent, Error>> + Send> {
         let exchange = Exchange {
             network: self.network.clone(),
-            tls: self.tls.clone(),
+            speaker: self.speaker.clone(),
             deadline: self.deadline,
             options: options.unwrap_or_default(),
         };
@@ -82,7 +85,7 @@ impl WasiHttpHooks for Requests {
 
 struct Exchange {
     network: Network,
-    tls: Tls,
+    speaker: Speaker,
     deadline: Instant,
     options: RequestOptions,
 }
@@ -108,7 +111,8 @@ impl Exchange {
             }
             let name = host.trim_start_matches('[').trim_end_matches(']').to_owned();
             let name = ServerName::try_from(name).map_err(|_| Error::HttpRequestUriInvalid)?;
-            let stream = self.tls.for_http().connect(name, stream).await.map_err(|error| tls_error(&error))?;
+            let (stream, _) =
+                self.speaker.connect(Purpose::Http, name, stream).await.map_err(|error| tls_error(&error))?;
             let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
             Ok((Box::new(stream) as Box<dyn Stream>, http2))
         })
@@ -242,18 +246,21 @@ fn connect_error(error: &io::Error) -> Error {
     }
 }
 
-fn tls_error(error: &io::Error) -> Error {
-    match error.get_ref().and_then(|source| source.downcast_ref::<rustls::Error>()) {
-        Some(rustls::Error::InvalidCertificate(reason)) => {
-            tracing::debug!("certificate refused: {reason}");
-            Error::TlsCertificateError
-        }
-        Some(rustls::Error::AlertReceived(alert)) => {
-            Error::TlsAlertReceived { alert_id: Some(u8::from(*alert)), alert_message: alert.as_str().map(Into::into) }
-        }
-        Some(_) => Error::TlsProtocolError,
-        None => Error::ConnectionTerminated,
+/// A guest that wants to know more of it asks for the handshake.
+fn tls_error(failure: &Failure) -> Error {
+    match failure {
+        Failure::Refused(_) => Error::TlsCertificateError,
+        Failure::Broken(error) => of_alert(error).unwrap_or_else(|| match error.get_ref() {
+            Some(source) if source.is::<rustls::Error>() => Error::TlsProtocolError,
+            _ => Error::ConnectionTerminated,
+        }),
     }
+}
+
+/// What the server said on leaving, if that is what is behind an error.
+fn of_alert(error: &io::Error) -> Option<Error> {
+    let alert = tls::alert(error)?;
+    Some(Error::TlsAlertReceived { alert_id: Some(u8::from(alert)), alert_message: Some(tls::of_alert(alert)) })
 }
 
 fn protocol_error(error: &hyper::Error) -> Error {
@@ -262,8 +269,9 @@ fn protocol_error(error: &hyper::Error) -> Error {
         Error::ConnectionReadTimeout
     } else if error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
         Error::HttpResponseIncomplete
-    } else if io.is_some() {
-        Error::ConnectionTerminated
+    } else if let Some(error) = io {
+        // With TLS 1.3 a server says only after the handshake that it does not take the client's certificate.
+        of_alert(error).unwrap_or(Error::ConnectionTerminated)
     } else {
         Error::HttpProtocolError
     }

@@ -2,12 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use probity_core::outcome::{Attempt, FaultKind, Outcome, Usage};
+use probity_core::outcome::{Attempt, Detail, FaultKind, Outcome, Usage, Value};
 use tokio::time::Instant;
 use wasmtime::{Store, StoreContextMut, Trap, UpdateDeadline};
 
 use super::{
-    Engine, Prepared, Redact,
+    Engine, Prepared, Redact, Tls,
     bindings::types,
     ctx::{Ctx, MemoryExceeded, TableExceeded},
     network::Network,
@@ -50,6 +50,8 @@ pub struct Request<'a> {
     pub limits: Limits,
     /// What it may reach.
     pub grants: &'a Arc<Grants>,
+    /// How it speaks TLS; `None` is as everybody does of whom nothing else was said.
+    pub tls: Option<&'a Tls>,
     /// Hides what must not be shown of what it says.
     pub redact: Redact<'a>,
 }
@@ -115,7 +117,8 @@ impl Sandbox {
     /// A store for an instance, with the budgets of its first call.
     pub(super) fn new(engine: &Engine, prepared: &Prepared, request: &Request<'_>, term: Term) -> Sandbox {
         let network = Network::new(Arc::clone(request.grants), engine.resolver.clone());
-        let (check, tls, memory) = (Arc::clone(request.check), engine.tls.clone(), request.limits.memory);
+        let (check, memory) = (Arc::clone(request.check), request.limits.memory);
+        let tls = request.tls.map_or_else(|| engine.tls(&Arc::default()), Tls::clone);
         let ctx = Ctx::new(check, network, tls, memory, term.deadline);
         let mut store = Store::new(prepared.engine(), ctx);
         store.limiter(|ctx| &mut ctx.memory);
@@ -172,7 +175,7 @@ impl Sandbox {
                         format!("the probe returned {} bytes of state, and may return {}", state.len(), output::STATE);
                     (output::fault(FaultKind::OutputTooLarge, message, redact), Vec::new())
                 } else {
-                    (output::verdict(verdict, redact), state)
+                    (self.marked(output::verdict(verdict, redact)), state)
                 }
             }
             Ok(Err(problem)) => (output::problem(problem, redact), Vec::new()),
@@ -180,6 +183,17 @@ impl Sandbox {
         };
         let outcome = self.or_denied(outcome, redact);
         Attempt { outcome, usage: self.usage(), state }
+    }
+
+    /// What the operator must not forget stands beside each verdict that it has a part in.
+    fn marked(&self, mut outcome: Outcome) -> Outcome {
+        if let Outcome::Verdict(verdict) = &mut outcome
+            && self.store.data().handshakes.unverified()
+        {
+            let value = Value::Text("off (insecure_skip_verify)".to_owned());
+            verdict.details.push(Detail { key: "tls-verification".to_owned(), value });
+        }
+        outcome
     }
 
     /// What this call used so far.

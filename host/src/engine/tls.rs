@@ -1,47 +1,116 @@
-//! TLS as guests get it: one set of trusted roots, for `wasi:http` requests and for `wasi:tls` alike.
+//! TLS as guests get it: for `wasi:http` requests and for `wasi:tls` alike, as their check has it configured.
 //!
 //! `wasi:tls` wraps a stream that the guest has already; what that stream leads to was decided when it was dialled.
 
+mod certificate;
+mod handshakes;
+mod reason;
+mod verifier;
+
 use std::{
+    collections::HashMap,
     pin::Pin,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError, Weak},
     task::{Context, Poll},
 };
 
-use rustls::{CertificateError, ClientConfig, RootCertStore, pki_types::ServerName};
+use rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::ServerName};
 use tokio::io::{self, AsyncRead, AsyncWrite, ReadBuf};
-use tokio_rustls::{TlsConnector, client};
+use tokio_rustls::client;
 use wasmtime_wasi_tls::{Error, TlsProvider, TlsStream, TlsTransport};
 
-/// The TLS settings that all runs share, so that the roots are read once and sessions are resumed.
-#[derive(Clone, Default)]
-pub(super) struct Tls(Arc<OnceLock<Settings>>);
+pub(super) use self::{
+    handshakes::Handshakes,
+    reason::{alert, of_alert},
+};
+use self::{
+    reason::plain,
+    verifier::{Shown, Verifier, observe},
+};
+use super::bindings::tls as contract;
+use crate::identity::Identity;
 
-/// They differ in what is negotiated on top (ALPN, RFC 7301): a raw stream carries whatever the guest speaks.
-struct Settings {
-    http: Arc<ClientConfig>,
-    raw: Arc<ClientConfig>,
+/// What is offered for `https`: HTTP/2 where the server speaks it.
+const HTTP: [&str; 2] = ["h2", "http/1.1"];
+
+/// How TLS is spoken with each identity that is in use, so that roots are read once and sessions are resumed.
+#[derive(Default)]
+pub(super) struct Configurations {
+    system: System,
+    known: Mutex<HashMap<Arc<Identity>, Weak<Settings>>>,
 }
 
-impl Tls {
-    /// For requests, over HTTP/2 where the server speaks it.
-    pub(super) fn for_http(&self) -> TlsConnector {
-        Arc::clone(&self.settings().http).into()
-    }
+/// The roots that the system trusts. They are read when they are first needed: most runners never speak TLS.
+type System = Arc<OnceLock<Arc<RootCertStore>>>;
 
-    fn for_streams(&self) -> TlsConnector {
-        Arc::clone(&self.settings().raw).into()
+impl Configurations {
+    /// How TLS is spoken with this identity: what others with the same have, as long as there are any.
+    pub(super) fn of(&self, identity: &Arc<Identity>) -> Tls {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(settings) = known.get(identity).and_then(Weak::upgrade) {
+            return Tls(settings);
+        }
+        known.retain(|_, settings| settings.strong_count() > 0);
+        let settings =
+            Settings { identity: Arc::clone(identity), system: Arc::clone(&self.system), made: OnceLock::new() };
+        let settings = Arc::new(settings);
+        known.insert(Arc::clone(identity), Arc::downgrade(&settings));
+        Tls(settings)
     }
+}
 
-    /// The system's trusted roots are read when they are first needed: most runners never speak TLS.
-    fn settings(&self) -> &Settings {
-        self.0.get_or_init(|| {
-            let raw = ClientConfig::builder().with_root_certificates(roots()).with_no_client_auth();
+/// How a check speaks TLS. All checks with the same identity share it.
+#[derive(Clone)]
+pub struct Tls(Arc<Settings>);
+
+struct Settings {
+    identity: Arc<Identity>,
+    system: System,
+    made: OnceLock<Made>,
+}
+
+/// What the TLS library is given. Both differ in what is negotiated on top (ALPN, RFC 7301): a raw stream carries whatever the
+/// guest speaks.
+struct Made {
+    http: Arc<ClientConfig>,
+    raw: Arc<ClientConfig>,
+    verifier: Arc<Verifier>,
+}
+
+/// What a connection is for.
+#[derive(Clone, Copy)]
+pub(super) enum Purpose {
+    /// A request.
+    Http,
+    /// Whatever the guest does with it.
+    Stream,
+}
+
+impl Settings {
+    fn made(&self) -> &Made {
+        self.made.get_or_init(|| {
+            let roots = match &self.identity.authorities {
+                Some(authorities) => Arc::clone(authorities.store()),
+                None => Arc::clone(self.system.get_or_init(|| Arc::new(roots()))),
+            };
+            let provider = Arc::new(ring::default_provider());
+            let algorithms = provider.signature_verification_algorithms;
+            let verifier = Arc::new(Verifier::new(Arc::clone(&self.identity), roots, algorithms));
+            let shown = Shown(self.identity.client.as_ref().map(|client| Arc::clone(client.certified())));
+            let mut raw = ClientConfig::builder()
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::<Verifier>::clone(&verifier))
+                .with_client_cert_resolver(Arc::new(shown));
             let mut http = raw.clone();
             // A session is resumed by whoever speaks the same.
             http.resumption = rustls::client::Resumption::default();
-            http.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-            Settings { http: Arc::new(http), raw: Arc::new(raw) }
+            let offered = |usual: &[&str]| match &self.identity.alpn {
+                Some(chosen) => chosen.iter().map(|name| name.as_bytes().to_vec()).collect(),
+                None => usual.iter().map(|name| name.as_bytes().to_vec()).collect(),
+            };
+            http.alpn_protocols = offered(&HTTP);
+            raw.alpn_protocols = offered(&[]);
+            Made { http: Arc::new(http), raw: Arc::new(raw), verifier }
         })
     }
 }
@@ -63,56 +132,209 @@ fn roots() -> RootCertStore {
     roots
 }
 
+/// Why there is no secure connection.
+pub(super) enum Failure {
+    /// The server's certificate was refused; the text says why.
+    Refused(String),
+    /// Anything else.
+    Broken(io::Error),
+}
+
+/// One run's way to speak TLS. What it comes to is taken down.
+#[derive(Clone)]
+pub(super) struct Speaker {
+    tls: Tls,
+    handshakes: Handshakes,
+}
+
+impl Speaker {
+    pub(super) fn new(tls: Tls, handshakes: Handshakes) -> Speaker {
+        Speaker { tls, handshakes }
+    }
+
+    /// Shakes hands with the server that was dialled as `name`, or as the check says in place of that. The number is that under
+    /// which the handshake was taken down.
+    pub(super) async fn connect<S>(
+        &self,
+        purpose: Purpose,
+        name: ServerName<'static>,
+        transport: S,
+    ) -> Result<(client::TlsStream<S>, u64), Failure>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let settings = &self.tls.0;
+        let name = settings.identity.server_name.clone().unwrap_or(name);
+        let made = settings.made();
+        let config = match purpose {
+            Purpose::Http => &made.http,
+            Purpose::Stream => &made.raw,
+        };
+        let connecting = tokio_rustls::TlsConnector::from(Arc::clone(config)).connect(name.clone(), transport);
+        let (came, mut seen) = observe(connecting).await;
+        if let (Ok(stream), None) = (&came, &seen.judged) {
+            // An earlier session was taken up. What was well then may have expired since.
+            let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
+            seen.judge(&made.verifier, chain, &name);
+        }
+        let number = self.handshakes.take(&name, &came, seen, &settings.identity)?;
+        came.map(|stream| (stream, number)).map_err(Failure::Broken)
+    }
+}
+
 type Handshake = Pin<Box<dyn Future<Output = Result<Box<dyn TlsStream>, Error>> + Send>>;
 
-impl TlsProvider for Tls {
+impl TlsProvider for Speaker {
     fn connect(&self, server_name: String, transport: Box<dyn TlsTransport>) -> Handshake {
-        let connector = self.for_streams();
+        let speaker = self.clone();
         Box::pin(async move {
             let name = ServerName::try_from(server_name.as_str())
                 .map_err(|_| Error::msg(format!("`{}` can be no server's name", server_name.escape_debug())))?
                 .to_owned();
-            let stream = connector.connect(name, transport).await.map_err(|error| Error::msg(plain(&error)))?;
-            Ok(Box::new(Secure(stream)) as Box<dyn TlsStream>)
+            let secured = speaker.connect(Purpose::Stream, name, transport).await;
+            let (stream, number) = secured.map_err(|failure| match failure {
+                Failure::Refused(why) => Error::msg(why),
+                Failure::Broken(error) => Error::msg(plain(&error)),
+            })?;
+            Ok(Box::new(Secure { stream, number, handshakes: speaker.handshakes }) as Box<dyn TlsStream>)
         })
     }
 }
 
-/// What went wrong, for people who do not know the library.
-fn plain(error: &io::Error) -> String {
-    if error.kind() == io::ErrorKind::UnexpectedEof {
-        return "closed without a word of TLS".to_owned();
-    }
-    match error.get_ref().and_then(|source| source.downcast_ref::<rustls::Error>()) {
-        Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
-            "the issuer of the certificate is not trusted by this system".to_owned()
-        }
-        Some(rustls::Error::InvalidMessage(_)) => "the answer is not TLS".to_owned(),
-        _ => error.to_string(),
-    }
-}
-
 /// A stream whose handshake is done.
-struct Secure(client::TlsStream<Box<dyn TlsTransport>>);
+struct Secure {
+    stream: client::TlsStream<Box<dyn TlsTransport>>,
+    number: u64,
+    handshakes: Handshakes,
+}
 
 impl TlsStream for Secure {}
 
 impl AsyncRead for Secure {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buffer).map_err(|error| io::Error::new(error.kind(), plain(&error)))
+        Pin::new(&mut self.stream).poll_read(cx, buffer).map_err(|error| {
+            let why = plain(&error);
+            if alert(&error).is_some() {
+                self.handshakes.gave_up(self.number, why.clone());
+            }
+            io::Error::new(error.kind(), why)
+        })
     }
 }
 
 impl AsyncWrite for Secure {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, bytes)
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
+        Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use rcgen::{CertifiedKey, generate_simple_self_signed};
+    use rustls::{ServerConfig, pki_types::PrivateKeyDer};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio_rustls::TlsAcceptor;
+
+    use super::{
+        contract::{ClientCertificate, Verification},
+        *,
+    };
+    use crate::identity::Authorities;
+
+    /// A server for `a.test`, and an identity that trusts it.
+    fn server() -> (TlsAcceptor, Identity) {
+        let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["a.test".to_owned()]).unwrap();
+        let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
+        let config = ServerConfig::builder().with_no_client_auth();
+        let mut config = config.with_single_cert(vec![cert.der().clone()], key).unwrap();
+        config.alpn_protocols = vec![b"imap".to_vec()];
+        let authorities = Some(Arc::new(Authorities::read(cert.pem().as_bytes()).unwrap()));
+        (Arc::new(config).into(), Identity { authorities, ..Identity::default() })
+    }
+
+    /// Shakes hands once, and hears a word; returns what was taken down.
+    async fn shake_hands(server: &TlsAcceptor, tls: &Tls, name: &str) -> (bool, contract::Handshake, Handshakes) {
+        let handshakes = Handshakes::default();
+        let speaker = Speaker::new(tls.clone(), handshakes.clone());
+        let (near, far) = tokio::io::duplex(64 * 1024);
+        let name = ServerName::try_from(name.to_owned()).unwrap();
+        let serve = async {
+            if let Ok(mut stream) = server.accept(far).await {
+                // Whoever refused is gone.
+                let _ = stream.write_all(b"!").await;
+                let _ = stream.flush().await;
+            }
+        };
+        let ask = async {
+            match speaker.connect(Purpose::Stream, name, near).await {
+                // What the session is resumed by comes before the first word.
+                Ok((mut stream, _)) => stream.read_u8().await.is_ok(),
+                Err(_) => false,
+            }
+        };
+        let (is_secure, ()) = tokio::join!(ask, serve);
+        let latest = handshakes.latest().remove(0);
+        (is_secure, latest, handshakes)
+    }
+
+    #[tokio::test]
+    async fn sessions_are_resumed_and_their_certificates_judged_anew() {
+        let (server, identity) = server();
+        let tls = Configurations::default().of(&Arc::new(identity));
+        for is_resumed in [false, true] {
+            let (is_secure, seen, handshakes) = shake_hands(&server, &tls, "a.test").await;
+            assert!(is_secure && !handshakes.unverified(), "{seen:?}");
+            assert_eq!((seen.resumed, seen.protocol.as_deref()), (is_resumed, Some("TLSv1.3")), "{seen:?}");
+            assert!(matches!(seen.verification, Verification::Passed), "{seen:?}");
+            assert!(matches!(seen.client_certificate, ClientCertificate::NotAsked), "{seen:?}");
+            assert_eq!(seen.chain[0].names, ["a.test"]);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_refused_is_told_all_the_same() {
+        let (server, identity) = server();
+        let all = Configurations::default();
+        let (is_secure, seen, handshakes) = shake_hands(&server, &all.of(&Arc::new(identity.clone())), "b.test").await;
+        assert!(!is_secure && !handshakes.unverified());
+        assert_eq!(seen.failure.as_deref(), Some("the certificate is not for b.test but for a.test"));
+        assert!(matches!(seen.verification, Verification::Refused(_)), "{seen:?}");
+        assert_eq!(seen.chain.len(), 1);
+
+        let credulous = Identity { insecure_skip_verify: true, ..identity.clone() };
+        let (is_secure, seen, handshakes) = shake_hands(&server, &all.of(&Arc::new(credulous)), "b.test").await;
+        assert!(is_secure && handshakes.unverified());
+        assert!(matches!(seen.verification, Verification::Skipped(Some(_))), "{seen:?}");
+
+        let server_name = ServerName::try_from("a.test".to_owned()).ok();
+        let told = Identity { server_name, alpn: Some(vec!["imap".to_owned()]), ..identity };
+        let (is_secure, seen, _) = shake_hands(&server, &all.of(&Arc::new(told)), "b.test").await;
+        assert!(is_secure && seen.server_name == "a.test" && seen.alpn.as_deref() == Some("imap"), "{seen:?}");
+    }
+
+    #[test]
+    fn one_configuration_serves_all_with_the_same_identity() {
+        let all = Configurations::default();
+        let named = |name: &str| {
+            let server_name = ServerName::try_from(name.to_owned()).ok();
+            Arc::new(Identity { server_name, ..Identity::default() })
+        };
+        let first = all.of(&named("a.test"));
+        let (same, other) = (all.of(&named("a.test")), all.of(&named("b.test")));
+        assert!(Arc::ptr_eq(&first.0, &same.0) && !Arc::ptr_eq(&first.0, &other.0));
+        drop((first, same));
+        let again = all.of(&named("c.test"));
+        let known = all.known.lock().map(|known| known.len());
+        assert_eq!(known.ok(), Some(2), "that of nobody is forgotten");
+        drop((other, again));
     }
 }

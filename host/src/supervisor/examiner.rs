@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::{
     config::{Check, Plan},
-    engine::{Engine, Limits, Manifest, Opening, Prepared, Request, Session, Term},
+    engine::{Engine, Limits, Manifest, Opening, Prepared, Request, Session, Term, Tls},
     grant::{Grant, Grants},
     worker::{Attempting, Closing, Examine},
 };
@@ -32,6 +32,7 @@ pub struct Examiner {
     json: Box<str>,
     limits: Limits,
     grants: Arc<Grants>,
+    tls: Tls,
     /// How long a connection may be kept open.
     max_age: Option<Duration>,
     /// The connection that is open between attempts. An attempt takes it out, and puts it back if it is still good: one that
@@ -59,6 +60,7 @@ impl Examiner {
     ) -> Examiner {
         Examiner {
             grants: Arc::new(grants(check, prepared.manifest.as_ref()).into_iter().collect()),
+            tls: engine.tls(&check.tls),
             name,
             json: check.settings.filled().to_string().into(),
             check: Arc::clone(check),
@@ -105,6 +107,7 @@ impl Examiner {
             state,
             limits: self.limits,
             grants: &self.grants,
+            tls: Some(&self.tls),
             redact: &redact,
         };
         if self.prepared.keeps_connection() {

@@ -1,7 +1,7 @@
 //! The standard probes: components that are part of this binary.
 
 /// Every standard probe: its name and its bytes. Built by `cargo xtask build-probes`.
-const STANDARD: [(&str, &[u8]); 14] = [
+const STANDARD: [(&str, &[u8]); 15] = [
     ("dns", include_bytes!("../../../probes/dist/dns.wasm")),
     ("http", include_bytes!("../../../probes/dist/http.wasm")),
     ("imap", include_bytes!("../../../probes/dist/imap.wasm")),
@@ -14,6 +14,7 @@ const STANDARD: [(&str, &[u8]); 14] = [
     ("smtp", include_bytes!("../../../probes/dist/smtp.wasm")),
     ("ssh", include_bytes!("../../../probes/dist/ssh.wasm")),
     ("tcp", include_bytes!("../../../probes/dist/tcp.wasm")),
+    ("tls", include_bytes!("../../../probes/dist/tls.wasm")),
     ("udp", include_bytes!("../../../probes/dist/udp.wasm")),
     ("websocket", include_bytes!("../../../probes/dist/websocket.wasm")),
 ];

@@ -18,7 +18,7 @@ struct Needed {
 }
 
 /// What the tests need beyond Rust.
-const NEEDED: [Needed; 9] = [
+const NEEDED: [Needed; 10] = [
     Needed { program: "python3", package: "python3", why: "its HTTP server is a target that is not ours" },
     Needed { program: "chronyd", package: "chrony", why: "a time server for the probe `ntp`" },
     Needed { program: "memcached", package: "memcached", why: "the probe memcached is held to it" },
@@ -28,6 +28,7 @@ const NEEDED: [Needed; 9] = [
     Needed { program: "smtpd", package: "opensmtpd", why: "the probe smtp is held to it" },
     Needed { program: "dovecot", package: "dovecot-imapd", why: "the probe imap is held to it" },
     Needed { program: "postgres", package: "postgresql", why: "the probe postgres is held to it" },
+    Needed { program: "openssl", package: "openssl", why: "its TLS server is a target that is not ours" },
 ];
 
 /// Where programs lie that are not in everybody's path.

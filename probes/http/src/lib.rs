@@ -7,7 +7,7 @@ mod settings;
 use std::time::Duration;
 
 use probity_guest::{
-    Attempt, Description, Failure, Probe, SettingProblem, Verdict,
+    Attempt, Cause, Description, Failure, Probe, SettingProblem, Verdict, certificate,
     http::{self, Response},
     text::{excerpt, first_line},
 };
@@ -66,7 +66,12 @@ impl Probe for Http {
 }
 
 fn ask(request: &Request<'_>, attempt: &mut Attempt) -> Result<Response, Failure> {
-    Ok(attempt.phase("first-byte", |deadline| http::send(&request.as_http(), deadline))?)
+    attempt.phase("first-byte", |deadline| http::send(&request.as_http(), deadline)).map_err(|error| {
+        match error.cause {
+            Cause::Certificate(_) => describe_certificate(Verdict::unhealthy(error.to_string())).into(),
+            _ => error.into(),
+        }
+    })
 }
 
 /// Where an answer redirects to, if it does.
@@ -83,8 +88,22 @@ fn describe_answer(verdict: Verdict, request: &Request<'_>, response: &Response,
         .detail("status", i64::from(response.status))
         .detail("url", request.url.to_string())
         .measurement("body-size", "By", length as f64);
+    let verdict = if request.url.secure() { describe_certificate(verdict) } else { verdict };
     match response.header("content-type") {
         Some(kind) => verdict.detail("content-type", first_line(&String::from_utf8_lossy(kind), SHOWN)),
+        None => verdict,
+    }
+}
+
+/// Says how long the certificate of the server that answered is valid.
+fn describe_certificate(verdict: Verdict) -> Verdict {
+    let handshake = certificate::latest_handshake();
+    match handshake.as_ref().and_then(|handshake| handshake.chain.first()) {
+        Some(own) => verdict.detail("certificate-not-after", certificate::date(own.not_after)).measurement(
+            "certificate-days-left",
+            "d",
+            own.days_left(),
+        ),
         None => verdict,
     }
 }

@@ -71,6 +71,609 @@ pub mod probity {
                 }
             }
         }
+        /// What the runner saw of TLS when it shook hands for the probe: for `wasi:tls`, and for `https` in `wasi:http`. What it says of
+        /// a certificate it says of one that it refused as well.
+        #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+        pub mod tls {
+            #[used]
+            #[doc(hidden)]
+            static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
+            use super::super::super::_rt;
+            /// A certificate, as a server showed it. Texts that are too long are cut.
+            #[derive(Clone, PartialEq)]
+            pub struct Certificate {
+                /// Who it is for, such as `CN=shop.example, O=Example`.
+                pub subject: _rt::String,
+                /// Who signed it.
+                pub issuer: _rt::String,
+                /// Its number with the issuer, in hexadecimal.
+                pub serial: _rt::String,
+                /// From when on it is valid, in seconds since 1970-01-01T00:00:00Z.
+                pub not_before: i64,
+                /// Until when it is valid, likewise.
+                pub not_after: i64,
+                /// The names and addresses that it is for: its subject alternative names, 64 at most.
+                pub names: _rt::Vec<_rt::String>,
+                /// Its SHA-256, in hexadecimal.
+                pub fingerprint: _rt::String,
+            }
+            impl ::core::fmt::Debug for Certificate {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Certificate")
+                        .field("subject", &self.subject)
+                        .field("issuer", &self.issuer)
+                        .field("serial", &self.serial)
+                        .field("not-before", &self.not_before)
+                        .field("not-after", &self.not_after)
+                        .field("names", &self.names)
+                        .field("fingerprint", &self.fingerprint)
+                        .finish()
+                }
+            }
+            /// What is wrong with a chain of certificates.
+            #[repr(u8)]
+            #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+            pub enum Flaw {
+                /// One of them is valid no more.
+                Expired,
+                /// One of them is not valid yet.
+                NotYetValid,
+                /// It is for other names than the server's.
+                WrongName,
+                /// It leads to nobody that is trusted.
+                UnknownIssuer,
+                /// The server signed for itself, and is not trusted for that.
+                SelfSigned,
+                /// Its issuer took it back.
+                Revoked,
+                /// Anything else; the text says what.
+                Other,
+            }
+            impl ::core::fmt::Debug for Flaw {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    match self {
+                        Flaw::Expired => f.debug_tuple("Flaw::Expired").finish(),
+                        Flaw::NotYetValid => f.debug_tuple("Flaw::NotYetValid").finish(),
+                        Flaw::WrongName => f.debug_tuple("Flaw::WrongName").finish(),
+                        Flaw::UnknownIssuer => {
+                            f.debug_tuple("Flaw::UnknownIssuer").finish()
+                        }
+                        Flaw::SelfSigned => f.debug_tuple("Flaw::SelfSigned").finish(),
+                        Flaw::Revoked => f.debug_tuple("Flaw::Revoked").finish(),
+                        Flaw::Other => f.debug_tuple("Flaw::Other").finish(),
+                    }
+                }
+            }
+            impl Flaw {
+                #[doc(hidden)]
+                pub unsafe fn _lift(val: u8) -> Flaw {
+                    if !cfg!(debug_assertions) {
+                        return unsafe { ::core::mem::transmute(val) };
+                    }
+                    match val {
+                        0 => Flaw::Expired,
+                        1 => Flaw::NotYetValid,
+                        2 => Flaw::WrongName,
+                        3 => Flaw::UnknownIssuer,
+                        4 => Flaw::SelfSigned,
+                        5 => Flaw::Revoked,
+                        6 => Flaw::Other,
+                        _ => panic!("invalid enum discriminant"),
+                    }
+                }
+            }
+            /// Why a chain of certificates can't be trusted.
+            #[derive(Clone, PartialEq)]
+            pub struct Refusal {
+                pub flaw: Flaw,
+                /// A sentence for people: `the certificate of shop.example expired on 2026-01-02`.
+                pub message: _rt::String,
+            }
+            impl ::core::fmt::Debug for Refusal {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Refusal")
+                        .field("flaw", &self.flaw)
+                        .field("message", &self.message)
+                        .finish()
+                }
+            }
+            /// What the runner made of the server's certificates.
+            #[derive(Clone, PartialEq)]
+            pub enum Verification {
+                /// There were none, or the handshake did not come so far.
+                NotReached,
+                /// They lead to somebody who is trusted, and are for this server.
+                Passed,
+                /// They do not, and the handshake failed for it.
+                Refused(Refusal),
+                /// The check trusts anybody (`insecure_skip_verify`); this is why they would have been refused, if they would.
+                Skipped(Option<Refusal>),
+            }
+            impl ::core::fmt::Debug for Verification {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    match self {
+                        Verification::NotReached => {
+                            f.debug_tuple("Verification::NotReached").finish()
+                        }
+                        Verification::Passed => {
+                            f.debug_tuple("Verification::Passed").finish()
+                        }
+                        Verification::Refused(e) => {
+                            f.debug_tuple("Verification::Refused").field(e).finish()
+                        }
+                        Verification::Skipped(e) => {
+                            f.debug_tuple("Verification::Skipped").field(e).finish()
+                        }
+                    }
+                }
+            }
+            /// Whether the server wanted to know who it speaks with.
+            #[repr(u8)]
+            #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+            pub enum ClientCertificate {
+                /// It did not.
+                NotAsked,
+                /// It asked, and the check has no certificate that it could have been shown.
+                NotGiven,
+                /// It was shown that of the check. With TLS 1.3, what the server thinks of it comes after the handshake.
+                Given,
+            }
+            impl ::core::fmt::Debug for ClientCertificate {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    match self {
+                        ClientCertificate::NotAsked => {
+                            f.debug_tuple("ClientCertificate::NotAsked").finish()
+                        }
+                        ClientCertificate::NotGiven => {
+                            f.debug_tuple("ClientCertificate::NotGiven").finish()
+                        }
+                        ClientCertificate::Given => {
+                            f.debug_tuple("ClientCertificate::Given").finish()
+                        }
+                    }
+                }
+            }
+            impl ClientCertificate {
+                #[doc(hidden)]
+                pub unsafe fn _lift(val: u8) -> ClientCertificate {
+                    if !cfg!(debug_assertions) {
+                        return unsafe { ::core::mem::transmute(val) };
+                    }
+                    match val {
+                        0 => ClientCertificate::NotAsked,
+                        1 => ClientCertificate::NotGiven,
+                        2 => ClientCertificate::Given,
+                        _ => panic!("invalid enum discriminant"),
+                    }
+                }
+            }
+            /// One handshake.
+            #[derive(Clone, PartialEq)]
+            pub struct Handshake {
+                /// The name that the server was asked for, and had to prove: the probe's, or the one that the check has in its place.
+                pub server_name: _rt::String,
+                /// Why it failed, if it did: a sentence for people. With TLS 1.3 a server may say so only when the handshake seemed
+                /// done, and the probe reads from the connection.
+                pub failure: Option<_rt::String>,
+                /// What was agreed on: `TLSv1.3`.
+                pub protocol: Option<_rt::String>,
+                /// As IANA names it: `TLS13_AES_256_GCM_SHA384`.
+                pub cipher_suite: Option<_rt::String>,
+                /// The protocol that is spoken on top, if one was agreed on.
+                pub alpn: Option<_rt::String>,
+                /// Whether it took up an earlier session; the certificates are those of then, and were looked at again.
+                pub resumed: bool,
+                pub client_certificate: ClientCertificate,
+                pub verification: Verification,
+                /// The server's certificate, and those it showed to vouch for it; 8 at most.
+                pub chain: _rt::Vec<Certificate>,
+            }
+            impl ::core::fmt::Debug for Handshake {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Handshake")
+                        .field("server-name", &self.server_name)
+                        .field("failure", &self.failure)
+                        .field("protocol", &self.protocol)
+                        .field("cipher-suite", &self.cipher_suite)
+                        .field("alpn", &self.alpn)
+                        .field("resumed", &self.resumed)
+                        .field("client-certificate", &self.client_certificate)
+                        .field("verification", &self.verification)
+                        .field("chain", &self.chain)
+                        .finish()
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// The latest handshakes of this run, or of this connection since it was opened: the latest first, and 4 at most.
+            #[allow(async_fn_in_trait)]
+            pub fn latest() -> _rt::Vec<Handshake> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 2 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 2
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "probity:probe/tls@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "latest"]
+                        fn wit_import1(_: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import1(_: *mut u8) {
+                        unreachable!()
+                    }
+                    wit_import1(ptr0);
+                    let l2 = *ptr0.add(0).cast::<*mut u8>();
+                    let l3 = *ptr0
+                        .add(::core::mem::size_of::<*const u8>())
+                        .cast::<usize>();
+                    let base59 = l2;
+                    let len59 = l3;
+                    let mut result59 = _rt::Vec::with_capacity(len59);
+                    for i in 0..len59 {
+                        let base = base59
+                            .add(i * (22 * ::core::mem::size_of::<*const u8>()));
+                        let e59 = {
+                            let l4 = *base.add(0).cast::<*mut u8>();
+                            let l5 = *base
+                                .add(::core::mem::size_of::<*const u8>())
+                                .cast::<usize>();
+                            let len6 = l5;
+                            let bytes6 = _rt::Vec::from_raw_parts(l4.cast(), len6, len6);
+                            let l7 = i32::from(
+                                *base
+                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<u8>(),
+                            );
+                            let l11 = i32::from(
+                                *base
+                                    .add(5 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<u8>(),
+                            );
+                            let l15 = i32::from(
+                                *base
+                                    .add(8 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<u8>(),
+                            );
+                            let l19 = i32::from(
+                                *base
+                                    .add(11 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<u8>(),
+                            );
+                            let l23 = i32::from(
+                                *base
+                                    .add(14 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<u8>(),
+                            );
+                            let l24 = i32::from(
+                                *base
+                                    .add(1 + 14 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<u8>(),
+                            );
+                            let l25 = i32::from(
+                                *base
+                                    .add(15 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<u8>(),
+                            );
+                            let v35 = match l25 {
+                                0 => Verification::NotReached,
+                                1 => Verification::Passed,
+                                2 => {
+                                    let e35 = {
+                                        let l26 = i32::from(
+                                            *base
+                                                .add(16 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<u8>(),
+                                        );
+                                        let l27 = *base
+                                            .add(17 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l28 = *base
+                                            .add(18 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len29 = l28;
+                                        let bytes29 = _rt::Vec::from_raw_parts(
+                                            l27.cast(),
+                                            len29,
+                                            len29,
+                                        );
+                                        Refusal {
+                                            flaw: Flaw::_lift(l26 as u8),
+                                            message: _rt::string_lift(bytes29),
+                                        }
+                                    };
+                                    Verification::Refused(e35)
+                                }
+                                n => {
+                                    debug_assert_eq!(n, 3, "invalid enum discriminant");
+                                    let e35 = {
+                                        let l30 = i32::from(
+                                            *base
+                                                .add(16 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<u8>(),
+                                        );
+                                        match l30 {
+                                            0 => None,
+                                            1 => {
+                                                let e = {
+                                                    let l31 = i32::from(
+                                                        *base
+                                                            .add(17 * ::core::mem::size_of::<*const u8>())
+                                                            .cast::<u8>(),
+                                                    );
+                                                    let l32 = *base
+                                                        .add(18 * ::core::mem::size_of::<*const u8>())
+                                                        .cast::<*mut u8>();
+                                                    let l33 = *base
+                                                        .add(19 * ::core::mem::size_of::<*const u8>())
+                                                        .cast::<usize>();
+                                                    let len34 = l33;
+                                                    let bytes34 = _rt::Vec::from_raw_parts(
+                                                        l32.cast(),
+                                                        len34,
+                                                        len34,
+                                                    );
+                                                    Refusal {
+                                                        flaw: Flaw::_lift(l31 as u8),
+                                                        message: _rt::string_lift(bytes34),
+                                                    }
+                                                };
+                                                Some(e)
+                                            }
+                                            _ => _rt::invalid_enum_discriminant(),
+                                        }
+                                    };
+                                    Verification::Skipped(e35)
+                                }
+                            };
+                            let l36 = *base
+                                .add(20 * ::core::mem::size_of::<*const u8>())
+                                .cast::<*mut u8>();
+                            let l37 = *base
+                                .add(21 * ::core::mem::size_of::<*const u8>())
+                                .cast::<usize>();
+                            let base58 = l36;
+                            let len58 = l37;
+                            let mut result58 = _rt::Vec::with_capacity(len58);
+                            for i in 0..len58 {
+                                let base = base58
+                                    .add(i * (16 + 10 * ::core::mem::size_of::<*const u8>()));
+                                let e58 = {
+                                    let l38 = *base.add(0).cast::<*mut u8>();
+                                    let l39 = *base
+                                        .add(::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>();
+                                    let len40 = l39;
+                                    let bytes40 = _rt::Vec::from_raw_parts(
+                                        l38.cast(),
+                                        len40,
+                                        len40,
+                                    );
+                                    let l41 = *base
+                                        .add(2 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<*mut u8>();
+                                    let l42 = *base
+                                        .add(3 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>();
+                                    let len43 = l42;
+                                    let bytes43 = _rt::Vec::from_raw_parts(
+                                        l41.cast(),
+                                        len43,
+                                        len43,
+                                    );
+                                    let l44 = *base
+                                        .add(4 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<*mut u8>();
+                                    let l45 = *base
+                                        .add(5 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>();
+                                    let len46 = l45;
+                                    let bytes46 = _rt::Vec::from_raw_parts(
+                                        l44.cast(),
+                                        len46,
+                                        len46,
+                                    );
+                                    let l47 = *base
+                                        .add(6 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<i64>();
+                                    let l48 = *base
+                                        .add(8 + 6 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<i64>();
+                                    let l49 = *base
+                                        .add(16 + 6 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<*mut u8>();
+                                    let l50 = *base
+                                        .add(16 + 7 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>();
+                                    let base54 = l49;
+                                    let len54 = l50;
+                                    let mut result54 = _rt::Vec::with_capacity(len54);
+                                    for i in 0..len54 {
+                                        let base = base54
+                                            .add(i * (2 * ::core::mem::size_of::<*const u8>()));
+                                        let e54 = {
+                                            let l51 = *base.add(0).cast::<*mut u8>();
+                                            let l52 = *base
+                                                .add(::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len53 = l52;
+                                            let bytes53 = _rt::Vec::from_raw_parts(
+                                                l51.cast(),
+                                                len53,
+                                                len53,
+                                            );
+                                            _rt::string_lift(bytes53)
+                                        };
+                                        result54.push(e54);
+                                    }
+                                    _rt::cabi_dealloc(
+                                        base54,
+                                        len54 * (2 * ::core::mem::size_of::<*const u8>()),
+                                        ::core::mem::size_of::<*const u8>(),
+                                    );
+                                    let l55 = *base
+                                        .add(16 + 8 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<*mut u8>();
+                                    let l56 = *base
+                                        .add(16 + 9 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>();
+                                    let len57 = l56;
+                                    let bytes57 = _rt::Vec::from_raw_parts(
+                                        l55.cast(),
+                                        len57,
+                                        len57,
+                                    );
+                                    Certificate {
+                                        subject: _rt::string_lift(bytes40),
+                                        issuer: _rt::string_lift(bytes43),
+                                        serial: _rt::string_lift(bytes46),
+                                        not_before: l47,
+                                        not_after: l48,
+                                        names: result54,
+                                        fingerprint: _rt::string_lift(bytes57),
+                                    }
+                                };
+                                result58.push(e58);
+                            }
+                            _rt::cabi_dealloc(
+                                base58,
+                                len58 * (16 + 10 * ::core::mem::size_of::<*const u8>()),
+                                8,
+                            );
+                            Handshake {
+                                server_name: _rt::string_lift(bytes6),
+                                failure: match l7 {
+                                    0 => None,
+                                    1 => {
+                                        let e = {
+                                            let l8 = *base
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l9 = *base
+                                                .add(4 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len10 = l9;
+                                            let bytes10 = _rt::Vec::from_raw_parts(
+                                                l8.cast(),
+                                                len10,
+                                                len10,
+                                            );
+                                            _rt::string_lift(bytes10)
+                                        };
+                                        Some(e)
+                                    }
+                                    _ => _rt::invalid_enum_discriminant(),
+                                },
+                                protocol: match l11 {
+                                    0 => None,
+                                    1 => {
+                                        let e = {
+                                            let l12 = *base
+                                                .add(6 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l13 = *base
+                                                .add(7 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len14 = l13;
+                                            let bytes14 = _rt::Vec::from_raw_parts(
+                                                l12.cast(),
+                                                len14,
+                                                len14,
+                                            );
+                                            _rt::string_lift(bytes14)
+                                        };
+                                        Some(e)
+                                    }
+                                    _ => _rt::invalid_enum_discriminant(),
+                                },
+                                cipher_suite: match l15 {
+                                    0 => None,
+                                    1 => {
+                                        let e = {
+                                            let l16 = *base
+                                                .add(9 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l17 = *base
+                                                .add(10 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len18 = l17;
+                                            let bytes18 = _rt::Vec::from_raw_parts(
+                                                l16.cast(),
+                                                len18,
+                                                len18,
+                                            );
+                                            _rt::string_lift(bytes18)
+                                        };
+                                        Some(e)
+                                    }
+                                    _ => _rt::invalid_enum_discriminant(),
+                                },
+                                alpn: match l19 {
+                                    0 => None,
+                                    1 => {
+                                        let e = {
+                                            let l20 = *base
+                                                .add(12 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l21 = *base
+                                                .add(13 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len22 = l21;
+                                            let bytes22 = _rt::Vec::from_raw_parts(
+                                                l20.cast(),
+                                                len22,
+                                                len22,
+                                            );
+                                            _rt::string_lift(bytes22)
+                                        };
+                                        Some(e)
+                                    }
+                                    _ => _rt::invalid_enum_discriminant(),
+                                },
+                                resumed: _rt::bool_lift(l23 as u8),
+                                client_certificate: ClientCertificate::_lift(l24 as u8),
+                                verification: v35,
+                                chain: result58,
+                            }
+                        };
+                        result59.push(e59);
+                    }
+                    _rt::cabi_dealloc(
+                        base59,
+                        len59 * (22 * ::core::mem::size_of::<*const u8>()),
+                        ::core::mem::size_of::<*const u8>(),
+                    );
+                    let result60 = result59;
+                    result60
+                }
+            }
+        }
         /// The words that a probe and its runner share.
         #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
         pub mod types {
@@ -14915,9 +15518,9 @@ macro_rules! __export_checker_probe_impl {
         =
         "component-type:wit-bindgen:0.60.0:probity:probe@0.1.0:checker-probe:imports and exports")]
         #[doc(hidden)] #[allow(clippy::octal_escapes)] pub static
-        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 12955] = *
+        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 13462] = *
         b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\x97d\x01A\x02\x01A=\x01\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\x92h\x01A\x02\x01A?\x01\
 B\x0a\x04\0\x08pollable\x03\x01\x01h\0\x01@\x01\x04self\x01\0\x7f\x04\0\x16[meth\
 od]pollable.ready\x01\x02\x01@\x01\x04self\x01\x01\0\x04\0\x16[method]pollable.b\
 lock\x01\x03\x01p\x01\x01py\x01@\x01\x02in\x04\0\x05\x04\0\x04poll\x01\x06\x03\0\
@@ -15156,30 +15759,40 @@ nt-streams.subscribe\x01\x15\x01i\x09\x01o\x03\x16\x0b\x0c\x01i\x07\x01j\x01\x17
 -client-streams.get\x01\x1c\x03\0\x1awasi:tls/types@0.2.0-draft\x05\x1f\x01B\x04\
 \x01m\x04\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\0\0\x01@\x02\x05l\
 evel\x01\x07messages\x01\0\x04\0\x05write\x01\x02\x03\0\x17probity:probe/log@0.1\
-.0\x05\x20\x01B\x17\x01w\x04\0\x0bnanoseconds\x03\0\0\x01m\x03\x07healthy\x08deg\
-raded\x09unhealthy\x04\0\x06status\x03\0\x02\x01q\x04\x04text\x01s\0\x07integer\x01\
-x\0\x06number\x01u\0\x07boolean\x01\x7f\0\x04\0\x05value\x03\0\x04\x01r\x02\x03k\
-eys\x05value\x05\x04\0\x06detail\x03\0\x06\x01r\x03\x04names\x04units\x05valueu\x04\
-\0\x0bmeasurement\x03\0\x08\x01p\x07\x01p\x09\x01k\x01\x01p}\x01r\x07\x06status\x03\
-\x07messages\x07details\x0a\x0cmeasurements\x0b\x07latency\x0c\x09permanent\x7f\x05\
-state\x0d\x04\0\x07verdict\x03\0\x0e\x01r\x02\x07pointers\x07messages\x04\0\x0fs\
-etting-problem\x03\0\x10\x01p\x11\x01q\x04\x10invalid-settings\x01\x12\0\x06deni\
-ed\x01s\0\x0bunsupported\x01s\0\x05other\x01s\0\x04\0\x07problem\x03\0\x13\x01r\x05\
-\x05checks\x07attempty\x09time-left\x01\x0btraceparents\x05state\x0d\x04\0\x03ru\
-n\x03\0\x15\x03\0\x19probity:probe/types@0.1.0\x05!\x02\x03\0\x11\x03run\x02\x03\
-\0\x11\x07verdict\x02\x03\0\x11\x07problem\x01B\x09\x02\x03\x02\x01\"\x04\0\x03r\
-un\x03\0\0\x02\x03\x02\x01#\x04\0\x07verdict\x03\0\x02\x02\x03\x02\x01$\x04\0\x07\
-problem\x03\0\x04\x01j\x01\x03\x01\x05\x01@\x02\x08settingss\x03run\x01\0\x06\x04\
-\0\x05check\x01\x07\x04\0\x1bprobity:probe/checker@0.1.0\x05%\x02\x03\0\x11\x0bn\
-anoseconds\x02\x03\0\x11\x0fsetting-problem\x01B\x0e\x02\x03\x02\x01&\x04\0\x0bn\
-anoseconds\x03\0\0\x02\x03\x02\x01'\x04\0\x0fsetting-problem\x03\0\x02\x01k\x01\x01\
-kw\x01ps\x01r\x09\x04names\x07versions\x0bdescriptions\x0fsettings-schemas\x10de\
-fault-interval\x04\x0fdefault-timeout\x04\x06memory\x05\x08critical\x7f\x06grant\
-s\x06\x04\0\x0bdescription\x03\0\x07\x01@\0\0\x08\x04\0\x08describe\x01\x09\x01p\
-\x03\x01@\x01\x08settingss\0\x0a\x04\0\x08validate\x01\x0b\x04\0\x1cprobity:prob\
-e/manifest@0.1.0\x05(\x04\0!probity:probe/checker-probe@0.1.0\x04\0\x0b\x13\x01\0\
-\x0dchecker-probe\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-compone\
-nt\x070.254.2\x10wit-bindgen-rust\x060.60.0";
+.0\x05\x20\x01B\x13\x01ps\x01r\x07\x07subjects\x06issuers\x06serials\x0anot-befo\
+rex\x09not-afterx\x05names\0\x0bfingerprints\x04\0\x0bcertificate\x03\0\x01\x01m\
+\x07\x07expired\x0dnot-yet-valid\x0awrong-name\x0eunknown-issuer\x0bself-signed\x07\
+revoked\x05other\x04\0\x04flaw\x03\0\x03\x01r\x02\x04flaw\x04\x07messages\x04\0\x07\
+refusal\x03\0\x05\x01k\x06\x01q\x04\x0bnot-reached\0\0\x06passed\0\0\x07refused\x01\
+\x06\0\x07skipped\x01\x07\0\x04\0\x0cverification\x03\0\x08\x01m\x03\x09not-aske\
+d\x09not-given\x05given\x04\0\x12client-certificate\x03\0\x0a\x01ks\x01p\x02\x01\
+r\x09\x0bserver-names\x07failure\x0c\x08protocol\x0c\x0ccipher-suite\x0c\x04alpn\
+\x0c\x07resumed\x7f\x12client-certificate\x0b\x0cverification\x09\x05chain\x0d\x04\
+\0\x09handshake\x03\0\x0e\x01p\x0f\x01@\0\0\x10\x04\0\x06latest\x01\x11\x03\0\x17\
+probity:probe/tls@0.1.0\x05!\x01B\x17\x01w\x04\0\x0bnanoseconds\x03\0\0\x01m\x03\
+\x07healthy\x08degraded\x09unhealthy\x04\0\x06status\x03\0\x02\x01q\x04\x04text\x01\
+s\0\x07integer\x01x\0\x06number\x01u\0\x07boolean\x01\x7f\0\x04\0\x05value\x03\0\
+\x04\x01r\x02\x03keys\x05value\x05\x04\0\x06detail\x03\0\x06\x01r\x03\x04names\x04\
+units\x05valueu\x04\0\x0bmeasurement\x03\0\x08\x01p\x07\x01p\x09\x01k\x01\x01p}\x01\
+r\x07\x06status\x03\x07messages\x07details\x0a\x0cmeasurements\x0b\x07latency\x0c\
+\x09permanent\x7f\x05state\x0d\x04\0\x07verdict\x03\0\x0e\x01r\x02\x07pointers\x07\
+messages\x04\0\x0fsetting-problem\x03\0\x10\x01p\x11\x01q\x04\x10invalid-setting\
+s\x01\x12\0\x06denied\x01s\0\x0bunsupported\x01s\0\x05other\x01s\0\x04\0\x07prob\
+lem\x03\0\x13\x01r\x05\x05checks\x07attempty\x09time-left\x01\x0btraceparents\x05\
+state\x0d\x04\0\x03run\x03\0\x15\x03\0\x19probity:probe/types@0.1.0\x05\"\x02\x03\
+\0\x12\x03run\x02\x03\0\x12\x07verdict\x02\x03\0\x12\x07problem\x01B\x09\x02\x03\
+\x02\x01#\x04\0\x03run\x03\0\0\x02\x03\x02\x01$\x04\0\x07verdict\x03\0\x02\x02\x03\
+\x02\x01%\x04\0\x07problem\x03\0\x04\x01j\x01\x03\x01\x05\x01@\x02\x08settingss\x03\
+run\x01\0\x06\x04\0\x05check\x01\x07\x04\0\x1bprobity:probe/checker@0.1.0\x05&\x02\
+\x03\0\x12\x0bnanoseconds\x02\x03\0\x12\x0fsetting-problem\x01B\x0e\x02\x03\x02\x01\
+'\x04\0\x0bnanoseconds\x03\0\0\x02\x03\x02\x01(\x04\0\x0fsetting-problem\x03\0\x02\
+\x01k\x01\x01kw\x01ps\x01r\x09\x04names\x07versions\x0bdescriptions\x0fsettings-\
+schemas\x10default-interval\x04\x0fdefault-timeout\x04\x06memory\x05\x08critical\
+\x7f\x06grants\x06\x04\0\x0bdescription\x03\0\x07\x01@\0\0\x08\x04\0\x08describe\
+\x01\x09\x01p\x03\x01@\x01\x08settingss\0\x0a\x04\0\x08validate\x01\x0b\x04\0\x1c\
+probity:probe/manifest@0.1.0\x05)\x04\0!probity:probe/checker-probe@0.1.0\x04\0\x0b\
+\x13\x01\0\x0dchecker-probe\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dw\
+it-component\x070.254.2\x10wit-bindgen-rust\x060.60.0";
         };
     };
 }
@@ -15192,8 +15805,8 @@ pub use __export_checker_probe_impl as export;
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 12562] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xee`\x01A\x02\x01A4\x01\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 13069] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xe9d\x01A\x02\x01A6\x01\
 B\x0a\x04\0\x08pollable\x03\x01\x01h\0\x01@\x01\x04self\x01\0\x7f\x04\0\x16[meth\
 od]pollable.ready\x01\x02\x01@\x01\x04self\x01\x01\0\x04\0\x16[method]pollable.b\
 lock\x01\x03\x01p\x01\x01py\x01@\x01\x02in\x04\0\x05\x04\0\x04poll\x01\x06\x03\0\
@@ -15432,20 +16045,30 @@ nt-streams.subscribe\x01\x15\x01i\x09\x01o\x03\x16\x0b\x0c\x01i\x07\x01j\x01\x17
 -client-streams.get\x01\x1c\x03\0\x1awasi:tls/types@0.2.0-draft\x05\x1f\x01B\x04\
 \x01m\x04\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\0\0\x01@\x02\x05l\
 evel\x01\x07messages\x01\0\x04\0\x05write\x01\x02\x03\0\x17probity:probe/log@0.1\
-.0\x05\x20\x01B\x17\x01w\x04\0\x0bnanoseconds\x03\0\0\x01m\x03\x07healthy\x08deg\
-raded\x09unhealthy\x04\0\x06status\x03\0\x02\x01q\x04\x04text\x01s\0\x07integer\x01\
-x\0\x06number\x01u\0\x07boolean\x01\x7f\0\x04\0\x05value\x03\0\x04\x01r\x02\x03k\
-eys\x05value\x05\x04\0\x06detail\x03\0\x06\x01r\x03\x04names\x04units\x05valueu\x04\
-\0\x0bmeasurement\x03\0\x08\x01p\x07\x01p\x09\x01k\x01\x01p}\x01r\x07\x06status\x03\
-\x07messages\x07details\x0a\x0cmeasurements\x0b\x07latency\x0c\x09permanent\x7f\x05\
-state\x0d\x04\0\x07verdict\x03\0\x0e\x01r\x02\x07pointers\x07messages\x04\0\x0fs\
-etting-problem\x03\0\x10\x01p\x11\x01q\x04\x10invalid-settings\x01\x12\0\x06deni\
-ed\x01s\0\x0bunsupported\x01s\0\x05other\x01s\0\x04\0\x07problem\x03\0\x13\x01r\x05\
-\x05checks\x07attempty\x09time-left\x01\x0btraceparents\x05state\x0d\x04\0\x03ru\
-n\x03\0\x15\x03\0\x19probity:probe/types@0.1.0\x05!\x04\0Aprobity:probe/checker-\
-probe-with-all-of-its-exports-removed@0.1.0\x04\0\x0b3\x01\0-checker-probe-with-\
-all-of-its-exports-removed\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwi\
-t-component\x070.254.2\x10wit-bindgen-rust\x060.60.0";
+.0\x05\x20\x01B\x13\x01ps\x01r\x07\x07subjects\x06issuers\x06serials\x0anot-befo\
+rex\x09not-afterx\x05names\0\x0bfingerprints\x04\0\x0bcertificate\x03\0\x01\x01m\
+\x07\x07expired\x0dnot-yet-valid\x0awrong-name\x0eunknown-issuer\x0bself-signed\x07\
+revoked\x05other\x04\0\x04flaw\x03\0\x03\x01r\x02\x04flaw\x04\x07messages\x04\0\x07\
+refusal\x03\0\x05\x01k\x06\x01q\x04\x0bnot-reached\0\0\x06passed\0\0\x07refused\x01\
+\x06\0\x07skipped\x01\x07\0\x04\0\x0cverification\x03\0\x08\x01m\x03\x09not-aske\
+d\x09not-given\x05given\x04\0\x12client-certificate\x03\0\x0a\x01ks\x01p\x02\x01\
+r\x09\x0bserver-names\x07failure\x0c\x08protocol\x0c\x0ccipher-suite\x0c\x04alpn\
+\x0c\x07resumed\x7f\x12client-certificate\x0b\x0cverification\x09\x05chain\x0d\x04\
+\0\x09handshake\x03\0\x0e\x01p\x0f\x01@\0\0\x10\x04\0\x06latest\x01\x11\x03\0\x17\
+probity:probe/tls@0.1.0\x05!\x01B\x17\x01w\x04\0\x0bnanoseconds\x03\0\0\x01m\x03\
+\x07healthy\x08degraded\x09unhealthy\x04\0\x06status\x03\0\x02\x01q\x04\x04text\x01\
+s\0\x07integer\x01x\0\x06number\x01u\0\x07boolean\x01\x7f\0\x04\0\x05value\x03\0\
+\x04\x01r\x02\x03keys\x05value\x05\x04\0\x06detail\x03\0\x06\x01r\x03\x04names\x04\
+units\x05valueu\x04\0\x0bmeasurement\x03\0\x08\x01p\x07\x01p\x09\x01k\x01\x01p}\x01\
+r\x07\x06status\x03\x07messages\x07details\x0a\x0cmeasurements\x0b\x07latency\x0c\
+\x09permanent\x7f\x05state\x0d\x04\0\x07verdict\x03\0\x0e\x01r\x02\x07pointers\x07\
+messages\x04\0\x0fsetting-problem\x03\0\x10\x01p\x11\x01q\x04\x10invalid-setting\
+s\x01\x12\0\x06denied\x01s\0\x0bunsupported\x01s\0\x05other\x01s\0\x04\0\x07prob\
+lem\x03\0\x13\x01r\x05\x05checks\x07attempty\x09time-left\x01\x0btraceparents\x05\
+state\x0d\x04\0\x03run\x03\0\x15\x03\0\x19probity:probe/types@0.1.0\x05\"\x04\0A\
+probity:probe/checker-probe-with-all-of-its-exports-removed@0.1.0\x04\0\x0b3\x01\
+\0-checker-probe-with-all-of-its-exports-removed\x03\0\0\0G\x09producers\x01\x0c\
+processed-by\x02\x0dwit-component\x070.254.2\x10wit-bindgen-rust\x060.60.0";
 #[inline(never)]
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {

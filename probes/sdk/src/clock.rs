@@ -62,6 +62,12 @@ impl Deadline {
         Self(Instant(now.0.saturating_add(self.0.0.saturating_sub(now.0) / (parts.max(1) as u64))))
     }
 
+    /// The nearer of this deadline and one so much later than now.
+    #[must_use]
+    pub fn within(self, span: Duration) -> Self {
+        Self(self.0.min(Instant(Instant::now().0.saturating_add(nanoseconds(span)))))
+    }
+
     /// Repeats `step` until it yields something, and waits for `event` between the tries.
     ///
     /// # Errors

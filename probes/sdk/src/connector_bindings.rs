@@ -19,6 +19,7 @@
 //   * with "wasi:http/outgoing-handler@0.2.12" = "crate::bindings::wasi::http::outgoing_handler"
 //   * with "wasi:tls/types@0.2.0-draft" = "crate::bindings::wasi::tls::types"
 //   * with "probity:probe/log@0.1.0" = "crate::bindings::probity::probe::log"
+//   * with "probity:probe/tls@0.1.0" = "crate::bindings::probity::probe::tls"
 //   * with "probity:probe/types@0.1.0" = "crate::bindings::probity::probe::types"
 //   * pub-export-macro
 #[allow(unfulfilled_lint_expectations, unused_imports)]
@@ -56,7 +57,9 @@ use crate::bindings::wasi::tls::types as __with_name15;
 #[allow(unfulfilled_lint_expectations, unused_imports)]
 use crate::bindings::probity::probe::log as __with_name16;
 #[allow(unfulfilled_lint_expectations, unused_imports)]
-use crate::bindings::probity::probe::types as __with_name17;
+use crate::bindings::probity::probe::tls as __with_name17;
+#[allow(unfulfilled_lint_expectations, unused_imports)]
+use crate::bindings::probity::probe::types as __with_name18;
 #[rustfmt::skip]
 #[allow(dead_code, clippy::all)]
 pub mod exports {
@@ -71,9 +74,9 @@ pub mod exports {
                 #[doc(hidden)]
                 static __FORCE_SECTION_REF: fn() = super::super::super::super::__link_custom_section_describing_imports;
                 use super::super::super::super::_rt;
-                pub type Run = super::super::super::super::__with_name17::Run;
-                pub type Verdict = super::super::super::super::__with_name17::Verdict;
-                pub type Problem = super::super::super::super::__with_name17::Problem;
+                pub type Run = super::super::super::super::__with_name18::Run;
+                pub type Verdict = super::super::super::super::__with_name18::Verdict;
+                pub type Problem = super::super::super::super::__with_name18::Problem;
                 /// Why a connection could not be opened.
                 #[derive(Clone, PartialEq)]
                 pub enum OpenFailure {
@@ -279,7 +282,7 @@ pub mod exports {
                             let len3 = arg9;
                             T_::open(
                                 _rt::string_lift(bytes0),
-                                super::super::super::super::__with_name17::Run {
+                                super::super::super::super::__with_name18::Run {
                                     check: _rt::string_lift(bytes1),
                                     attempt: arg4 as u32,
                                     time_left: arg5 as u64,
@@ -301,7 +304,7 @@ pub mod exports {
                                 match e {
                                     OpenFailure::Verdict(e) => {
                                         *ptr5.add(8).cast::<u8>() = (0i32) as u8;
-                                        let super::super::super::super::__with_name17::Verdict {
+                                        let super::super::super::super::__with_name18::Verdict {
                                             status: status6,
                                             message: message6,
                                             details: details6,
@@ -338,7 +341,7 @@ pub mod exports {
                                             let base = result12
                                                 .add(i * (8 + 4 * ::core::mem::size_of::<*const u8>()));
                                             {
-                                                let super::super::super::super::__with_name17::Detail {
+                                                let super::super::super::super::__with_name18::Detail {
                                                     key: key8,
                                                     value: value8,
                                                 } = e;
@@ -350,7 +353,7 @@ pub mod exports {
                                                     .add(::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>() = len9;
                                                 *base.add(0).cast::<*mut u8>() = ptr9.cast_mut();
-                                                use super::super::super::super::__with_name17::Value as V11;
+                                                use super::super::super::super::__with_name18::Value as V11;
                                                 match value8 {
                                                     V11::Text(e) => {
                                                         *base
@@ -420,7 +423,7 @@ pub mod exports {
                                             let base = result16
                                                 .add(i * (8 + 4 * ::core::mem::size_of::<*const u8>()));
                                             {
-                                                let super::super::super::super::__with_name17::Measurement {
+                                                let super::super::super::super::__with_name18::Measurement {
                                                     name: name13,
                                                     unit: unit13,
                                                     value: value13,
@@ -489,7 +492,7 @@ pub mod exports {
                                     }
                                     OpenFailure::Problem(e) => {
                                         *ptr5.add(8).cast::<u8>() = (1i32) as u8;
-                                        use super::super::super::super::__with_name17::Problem as V25;
+                                        use super::super::super::super::__with_name18::Problem as V25;
                                         match e {
                                             V25::InvalidSettings(e) => {
                                                 *ptr5.add(16).cast::<u8>() = (0i32) as u8;
@@ -510,7 +513,7 @@ pub mod exports {
                                                     let base = result21
                                                         .add(i * (4 * ::core::mem::size_of::<*const u8>()));
                                                     {
-                                                        let super::super::super::super::__with_name17::SettingProblem {
+                                                        let super::super::super::super::__with_name18::SettingProblem {
                                                             pointer: pointer18,
                                                             message: message18,
                                                         } = e;
@@ -796,7 +799,7 @@ pub mod exports {
                                         core::ptr::with_exposed_provenance(arg0 as u32 as usize),
                                     )
                                     .get(),
-                                super::super::super::super::__with_name17::Run {
+                                super::super::super::super::__with_name18::Run {
                                     check: _rt::string_lift(bytes0),
                                     attempt: arg3 as u32,
                                     time_left: arg4 as u64,
@@ -811,7 +814,7 @@ pub mod exports {
                         match result3 {
                             Ok(e) => {
                                 *ptr4.add(0).cast::<u8>() = (0i32) as u8;
-                                let super::super::super::super::__with_name17::Verdict {
+                                let super::super::super::super::__with_name18::Verdict {
                                     status: status5,
                                     message: message5,
                                     details: details5,
@@ -848,7 +851,7 @@ pub mod exports {
                                     let base = result11
                                         .add(i * (8 + 4 * ::core::mem::size_of::<*const u8>()));
                                     {
-                                        let super::super::super::super::__with_name17::Detail {
+                                        let super::super::super::super::__with_name18::Detail {
                                             key: key7,
                                             value: value7,
                                         } = e;
@@ -860,7 +863,7 @@ pub mod exports {
                                             .add(::core::mem::size_of::<*const u8>())
                                             .cast::<usize>() = len8;
                                         *base.add(0).cast::<*mut u8>() = ptr8.cast_mut();
-                                        use super::super::super::super::__with_name17::Value as V10;
+                                        use super::super::super::super::__with_name18::Value as V10;
                                         match value7 {
                                             V10::Text(e) => {
                                                 *base
@@ -930,7 +933,7 @@ pub mod exports {
                                     let base = result15
                                         .add(i * (8 + 4 * ::core::mem::size_of::<*const u8>()));
                                     {
-                                        let super::super::super::super::__with_name17::Measurement {
+                                        let super::super::super::super::__with_name18::Measurement {
                                             name: name12,
                                             unit: unit12,
                                             value: value12,
@@ -999,7 +1002,7 @@ pub mod exports {
                             }
                             Err(e) => {
                                 *ptr4.add(0).cast::<u8>() = (1i32) as u8;
-                                use super::super::super::super::__with_name17::Problem as V24;
+                                use super::super::super::super::__with_name18::Problem as V24;
                                 match e {
                                     V24::InvalidSettings(e) => {
                                         *ptr4.add(8).cast::<u8>() = (0i32) as u8;
@@ -1020,7 +1023,7 @@ pub mod exports {
                                             let base = result20
                                                 .add(i * (4 * ::core::mem::size_of::<*const u8>()));
                                             {
-                                                let super::super::super::super::__with_name17::SettingProblem {
+                                                let super::super::super::super::__with_name18::SettingProblem {
                                                     pointer: pointer17,
                                                     message: message17,
                                                 } = e;
@@ -1442,8 +1445,8 @@ pub mod exports {
                 #[doc(hidden)]
                 static __FORCE_SECTION_REF: fn() = super::super::super::super::__link_custom_section_describing_imports;
                 use super::super::super::super::_rt;
-                pub type Nanoseconds = super::super::super::super::__with_name17::Nanoseconds;
-                pub type SettingProblem = super::super::super::super::__with_name17::SettingProblem;
+                pub type Nanoseconds = super::super::super::super::__with_name18::Nanoseconds;
+                pub type SettingProblem = super::super::super::super::__with_name18::SettingProblem;
                 #[derive(Clone, PartialEq)]
                 pub struct Description {
                     /// Lower-case letters, digits and `-`, such as `postgres`.
@@ -1717,7 +1720,7 @@ pub mod exports {
                             let base = result6
                                 .add(i * (4 * ::core::mem::size_of::<*const u8>()));
                             {
-                                let super::super::super::super::__with_name17::SettingProblem {
+                                let super::super::super::super::__with_name18::SettingProblem {
                                     pointer: pointer3,
                                     message: message3,
                                 } = e;
@@ -2003,9 +2006,9 @@ macro_rules! __export_connector_probe_impl {
         =
         "component-type:wit-bindgen:0.60.0:probity:probe@0.1.0:connector-probe:imports and exports")]
         #[doc(hidden)] #[allow(clippy::octal_escapes)] pub static
-        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 13134] = *
+        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 13641] = *
         b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xc8e\x01A\x02\x01A=\x01\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xc3i\x01A\x02\x01A?\x01\
 B\x0a\x04\0\x08pollable\x03\x01\x01h\0\x01@\x01\x04self\x01\0\x7f\x04\0\x16[meth\
 od]pollable.ready\x01\x02\x01@\x01\x04self\x01\x01\0\x04\0\x16[method]pollable.b\
 lock\x01\x03\x01p\x01\x01py\x01@\x01\x02in\x04\0\x05\x04\0\x04poll\x01\x06\x03\0\
@@ -2244,34 +2247,44 @@ nt-streams.subscribe\x01\x15\x01i\x09\x01o\x03\x16\x0b\x0c\x01i\x07\x01j\x01\x17
 -client-streams.get\x01\x1c\x03\0\x1awasi:tls/types@0.2.0-draft\x05\x1f\x01B\x04\
 \x01m\x04\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\0\0\x01@\x02\x05l\
 evel\x01\x07messages\x01\0\x04\0\x05write\x01\x02\x03\0\x17probity:probe/log@0.1\
-.0\x05\x20\x01B\x17\x01w\x04\0\x0bnanoseconds\x03\0\0\x01m\x03\x07healthy\x08deg\
-raded\x09unhealthy\x04\0\x06status\x03\0\x02\x01q\x04\x04text\x01s\0\x07integer\x01\
-x\0\x06number\x01u\0\x07boolean\x01\x7f\0\x04\0\x05value\x03\0\x04\x01r\x02\x03k\
-eys\x05value\x05\x04\0\x06detail\x03\0\x06\x01r\x03\x04names\x04units\x05valueu\x04\
-\0\x0bmeasurement\x03\0\x08\x01p\x07\x01p\x09\x01k\x01\x01p}\x01r\x07\x06status\x03\
-\x07messages\x07details\x0a\x0cmeasurements\x0b\x07latency\x0c\x09permanent\x7f\x05\
-state\x0d\x04\0\x07verdict\x03\0\x0e\x01r\x02\x07pointers\x07messages\x04\0\x0fs\
-etting-problem\x03\0\x10\x01p\x11\x01q\x04\x10invalid-settings\x01\x12\0\x06deni\
-ed\x01s\0\x0bunsupported\x01s\0\x05other\x01s\0\x04\0\x07problem\x03\0\x13\x01r\x05\
-\x05checks\x07attempty\x09time-left\x01\x0btraceparents\x05state\x0d\x04\0\x03ru\
-n\x03\0\x15\x03\0\x19probity:probe/types@0.1.0\x05!\x02\x03\0\x11\x03run\x02\x03\
-\0\x11\x07verdict\x02\x03\0\x11\x07problem\x01B\x13\x02\x03\x02\x01\"\x04\0\x03r\
-un\x03\0\0\x02\x03\x02\x01#\x04\0\x07verdict\x03\0\x02\x02\x03\x02\x01$\x04\0\x07\
-problem\x03\0\x04\x01q\x02\x07verdict\x01\x03\0\x07problem\x01\x05\0\x04\0\x0cop\
-en-failure\x03\0\x06\x04\0\x0aconnection\x03\x01\x01i\x08\x01j\x01\x09\x01\x07\x01\
-@\x02\x08settingss\x03run\x01\0\x0a\x04\0\x17[static]connection.open\x01\x0b\x01\
-h\x08\x01j\x01\x03\x01\x05\x01@\x02\x04self\x0c\x03run\x01\0\x0d\x04\0\x18[metho\
-d]connection.check\x01\x0e\x01@\x01\x04self\x0c\x01\0\x04\0\x18[method]connectio\
-n.close\x01\x0f\x04\0\x1dprobity:probe/connector@0.1.0\x05%\x02\x03\0\x11\x0bnan\
-oseconds\x02\x03\0\x11\x0fsetting-problem\x01B\x0e\x02\x03\x02\x01&\x04\0\x0bnan\
-oseconds\x03\0\0\x02\x03\x02\x01'\x04\0\x0fsetting-problem\x03\0\x02\x01k\x01\x01\
-kw\x01ps\x01r\x09\x04names\x07versions\x0bdescriptions\x0fsettings-schemas\x10de\
-fault-interval\x04\x0fdefault-timeout\x04\x06memory\x05\x08critical\x7f\x06grant\
-s\x06\x04\0\x0bdescription\x03\0\x07\x01@\0\0\x08\x04\0\x08describe\x01\x09\x01p\
-\x03\x01@\x01\x08settingss\0\x0a\x04\0\x08validate\x01\x0b\x04\0\x1cprobity:prob\
-e/manifest@0.1.0\x05(\x04\0#probity:probe/connector-probe@0.1.0\x04\0\x0b\x15\x01\
-\0\x0fconnector-probe\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-com\
-ponent\x070.254.2\x10wit-bindgen-rust\x060.60.0";
+.0\x05\x20\x01B\x13\x01ps\x01r\x07\x07subjects\x06issuers\x06serials\x0anot-befo\
+rex\x09not-afterx\x05names\0\x0bfingerprints\x04\0\x0bcertificate\x03\0\x01\x01m\
+\x07\x07expired\x0dnot-yet-valid\x0awrong-name\x0eunknown-issuer\x0bself-signed\x07\
+revoked\x05other\x04\0\x04flaw\x03\0\x03\x01r\x02\x04flaw\x04\x07messages\x04\0\x07\
+refusal\x03\0\x05\x01k\x06\x01q\x04\x0bnot-reached\0\0\x06passed\0\0\x07refused\x01\
+\x06\0\x07skipped\x01\x07\0\x04\0\x0cverification\x03\0\x08\x01m\x03\x09not-aske\
+d\x09not-given\x05given\x04\0\x12client-certificate\x03\0\x0a\x01ks\x01p\x02\x01\
+r\x09\x0bserver-names\x07failure\x0c\x08protocol\x0c\x0ccipher-suite\x0c\x04alpn\
+\x0c\x07resumed\x7f\x12client-certificate\x0b\x0cverification\x09\x05chain\x0d\x04\
+\0\x09handshake\x03\0\x0e\x01p\x0f\x01@\0\0\x10\x04\0\x06latest\x01\x11\x03\0\x17\
+probity:probe/tls@0.1.0\x05!\x01B\x17\x01w\x04\0\x0bnanoseconds\x03\0\0\x01m\x03\
+\x07healthy\x08degraded\x09unhealthy\x04\0\x06status\x03\0\x02\x01q\x04\x04text\x01\
+s\0\x07integer\x01x\0\x06number\x01u\0\x07boolean\x01\x7f\0\x04\0\x05value\x03\0\
+\x04\x01r\x02\x03keys\x05value\x05\x04\0\x06detail\x03\0\x06\x01r\x03\x04names\x04\
+units\x05valueu\x04\0\x0bmeasurement\x03\0\x08\x01p\x07\x01p\x09\x01k\x01\x01p}\x01\
+r\x07\x06status\x03\x07messages\x07details\x0a\x0cmeasurements\x0b\x07latency\x0c\
+\x09permanent\x7f\x05state\x0d\x04\0\x07verdict\x03\0\x0e\x01r\x02\x07pointers\x07\
+messages\x04\0\x0fsetting-problem\x03\0\x10\x01p\x11\x01q\x04\x10invalid-setting\
+s\x01\x12\0\x06denied\x01s\0\x0bunsupported\x01s\0\x05other\x01s\0\x04\0\x07prob\
+lem\x03\0\x13\x01r\x05\x05checks\x07attempty\x09time-left\x01\x0btraceparents\x05\
+state\x0d\x04\0\x03run\x03\0\x15\x03\0\x19probity:probe/types@0.1.0\x05\"\x02\x03\
+\0\x12\x03run\x02\x03\0\x12\x07verdict\x02\x03\0\x12\x07problem\x01B\x13\x02\x03\
+\x02\x01#\x04\0\x03run\x03\0\0\x02\x03\x02\x01$\x04\0\x07verdict\x03\0\x02\x02\x03\
+\x02\x01%\x04\0\x07problem\x03\0\x04\x01q\x02\x07verdict\x01\x03\0\x07problem\x01\
+\x05\0\x04\0\x0copen-failure\x03\0\x06\x04\0\x0aconnection\x03\x01\x01i\x08\x01j\
+\x01\x09\x01\x07\x01@\x02\x08settingss\x03run\x01\0\x0a\x04\0\x17[static]connect\
+ion.open\x01\x0b\x01h\x08\x01j\x01\x03\x01\x05\x01@\x02\x04self\x0c\x03run\x01\0\
+\x0d\x04\0\x18[method]connection.check\x01\x0e\x01@\x01\x04self\x0c\x01\0\x04\0\x18\
+[method]connection.close\x01\x0f\x04\0\x1dprobity:probe/connector@0.1.0\x05&\x02\
+\x03\0\x12\x0bnanoseconds\x02\x03\0\x12\x0fsetting-problem\x01B\x0e\x02\x03\x02\x01\
+'\x04\0\x0bnanoseconds\x03\0\0\x02\x03\x02\x01(\x04\0\x0fsetting-problem\x03\0\x02\
+\x01k\x01\x01kw\x01ps\x01r\x09\x04names\x07versions\x0bdescriptions\x0fsettings-\
+schemas\x10default-interval\x04\x0fdefault-timeout\x04\x06memory\x05\x08critical\
+\x7f\x06grants\x06\x04\0\x0bdescription\x03\0\x07\x01@\0\0\x08\x04\0\x08describe\
+\x01\x09\x01p\x03\x01@\x01\x08settingss\0\x0a\x04\0\x08validate\x01\x0b\x04\0\x1c\
+probity:probe/manifest@0.1.0\x05)\x04\0#probity:probe/connector-probe@0.1.0\x04\0\
+\x0b\x15\x01\0\x0fconnector-probe\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\
+\x0dwit-component\x070.254.2\x10wit-bindgen-rust\x060.60.0";
         };
     };
 }
@@ -2284,8 +2297,8 @@ pub use __export_connector_probe_impl as export;
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 12566] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xf0`\x01A\x02\x01A4\x01\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 13073] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xebd\x01A\x02\x01A6\x01\
 B\x0a\x04\0\x08pollable\x03\x01\x01h\0\x01@\x01\x04self\x01\0\x7f\x04\0\x16[meth\
 od]pollable.ready\x01\x02\x01@\x01\x04self\x01\x01\0\x04\0\x16[method]pollable.b\
 lock\x01\x03\x01p\x01\x01py\x01@\x01\x02in\x04\0\x05\x04\0\x04poll\x01\x06\x03\0\
@@ -2524,20 +2537,30 @@ nt-streams.subscribe\x01\x15\x01i\x09\x01o\x03\x16\x0b\x0c\x01i\x07\x01j\x01\x17
 -client-streams.get\x01\x1c\x03\0\x1awasi:tls/types@0.2.0-draft\x05\x1f\x01B\x04\
 \x01m\x04\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\0\0\x01@\x02\x05l\
 evel\x01\x07messages\x01\0\x04\0\x05write\x01\x02\x03\0\x17probity:probe/log@0.1\
-.0\x05\x20\x01B\x17\x01w\x04\0\x0bnanoseconds\x03\0\0\x01m\x03\x07healthy\x08deg\
-raded\x09unhealthy\x04\0\x06status\x03\0\x02\x01q\x04\x04text\x01s\0\x07integer\x01\
-x\0\x06number\x01u\0\x07boolean\x01\x7f\0\x04\0\x05value\x03\0\x04\x01r\x02\x03k\
-eys\x05value\x05\x04\0\x06detail\x03\0\x06\x01r\x03\x04names\x04units\x05valueu\x04\
-\0\x0bmeasurement\x03\0\x08\x01p\x07\x01p\x09\x01k\x01\x01p}\x01r\x07\x06status\x03\
-\x07messages\x07details\x0a\x0cmeasurements\x0b\x07latency\x0c\x09permanent\x7f\x05\
-state\x0d\x04\0\x07verdict\x03\0\x0e\x01r\x02\x07pointers\x07messages\x04\0\x0fs\
-etting-problem\x03\0\x10\x01p\x11\x01q\x04\x10invalid-settings\x01\x12\0\x06deni\
-ed\x01s\0\x0bunsupported\x01s\0\x05other\x01s\0\x04\0\x07problem\x03\0\x13\x01r\x05\
-\x05checks\x07attempty\x09time-left\x01\x0btraceparents\x05state\x0d\x04\0\x03ru\
-n\x03\0\x15\x03\0\x19probity:probe/types@0.1.0\x05!\x04\0Cprobity:probe/connecto\
-r-probe-with-all-of-its-exports-removed@0.1.0\x04\0\x0b5\x01\0/connector-probe-w\
-ith-all-of-its-exports-removed\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0d\
-wit-component\x070.254.2\x10wit-bindgen-rust\x060.60.0";
+.0\x05\x20\x01B\x13\x01ps\x01r\x07\x07subjects\x06issuers\x06serials\x0anot-befo\
+rex\x09not-afterx\x05names\0\x0bfingerprints\x04\0\x0bcertificate\x03\0\x01\x01m\
+\x07\x07expired\x0dnot-yet-valid\x0awrong-name\x0eunknown-issuer\x0bself-signed\x07\
+revoked\x05other\x04\0\x04flaw\x03\0\x03\x01r\x02\x04flaw\x04\x07messages\x04\0\x07\
+refusal\x03\0\x05\x01k\x06\x01q\x04\x0bnot-reached\0\0\x06passed\0\0\x07refused\x01\
+\x06\0\x07skipped\x01\x07\0\x04\0\x0cverification\x03\0\x08\x01m\x03\x09not-aske\
+d\x09not-given\x05given\x04\0\x12client-certificate\x03\0\x0a\x01ks\x01p\x02\x01\
+r\x09\x0bserver-names\x07failure\x0c\x08protocol\x0c\x0ccipher-suite\x0c\x04alpn\
+\x0c\x07resumed\x7f\x12client-certificate\x0b\x0cverification\x09\x05chain\x0d\x04\
+\0\x09handshake\x03\0\x0e\x01p\x0f\x01@\0\0\x10\x04\0\x06latest\x01\x11\x03\0\x17\
+probity:probe/tls@0.1.0\x05!\x01B\x17\x01w\x04\0\x0bnanoseconds\x03\0\0\x01m\x03\
+\x07healthy\x08degraded\x09unhealthy\x04\0\x06status\x03\0\x02\x01q\x04\x04text\x01\
+s\0\x07integer\x01x\0\x06number\x01u\0\x07boolean\x01\x7f\0\x04\0\x05value\x03\0\
+\x04\x01r\x02\x03keys\x05value\x05\x04\0\x06detail\x03\0\x06\x01r\x03\x04names\x04\
+units\x05valueu\x04\0\x0bmeasurement\x03\0\x08\x01p\x07\x01p\x09\x01k\x01\x01p}\x01\
+r\x07\x06status\x03\x07messages\x07details\x0a\x0cmeasurements\x0b\x07latency\x0c\
+\x09permanent\x7f\x05state\x0d\x04\0\x07verdict\x03\0\x0e\x01r\x02\x07pointers\x07\
+messages\x04\0\x0fsetting-problem\x03\0\x10\x01p\x11\x01q\x04\x10invalid-setting\
+s\x01\x12\0\x06denied\x01s\0\x0bunsupported\x01s\0\x05other\x01s\0\x04\0\x07prob\
+lem\x03\0\x13\x01r\x05\x05checks\x07attempty\x09time-left\x01\x0btraceparents\x05\
+state\x0d\x04\0\x03run\x03\0\x15\x03\0\x19probity:probe/types@0.1.0\x05\"\x04\0C\
+probity:probe/connector-probe-with-all-of-its-exports-removed@0.1.0\x04\0\x0b5\x01\
+\0/connector-probe-with-all-of-its-exports-removed\x03\0\0\0G\x09producers\x01\x0c\
+processed-by\x02\x0dwit-component\x070.254.2\x10wit-bindgen-rust\x060.60.0";
 #[inline(never)]
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {

@@ -51,6 +51,8 @@ pub enum Cause {
         /// What was wrong, in the runner's words.
         why: String,
     },
+    /// The server's certificate was refused; the text is a sentence of its own.
+    Certificate(String),
     /// The target did not keep to its protocol; the text says how.
     Protocol(String),
     /// The target has several addresses, and each failed.
@@ -88,6 +90,7 @@ impl fmt::Display for Cause {
             Self::Broken(text) => write!(f, "connection broken ({text})"),
             Self::Tls(text) => write!(f, "no secure connection ({text})"),
             Self::Handshake { with, why } => write!(f, "TLS handshake with {with} failed: {why}"),
+            Self::Certificate(why) => f.write_str(why),
             Self::Protocol(text) => write!(f, "protocol violated ({text})"),
             Self::Each(failures) => {
                 f.write_str("all addresses failed (")?;

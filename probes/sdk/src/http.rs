@@ -12,6 +12,7 @@ use crate::{
         },
         io::streams::{InputStream, StreamError},
     },
+    certificate::latest_handshake,
     clock::{Deadline, Instant},
     contract::nanoseconds,
     error::QUOTED,
@@ -19,6 +20,9 @@ use crate::{
     text::first_line,
     url::Url,
 };
+
+/// Characters of the reason why a certificate was refused, which may tell some of its names.
+const MOST_REASON: usize = 500;
 
 /// One request.
 #[derive(Clone, Copy, Debug)]
@@ -240,9 +244,12 @@ fn cause(code: ErrorCode, begun: Instant) -> Cause {
         | ErrorCode::ConnectionWriteTimeout
         | ErrorCode::HttpResponseTimeout => Cause::TimedOut(begun.elapsed()),
         ErrorCode::TlsProtocolError => Cause::Tls("no common ground in the handshake".to_owned()),
-        ErrorCode::TlsCertificateError => Cause::Tls("the server's certificate is not valid here".to_owned()),
+        ErrorCode::TlsCertificateError => match latest_handshake().as_ref().and_then(|handshake| handshake.refused()) {
+            Some(refusal) => Cause::Certificate(first_line(&refusal.message, MOST_REASON)),
+            None => Cause::Tls("the server's certificate is not valid here".to_owned()),
+        },
         ErrorCode::TlsAlertReceived(alert) => Cause::Tls(match alert.alert_message {
-            Some(text) => format!("the server says {}", first_line(&text, QUOTED)),
+            Some(text) => first_line(&text, QUOTED),
             None => "the server refused the handshake".to_owned(),
         }),
         ErrorCode::HttpResponseHeaderSectionSize(_) | ErrorCode::HttpResponseHeaderSize(_) => {

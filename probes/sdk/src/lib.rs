@@ -32,6 +32,7 @@ pub mod base64;
 #[doc(hidden)]
 #[allow(missing_docs, unreachable_pub, unsafe_code, clippy::panic, clippy::unwrap_used)]
 pub mod bindings;
+pub mod certificate;
 pub mod clock;
 mod connector;
 #[doc(hidden)]
@@ -64,6 +65,7 @@ pub use crate::{
         exports::probity::probe::manifest::Description,
         probity::probe::{
             log,
+            tls::{Certificate, ClientCertificate, Flaw, Handshake, Refusal, Verification},
             types::{Detail, Measurement, Problem, Run, SettingProblem, Status, Value, Verdict},
         },
         wasi::random::random,

@@ -66,7 +66,7 @@ fn each_key_refuses_what_it_can_not_be() {
             r#"http: must be a section [http], or http = { auth = { token = "${env:PROBITY_TOKEN}" } }"#,
         ),
         (r#"http.auth.token = 12345"#, r#"token: must be a text, for example token = "${env:PROBITY_TOKEN}""#),
-        (r#"http.tls = {}"#, r#"unknown key `tls` in [http]; there can be `auth`, as in [http.auth]"#),
+        (r#"http.quic = {}"#, r#"unknown key `quic` in [http]; there can be `auth`, as in [http.auth]"#),
         (r#"check = { name = "a" }"#, r#"check: write [[check]], in double brackets, above each"#),
         (r#"check = [1]"#, r#"check: write [[check]], in double brackets, above each"#),
         (
@@ -213,7 +213,7 @@ fn each_key_of_a_check_refuses_what_it_can_not_be() {
         ),
         (
             r#"budget = {}"#,
-            r#"unknown key `budget` in [[check]]; there can be `name`, `probe`, `description`, `enabled`, `group`, `labels`, `cron`, `timezone`, `allow`, `settings`, `interval`, `timeout`, `jitter`, `critical`, `limits`, `connection`, `circuit`, as in name = "primary-db""#,
+            r#"unknown key `budget` in [[check]]; there can be `name`, `probe`, `description`, `enabled`, `group`, `labels`, `cron`, `timezone`, `allow`, `settings`, `interval`, `timeout`, `jitter`, `critical`, `limits`, `connection`, `circuit`, `tls`, as in name = "primary-db""#,
         ),
         (
             r#"max_in_flight = 3"#,
