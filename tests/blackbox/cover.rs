@@ -7,7 +7,7 @@ use crate::guest::repository;
 /// Folders of `probes/` that are no probes.
 const NO_PROBES: [&str; 3] = ["dist", "sdk", "target"];
 /// The probes that `probes.rs`, or a file of their own, and `command_line.rs` try out.
-const TRIED_PROBES: [&str; 5] = ["dns", "http", "postgres", "tcp", "websocket"];
+const TRIED_PROBES: [&str; 6] = ["dns", "http", "mysql", "postgres", "tcp", "websocket"];
 /// The examples that `command_line.rs` tries out.
 const TRIED_EXAMPLES: [&str; 1] = ["quickstart"];
 

@@ -1,9 +1,10 @@
 //! The standard probes: components that are part of this binary.
 
 /// Every standard probe: its name and its bytes. Built by `cargo xtask build-probes`.
-const STANDARD: [(&str, &[u8]); 5] = [
+const STANDARD: [(&str, &[u8]); 6] = [
     ("dns", include_bytes!("../../../probes/dist/dns.wasm")),
     ("http", include_bytes!("../../../probes/dist/http.wasm")),
+    ("mysql", include_bytes!("../../../probes/dist/mysql.wasm")),
     ("postgres", include_bytes!("../../../probes/dist/postgres.wasm")),
     ("tcp", include_bytes!("../../../probes/dist/tcp.wasm")),
     ("websocket", include_bytes!("../../../probes/dist/websocket.wasm")),

@@ -18,8 +18,9 @@ struct Needed {
 }
 
 /// What the tests need beyond Rust.
-const NEEDED: [Needed; 2] = [
+const NEEDED: [Needed; 3] = [
     Needed { program: "python3", package: "python3", why: "its HTTP server is a target that is not ours" },
+    Needed { program: "mariadbd", package: "mariadb-server", why: "the probe mysql is held to it" },
     Needed { program: "postgres", package: "postgresql", why: "the probe postgres is held to it" },
 ];
 

@@ -40,12 +40,12 @@ mod connector;
 pub mod connector_bindings;
 mod contract;
 mod error;
+mod exchange;
 pub mod expected;
 mod findings;
 pub mod http;
 pub mod net;
 mod probe;
-mod reader;
 #[cfg(not(target_family = "wasm"))]
 pub mod schema;
 pub mod settings;
@@ -69,8 +69,8 @@ pub use crate::{
     },
     connector::{Connector, ExportedConnector},
     error::{Cause, Error, Failure},
+    exchange::Exchange,
     findings::Findings,
     probe::{Exported, Probe},
-    reader::Reader,
     wire::Wire,
 };
