@@ -9,7 +9,7 @@ use std::{
 };
 
 /// What each module of the host may see of the others. Arrows point down only, so nothing here may lead in a circle.
-const MAY_SEE: [(&str, &[&str]); 14] = [
+const MAY_SEE: [(&str, &[&str]); 16] = [
     ("app", &["board", "clock", "config", "engine", "events", "http", "supervisor", "worker"]),
     ("board", &["clock"]),
     ("catalog", &["config", "engine"]),
@@ -19,9 +19,11 @@ const MAY_SEE: [(&str, &[&str]); 14] = [
     ("engine", &["grant"]),
     ("events", &[]),
     ("grant", &[]),
-    ("http", &["board", "config", "events", "worker"]),
+    ("http", &["board", "config", "events", "totals", "worker"]),
+    ("manager", &["board", "clock", "events", "totals", "worker"]),
     ("supervisor", &["board", "catalog", "config", "engine", "events", "grant", "watch", "worker"]),
     ("telemetry", &[]),
+    ("totals", &[]),
     ("watch", &[]),
     ("worker", &["board", "clock", "events"]),
 ];

@@ -1,4 +1,7 @@
 //! Probity runs health probes that are WebAssembly components.
+//!
+//! Most of this library is what the program is made of. For other programs there is [`ConnectionManager`]: a connection that
+//! heals itself, over a health check of their own; what it speaks of is in [`core`].
 
 pub mod app;
 pub mod board;
@@ -10,7 +13,12 @@ pub mod engine;
 pub mod events;
 pub mod grant;
 pub mod http;
+pub mod manager;
 pub mod supervisor;
 pub mod telemetry;
+pub mod totals;
 pub mod watch;
 pub mod worker;
+
+pub use manager::ConnectionManager;
+pub use probity_core as core;

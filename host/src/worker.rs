@@ -177,12 +177,19 @@ impl Worker {
                 Ask::Command(Command::Connect) => {
                     self.machine.obey(Command::Connect, now, &mut self.events);
                     match self.machine.snapshot().connection.state() {
-                        State::Connecting => self.waiting.push(Waiting { reply, acquires: false }),
+                        State::Connecting => {
+                            // The attempt before may have been a fault, and the next one far off.
+                            if !self.machine.in_flight() {
+                                self.machine.request(now);
+                            }
+                            self.waiting.push(Waiting { reply, acquires: false });
+                        }
                         _ => answers.push((reply, Answer::Done)),
                     }
                 }
                 Ask::Command(command) => {
                     self.machine.obey(command, now, &mut self.events);
+                    self.publish(None);
                     // Whoever waits for an outcome would wait for ever.
                     if !self.machine.in_flight() && self.machine.snapshot().due.is_none() {
                         self.settle(now);
@@ -190,14 +197,18 @@ impl Worker {
                     answers.push((reply, Answer::Done));
                 }
                 Ask::Report { run, generation } => {
-                    self.machine.reported(Arc::clone(&run), generation, now, fastrand::f64(), &mut self.events);
-                    self.publish(Some(&run));
+                    let counts =
+                        self.machine.reported(Arc::clone(&run), generation, now, fastrand::f64(), &mut self.events);
+                    self.publish(Some(&*run).filter(|_| counts));
                     answers.push((reply, Answer::Done));
                 }
             }
         }
-        self.publish(None);
-        self.tell();
+        // Who merely makes use of the connection changes nothing that is published.
+        if !self.events.is_empty() {
+            self.publish(None);
+            self.tell();
+        }
         for (reply, answer) in answers {
             // Whoever asked may have gone.
             let _ = reply.send(answer);

@@ -2,14 +2,33 @@
 
 use std::{collections::BTreeSet, fs};
 
-use crate::guest::repository;
+use crate::{
+    guest::repository,
+    runner::{Home, run_to_end},
+};
 
 /// Folders of `probes/` that are no probes.
 const NO_PROBES: [&str; 3] = ["dist", "sdk", "target"];
-/// The probes that `probes.rs`, or a file of their own, and `command_line.rs` try out.
-const TRIED_PROBES: [&str; 6] = ["dns", "http", "mysql", "postgres", "tcp", "websocket"];
-/// The examples that `command_line.rs` tries out.
-const TRIED_EXAMPLES: [&str; 1] = ["quickstart"];
+/// The probes that some test here tries out.
+pub const TRIED_PROBES: [&str; 15] = [
+    "dns",
+    "http",
+    "imap",
+    "json-metric",
+    "memcached",
+    "mysql",
+    "nats",
+    "ntp",
+    "postgres",
+    "redis",
+    "smtp",
+    "ssh",
+    "tcp",
+    "udp",
+    "websocket",
+];
+/// The examples that some test here tries out.
+const TRIED_EXAMPLES: [&str; 3] = ["embedding", "quickstart", "reconnection"];
 
 fn folders(parent: &str) -> BTreeSet<String> {
     let entries = fs::read_dir(repository().join(parent)).unwrap().map(Result::unwrap);
@@ -22,6 +41,21 @@ fn every_probe_is_tried_out() {
     let mut found = folders("probes");
     found.retain(|name| !NO_PROBES.contains(&name.as_str()));
     assert_eq!(found, TRIED_PROBES.map(str::to_owned).into(), "add a test, and the name here");
+}
+
+#[test]
+fn the_check_that_a_probes_page_shows_is_valid() {
+    for probe in TRIED_PROBES {
+        let page = fs::read_to_string(repository().join("probes").join(probe).join("README.md")).unwrap();
+        let shown = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next());
+        let home = Home::new(shown.unwrap_or_else(|| panic!("the page of {probe} shows no check")));
+        let mut command = home.command(&["validate"]);
+        for variable in page.split("${env:").skip(1) {
+            command.env(variable.split('}').next().unwrap(), "something");
+        }
+        let ended = run_to_end(command);
+        assert_eq!(ended.code, Some(0), "{probe}: {ended:?}");
+    }
 }
 
 #[test]

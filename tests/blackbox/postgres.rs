@@ -437,7 +437,7 @@ fn what_only_looks_like_a_server_gets_a_verdict() {
     let no_tls = Target::reciting("", &["N"]);
     let lying = Target::reciting("", &["S220 mail.example ESMTP\r\n"]);
     let dribble = Target::dribbling(WELCOME.as_bytes());
-    let endless = Target::endless(b"N\0\0\0\x04");
+    let endless = Target::endless("", b"N\0\0\0\x04");
     let endless_row = Target::reciting("", &[WELCOME, "D\0\x03\0\0\0\x01"]);
     let huge = Target::reciting("", &[WELCOME, "D\0\x10\0\0\0\x01"]);
     let malformed = Target::reciting("", &[WELCOME, "D\0\0\0\x06\0\x01"]);
@@ -499,7 +499,7 @@ fn what_only_looks_like_a_server_gets_a_verdict() {
 #[test]
 fn a_password_that_the_server_repeats_is_not_shown() {
     // Of what it is told, the name of the database has the form of a message for people.
-    let echo = Target::echoing("E\0\0\0\x50");
+    let echo = Target::echoing("", "E\0\0\0\x50");
     let database = format!(r#", sslmode = "disable", database = "Mit is {PASSWORD}", password = "{PASSWORD}""#);
     let runner = Home::new(&format!("{BRISK}{}", check("echo", echo.port(), "probe", &database))).start();
     let seen = runner.wait_for_check("echo", "is refused", |check| check.status() == "unhealthy");

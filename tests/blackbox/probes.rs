@@ -3,7 +3,8 @@
 use std::{thread, time::Duration};
 
 use crate::{
-    runner::Home,
+    runner::{BRISK, Home},
+    servers::Server,
     target::{Target, freeze, greet, nobody},
 };
 
@@ -32,6 +33,36 @@ pub fn try_out(probe: &str, cases: &[Case<'_>]) {
             came == *expected && check.message().contains(part)
         });
     }
+    runner.stop();
+}
+
+/// Watches a server of TCP that is well through freeze, crash and return. `settings` are those of the check in TOML; what
+/// the check says of the frozen server begins with `frozen`.
+#[track_caller]
+pub fn watch(server: &mut Server, probe: &str, settings: &str, frozen: &str) {
+    let config = format!(
+        "{BRISK}[[check]]\nname = \"it\"\nprobe = \"{probe}\"\ntimeout = \"1s\"\n{settings}\n\
+         connection = {{ fall = 1, reconnect_delay = \"100ms\", reconnect_multiplier = 1.0 }}\n"
+    );
+    let runner = Home::new(&config).start();
+    let well = |when: &str| {
+        runner.wait_for_check("it", when, |check| check.status() == "healthy" && check.state() == "CONNECTED");
+    };
+    let ill = |when: &str| runner.wait_for_check("it", when, |check| check.status() == "unhealthy");
+    well("is well");
+    // A frozen server accepts connections and answers nothing: that is a verdict, and no fault of the probe's.
+    server.freeze();
+    let seen = ill("is found frozen");
+    assert!(seen.message().starts_with(frozen), "{}", seen.message());
+    server.thaw();
+    well("is well again");
+    server.kill();
+    let seen = ill("is found dead");
+    assert!(seen.message().starts_with("connection refused"), "{}", seen.message());
+    server.restart();
+    well("is back");
+    let faults = &runner.check("it").unwrap().0["counters"]["faults"];
+    assert!(faults.as_object().unwrap().values().all(|count| *count == 0), "{faults}");
     runner.stop();
 }
 

@@ -1,26 +1,13 @@
 //! A server that is not ours, frozen, killed and started again.
 
-use std::process::Command;
-
 use crate::{
     runner::{BRISK, Home},
-    servers::{self, Server},
+    servers,
 };
-
-/// Python's own HTTP server.
-fn python() -> Option<Server> {
-    let program = servers::find("python3")?;
-    let port = servers::free_port();
-    Some(Server::start(servers::folder(), port, move |folder| {
-        let mut command = Command::new(&program);
-        command.args(["-m", "http.server", &port.to_string(), "--bind", "127.0.0.1", "--directory"]).arg(folder);
-        command
-    }))
-}
 
 #[test]
 fn a_server_is_watched_through_freeze_crash_and_return() {
-    let Some(mut server) = python() else { return };
+    let Some(mut server) = servers::python(servers::folder()) else { return };
     let port = server.port();
     let config = format!(
         "{BRISK}[[check]]\nname = \"site\"\nprobe = \"http\"\ncritical = true\ntimeout = \"1s\"\n\

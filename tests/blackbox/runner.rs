@@ -23,6 +23,11 @@ const POLL: Duration = Duration::from_millis(20);
 /// A configuration under which checks run often enough for a test.
 pub const BRISK: &str = "[defaults]\ninterval = \"200ms\"\njitter = 0.0\n";
 
+/// What makes a check judge at once, and try again soon, however often it fails.
+pub const EAGER: &str = "timeout = \"1s\"\n\
+                     connection = { fall = 1, reconnect_delay = \"200ms\", reconnect_multiplier = 1.0 }\n\
+                     circuit = { failures = \"off\" }\n";
+
 /// The token of runners whose tests change something.
 pub const TOKEN: &str = "s3cret";
 /// A configuration that has that token.
@@ -159,10 +164,10 @@ fn wait_for_exit(process: &mut Child, what: impl Fn() -> String) -> ExitStatus {
 
 /// What a process writes, while it does.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<String>>);
+pub struct Log(Arc<Mutex<String>>);
 
 impl Log {
-    fn follow(&self, from: impl Read + Send + 'static) -> thread::JoinHandle<()> {
+    pub fn follow(&self, from: impl Read + Send + 'static) -> thread::JoinHandle<()> {
         let log = self.clone();
         thread::spawn(move || {
             let mut lines = BufReader::new(from);
@@ -174,7 +179,7 @@ impl Log {
         })
     }
 
-    fn text(&self) -> String {
+    pub fn text(&self) -> String {
         self.0.lock().unwrap().clone()
     }
 }

@@ -49,8 +49,28 @@ pub fn folder() -> TempDir {
     folder
 }
 
+/// Python's own HTTP server, which serves the files of its folder.
+pub fn python(folder: TempDir) -> Option<Server> {
+    let program = find("python3")?;
+    let port = free_port();
+    Some(Server::start(folder, port, move |folder| {
+        let mut command = Command::new(&program);
+        command.args(["-m", "http.server", &port.to_string(), "--bind", "127.0.0.1", "--directory"]).arg(folder);
+        command
+    }))
+}
+
 /// How to start a server in its folder.
 type Start = Arc<dyn Fn(&Path) -> Command>;
+
+/// How it is known that a server is up.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Ready {
+    /// Its port takes connections.
+    Listens,
+    /// It speaks UDP, so whoever asks it finds out.
+    Unseen,
+}
 
 /// A server. It and all that it started are killed when it is dropped.
 pub struct Server {
@@ -58,6 +78,7 @@ pub struct Server {
     folder: TempDir,
     port: u16,
     start: Start,
+    ready: Ready,
 }
 
 impl Server {
@@ -65,9 +86,15 @@ impl Server {
     /// connections.
     #[track_caller]
     pub fn start(folder: TempDir, port: u16, start: impl Fn(&Path) -> Command + 'static) -> Server {
+        Server::start_until(Ready::Listens, folder, port, start)
+    }
+
+    /// Starts a server, and waits until it is up as far as that is to be known.
+    #[track_caller]
+    pub fn start_until(ready: Ready, folder: TempDir, port: u16, start: impl Fn(&Path) -> Command + 'static) -> Server {
         let start: Start = Arc::new(start);
         let process = spawn(&start, folder.path());
-        let mut server = Server { process, folder, port, start };
+        let mut server = Server { process, folder, port, start, ready };
         server.wait_until_it_listens();
         server
     }
@@ -108,7 +135,7 @@ impl Server {
         let log = self.folder.path().join("log");
         let log = || fs::read_to_string(&log).unwrap_or_default();
         let patient = Deadline::new();
-        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+        while self.ready == Ready::Listens && TcpStream::connect(("127.0.0.1", self.port)).is_err() {
             if let Some(status) = self.process.try_wait().unwrap() {
                 panic!("the server did not start ({status}):\n{}", log());
             }

@@ -72,10 +72,12 @@ impl Target {
         })
     }
 
-    /// Sends these bytes over and over, without a pause.
-    pub fn endless(bytes: &'static [u8]) -> Target {
+    /// Greets whoever connects, and sends these bytes over and over, without a pause.
+    pub fn endless(greeting: &'static str, bytes: &'static [u8]) -> Target {
         Target::tcp(move |mut stream| {
             let bytes = bytes.repeat(1024);
+            // Whoever connected may leave at any time.
+            let _ = stream.write_all(greeting.as_bytes());
             while stream.write_all(&bytes).is_ok() {}
         })
     }
@@ -92,10 +94,12 @@ impl Target {
         })
     }
 
-    /// Repeats all that it is told in one line, after these words.
-    pub fn echoing(words: &'static str) -> Target {
+    /// Greets whoever connects, and repeats all that it is told in one line, after these words.
+    pub fn echoing(greeting: &'static str, words: &'static str) -> Target {
         Target::tcp(move |mut stream| {
             let mut buffer = [0; 64 * 1024];
+            // Whoever connected may leave at any time.
+            let _ = stream.write_all(greeting.as_bytes());
             while let Ok(read @ 1..) = stream.read(&mut buffer) {
                 let told = String::from_utf8_lossy(&buffer[..read]).replace("\r\n", " ");
                 let _ = stream.write_all(format!("{words}{told}\r\n").as_bytes());
@@ -105,7 +109,12 @@ impl Target {
 
     /// Answers requests of HTTP: gets the request's head, and returns the whole answer.
     pub fn http(answer: impl Fn(&str) -> String + Send + Sync + 'static) -> Target {
-        Target::tcp(move |mut stream| {
+        Target::http_at(([127, 0, 0, 1], 0).into(), answer)
+    }
+
+    /// Answers requests of HTTP, at an address where a server was before.
+    pub fn http_at(address: SocketAddr, answer: impl Fn(&str) -> String + Send + Sync + 'static) -> Target {
+        Target::tcp_at(address, move |mut stream| {
             let mut head = Vec::new();
             let mut byte = [0];
             while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|read| read == 1) {
@@ -114,6 +123,11 @@ impl Target {
             // Whoever asked may have lost his patience.
             let _ = stream.write_all(answer(&String::from_utf8_lossy(&head)).as_bytes());
         })
+    }
+
+    /// Answers each datagram by those that `datagrams` makes of it.
+    pub fn udp(datagrams: impl Fn(&[u8]) -> Vec<Vec<u8>> + Send + 'static) -> Target {
+        Target::dns(datagrams, |_| vec![])
     }
 
     /// Answers questions of DNS: each datagram by those that `datagrams` makes of it, and each message over TCP, which comes

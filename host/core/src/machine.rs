@@ -5,17 +5,19 @@
 //! of events; nothing changes without one.
 
 mod command;
+mod due;
 #[cfg(test)]
 mod tests;
 
 use std::{sync::Arc, time::Duration};
 
 pub use self::command::{Acquired, Command, Unavailable};
+use self::due::{Due, Next, Start};
 use crate::{
     activity::{self, Activity},
     backoff,
     circuit::{self, Circuit, Pass},
-    connection::{Cause, Change, Connection, Retry, State},
+    connection::{Cause, Change, Connection, State},
     event::{Breaker, Event},
     flapping::{Flapping, Shares, Turn},
     health::{Finding, Health, Judge, Mode, Thresholds},
@@ -99,26 +101,6 @@ pub enum Step {
     },
     /// Take leave of the target, if a connection to it is kept open between runs.
     Close,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Due {
-    /// By the schedule.
-    Tick,
-    /// At this time since the runner's start: because somebody asked, or the last outcome wants another look.
-    At(Duration),
-    /// Not by itself.
-    Never,
-}
-
-/// When it is the next run's turn.
-enum Start {
-    /// It has been for so long.
-    Now(Duration),
-    /// At this time since the runner's start.
-    Later(Duration),
-    /// Not by itself.
-    Never,
 }
 
 /// What a run under way was let through with.
@@ -281,10 +263,18 @@ impl Machine {
     }
 
     /// Takes in what a call of somebody else came to, as a run would: `run` holds the verdict. If it was let through under
-    /// an older `generation` of the circuit, it is dated and changes nothing. Whatever changes by it is added to `events`.
-    pub fn reported(&mut self, run: Arc<Run>, generation: Option<u64>, now: Now, random: f64, events: &mut Vec<Event>) {
+    /// an older `generation` of the circuit, it is dated and changes nothing; whether it was not is
+    /// returned. Whatever changes by it is added to `events`.
+    pub fn reported(
+        &mut self,
+        run: Arc<Run>,
+        generation: Option<u64>,
+        now: Now,
+        random: f64,
+        events: &mut Vec<Event>,
+    ) -> bool {
         let Outcome::Verdict(verdict) = &run.outcome else {
-            return;
+            return false;
         };
         self.stats.count_report(verdict.status);
         self.activity.touch(now.elapsed);
@@ -292,7 +282,7 @@ impl Machine {
         let pass = Pass::of(generation.unwrap_or(current));
         self.record(pass, verdict, &run, now, events);
         if pass.generation != current || !self.watched() {
-            return;
+            return false;
         }
         let was_up = self.judge.judged().is_none_or(|status| status.is_up());
         let next = self.judge(verdict, now, random, events);
@@ -311,6 +301,7 @@ impl Machine {
         if changes_the_plan && self.flight.is_none() {
             self.plan(next, now, random, events);
         }
+        true
     }
 
     /// All that is published of the check.
@@ -348,40 +339,6 @@ impl Machine {
     fn idle_at(&self) -> Option<Duration> {
         let connected = self.connection.state() != State::Disconnected;
         self.activity.closed_at(&self.policy.activity).filter(|_| connected)
-    }
-
-    fn turn(&mut self, now: Now) -> Start {
-        let lag = match self.due {
-            Due::Never => return Start::Never,
-            Due::At(at) if at > now.elapsed => return Start::Later(at),
-            Due::At(at) => now.elapsed.saturating_sub(at),
-            Due::Tick => match self.tick.wait(now) {
-                Some(until) => return Start::Later(until),
-                None => self.tick.overdue(now),
-            },
-        };
-        let admitted = self.circuit.admits(&self.policy.circuit).and_then(|()| self.breaker.admits(&PROBE));
-        match admitted {
-            Err(refusal) if !self.by_hand => self.hold(refusal.until, now),
-            _ if std::mem::take(&mut self.held) => Start::Now(Duration::ZERO),
-            _ => Start::Now(lag),
-        }
-    }
-
-    /// Holds a run back that is due.
-    fn hold(&mut self, until: Option<Duration>, now: Now) -> Start {
-        if self.is_by_calendar() {
-            // Its time is over when the circuit lets it through, so it is the next one's turn.
-            self.due = self.next_tick(now, 0.0, false);
-            return match (self.due, self.tick.wait(now)) {
-                (Due::Tick, Some(at)) => Start::Later(at),
-                _ => Start::Never,
-            };
-        }
-        // Ticks that pass meanwhile were not missed.
-        self.due = Due::At(now.elapsed);
-        self.held = true;
-        until.map_or(Start::Never, Start::Later)
     }
 
     fn take_off(&mut self, now: Now, events: &mut Vec<Event>) {
@@ -474,72 +431,8 @@ impl Machine {
             probe.into_iter().for_each(|pass| self.breaker.cancel(pass));
         }
     }
-
-    fn plan(&mut self, next: Next, now: Now, random: f64, events: &mut Vec<Event>) {
-        let scheduled = self.due == Due::Tick;
-        self.due = match next {
-            // Whoever names the minutes of the day at which a check runs does not want it at others.
-            _ if self.is_by_calendar() => self.next_tick(now, random, scheduled),
-            Next::Schedule => self.next_tick(now, random, scheduled),
-            Next::Soon => Due::At(now.elapsed + self.policy.fast_interval),
-            Next::After(Retry::After { delay, .. }) => Due::At(now.elapsed + delay),
-            Next::After(Retry::Never) => {
-                self.policy.down_interval.map_or(Due::Never, |interval| Due::At(now.elapsed + interval))
-            }
-        };
-        // While a circuit is open that nothing but somebody closes, there is no next attempt.
-        if let (Next::After(Retry::After { attempt, .. }), Some(at)) = (next, self.due_at()) {
-            events.push(Event::Reconnecting { attempt, delay: at.saturating_sub(now.elapsed) });
-        }
-    }
-
-    fn is_by_calendar(&self) -> bool {
-        matches!(self.policy.schedule, Schedule::Cron(_))
-    }
-
-    /// When the next run starts as far as that is known, as time since the runner's start.
-    fn due_at(&self) -> Option<Duration> {
-        let at = match self.due {
-            Due::Never => return None,
-            Due::At(at) => at,
-            Due::Tick => self.tick.due(),
-        };
-        if self.by_hand {
-            return Some(at);
-        }
-        [(&self.circuit, &self.policy.circuit), (&self.breaker, &PROBE)].into_iter().try_fold(
-            at,
-            |at, (circuit, policy)| match circuit.admits(policy) {
-                Ok(()) => Some(at),
-                Err(refusal) => refusal.until.map(|until| at.max(until)),
-            },
-        )
-    }
-
-    fn next_tick(&mut self, now: Now, random: f64, scheduled: bool) -> Due {
-        let Some(tick) = self.policy.schedule.after(self.tick, now, random) else {
-            return Due::Never;
-        };
-        // Ticks that passed while the check ran for other reasons were not missed: it was looked at all the same.
-        if scheduled {
-            self.stats.missed_ticks += tick.missed();
-        }
-        self.tick = tick;
-        Due::Tick
-    }
 }
 
 fn tell(events: &mut Vec<Event>, of: Breaker, change: Option<circuit::Change>) {
     events.extend(change.map(|change| Event::CircuitChange { of, change }));
-}
-
-/// When to look again.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Next {
-    /// By the schedule.
-    Schedule,
-    /// Soon: the finding is in doubt.
-    Soon,
-    /// As the back-off says: the target is down.
-    After(Retry),
 }

@@ -83,6 +83,35 @@ pub struct Verdict {
     pub permanent: bool,
 }
 
+impl Verdict {
+    /// A verdict with nothing but its message.
+    #[must_use]
+    pub fn new(status: Status, message: impl Into<Arc<str>>) -> Verdict {
+        Verdict {
+            status,
+            message: message.into(),
+            details: Vec::new(),
+            measurements: Vec::new(),
+            latency: None,
+            permanent: false,
+        }
+    }
+}
+
+impl From<Status> for Verdict {
+    /// A verdict that has no more to say.
+    fn from(status: Status) -> Self {
+        Verdict::new(status, status.as_str())
+    }
+}
+
+impl From<()> for Verdict {
+    /// No news is good news.
+    fn from((): ()) -> Self {
+        Status::Healthy.into()
+    }
+}
+
 /// Why there is no verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FaultKind {

@@ -86,6 +86,8 @@ impl Check {
     /// The check that a dropped component is without a word of configuration: named after its file, and without settings.
     #[must_use]
     pub fn of_component(probe: &str, origin: Origin, defaults: &Defaults) -> Check {
+        // What contradicts itself is reported where it is read.
+        let connection = defaults.connection.resolve().unwrap_or_default();
         Check {
             name: probe.into(),
             probe: probe.into(),
@@ -103,9 +105,8 @@ impl Check {
             },
             allow: Vec::new(),
             settings: Settings::none(origin.clone()),
-            // What contradicts itself is reported where it is read.
-            connection: defaults.connection.resolve().unwrap_or_default(),
-            circuit: defaults.circuit.resolve().unwrap_or_default(),
+            circuit: defaults.circuit.resolve(connection.max_reconnect_delay).unwrap_or_default(),
+            connection,
             probe_origin: origin.clone(),
             origin,
         }

@@ -11,6 +11,10 @@ pub(super) const STRATEGIES: &[&str] = &["fixed", "progressive", "disabled"];
 /// How many of the latest calls a share of failures is of: as resilience4j's users usually have it, enough for shares of
 /// a twentieth to mean something.
 const WINDOW: u32 = 20;
+/// The usual expiry is the longest wait for a lost target, but at least this: the core has no shorter one.
+const SHORTEST: Duration = Duration::from_secs(1);
+/// And it is at most this, as the core has it.
+const LONGEST: Duration = Duration::from_secs(60);
 /// How many calls there must be before a share of them means anything.
 const MINIMUM: u32 = 10;
 
@@ -62,12 +66,13 @@ impl Options {
         }
     }
 
-    /// All of it, with what is built in for the rest.
+    /// All of it, with what is built in for the rest. A circuit that nobody said anything of adds nothing to the waits for
+    /// a lost target, of which `longest_wait` is the longest.
     ///
     /// # Errors
     ///
     /// What was said in different places does not go together.
-    pub(super) fn resolve(self) -> Result<Policy, PolicyError> {
+    pub(super) fn resolve(self, longest_wait: Duration) -> Result<Policy, PolicyError> {
         let usual = Policy::default();
         let window = self.window.unwrap_or(WINDOW);
         let minimum = self.minimum_calls.unwrap_or(MINIMUM.min(window));
@@ -79,7 +84,7 @@ impl Options {
                 let max = self.max_expiry.unwrap_or(Expiry::MAX.max(initial));
                 Expiry::progressive(initial, self.factor.unwrap_or(Expiry::FACTOR), max)?
             }
-            _ => self.expiry.map_or(Ok(usual.expiry), Expiry::fixed)?,
+            _ => Expiry::fixed(self.expiry.unwrap_or(longest_wait.clamp(SHORTEST, LONGEST)))?,
         };
         let trip = Trip {
             failures: self.failures.map_or(usual.trip.failures, |failures| failures.and_then(NonZeroU32::new)),
@@ -115,27 +120,31 @@ mod tests {
 
     #[test]
     fn what_is_built_in_is_what_the_core_has_built_in() {
-        assert_eq!(Options::default().resolve(), Ok(Policy::default()));
+        assert_eq!(Options::default().resolve(LONGEST), Ok(Policy::default()));
+        for (longest_wait, expiry) in [(3600, 60), (5, 5), (0, 1)] {
+            let policy = Options::default().resolve(Duration::from_secs(longest_wait)).unwrap();
+            assert_eq!(policy.expiry, Expiry::Fixed(Duration::from_secs(expiry)));
+        }
     }
 
     #[test]
     fn the_strategy_says_what_an_expiry_is_unless_given() {
         let with = |strategy| Options { strategy: Some(strategy), ..Options::default() };
-        let expiry = |options: Options| options.resolve().unwrap().expiry;
+        let expiry = |options: Options| options.resolve(LONGEST).unwrap().expiry;
         let s = Duration::from_secs;
         assert_eq!(expiry(with("progressive")), Expiry::progressive(s(10), 2.0, s(300)).unwrap());
         assert_eq!(expiry(with("disabled")), Expiry::Disabled);
         let long = Options { expiry: Some(s(600)), ..with("progressive") };
         assert_eq!(expiry(long), Expiry::progressive(s(600), 2.0, s(600)).unwrap());
         assert_eq!(expiry(Options { strategy: None, ..long }), Expiry::Fixed(s(600)));
-        assert!(Options { max_expiry: Some(s(60)), ..long }.resolve().is_err());
+        assert!(Options { max_expiry: Some(s(60)), ..long }.resolve(LONGEST).is_err());
     }
 
     #[test]
     fn a_rate_is_of_as_many_calls_as_there_may_be() {
         let rate = Options { failure_rate: Some(0.5), window: Some(5), ..Options::default() };
-        assert_eq!(rate.resolve().unwrap().trip.rate, Rate::new(0.5, 5, 5).ok());
-        assert!(Options { minimum_calls: Some(6), ..rate }.resolve().is_err());
-        assert_eq!(Options { failures: Some(None), ..rate }.resolve().unwrap().trip.failures, None);
+        assert_eq!(rate.resolve(LONGEST).unwrap().trip.rate, Rate::new(0.5, 5, 5).ok());
+        assert!(Options { minimum_calls: Some(6), ..rate }.resolve(LONGEST).is_err());
+        assert_eq!(Options { failures: Some(None), ..rate }.resolve(LONGEST).unwrap().trip.failures, None);
     }
 }

@@ -69,7 +69,8 @@ pub(super) fn refuse_contradictions(
     if let (Err(error), Some(section)) = (together.connection.resolve(), &section.connection) {
         report(section.value.place(&error), &error);
     }
-    if let (Err(error), Some(section)) = (together.circuit.resolve(), &section.circuit) {
+    let longest_wait = together.connection.resolve().unwrap_or_default().max_reconnect_delay;
+    if let (Err(error), Some(section)) = (together.circuit.resolve(longest_wait), &section.circuit) {
         report(section.value.place(&error), &error);
     }
 }

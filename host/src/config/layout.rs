@@ -259,7 +259,8 @@ section! {
         slow: Span = Span(TIMEOUTS), example "2s";
         /// Whether it stays open always as long, longer each time it opens again, or until somebody acts.
         strategy: Choice = Choice(circuit::STRATEGIES), example "progressive", default "fixed";
-        /// How long it stays open, at first if the strategy is progressive. Unless given: 60s, or 10s if it is progressive.
+        /// How long it stays open, at first if the strategy is progressive. Unless given: 10s if it is progressive, and
+        /// otherwise `max_reconnect_delay`, from 1s to 60s.
         expiry: Span = Span(EXPIRIES), example "30s";
         /// How many times as long each further time is, if the strategy is progressive.
         factor: Number = Number(MULTIPLIERS), example 1.5, default 2.0;

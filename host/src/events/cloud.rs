@@ -145,9 +145,17 @@ impl Serialize for Data<'_> {
     }
 }
 
-/// What names the runner among others.
+/// What names the runner among others: a reference of a URI, so that what can't be part of one is escaped (RFC 3986, section
+/// 2.1).
 fn source(node_id: &str) -> String {
-    format!("/probity/{node_id}")
+    let mut source = "/probity/".to_owned();
+    for byte in node_id.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => source.push(byte.into()),
+            _ => source.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    source
 }
 
 fn write_event<M: SerializeMap>(map: &mut M, event: &Event) -> Result<(), M::Error> {
@@ -220,6 +228,12 @@ mod tests {
             "data": { "check": "db", "from": "CONNECTED", "to": "RECONNECTING", "cause": "down" },
         });
         assert_eq!(json, expected);
+    }
+
+    #[test]
+    fn the_source_is_a_reference_of_a_uri() {
+        assert_eq!(source("node-1.example"), "/probity/node-1.example");
+        assert_eq!(source("Åsa's node/2"), "/probity/%C3%85sa%27s%20node%2F2");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use axum::{
 };
 use jiff::Timestamp;
 use probity_core::{connection::State, snapshot::Snapshot};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
@@ -24,7 +24,10 @@ use super::{
     view::View,
     words::in_words,
 };
-use crate::board::{Board, CheckState, Slot};
+use crate::{
+    board::{Board, CheckState, Slot},
+    totals::Totals,
+};
 
 /// Every connection, and all of them together.
 #[derive(Serialize, ToSchema)]
@@ -141,88 +144,6 @@ struct Activity {
     /// How long that is from now on, unless somebody asks; null: for ever.
     #[schema(required, example = "25m30s")]
     time_remaining: Option<String>,
-}
-
-/// What connections have been through.
-#[derive(Clone, Copy, Default, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = ConnectionTotals)]
-struct Totals {
-    /// How often it was made: the first time, and after each loss.
-    total_connections: u64,
-    /// How often it was made again after it had been lost.
-    total_reconnections: u64,
-    /// How often its target was found down, each failed attempt included.
-    total_failures: u64,
-    /// Runs that had a verdict.
-    total_health_checks: u64,
-    /// Those whose target was of use.
-    successful_health_checks: u64,
-    /// Those whose target was not.
-    failed_health_checks: u64,
-    /// The share of successful ones; null before the first.
-    #[serde(serialize_with = "write_rate", rename = "healthCheckSuccessRate")]
-    #[schema(value_type = Option<String>, required, example = "97.96%")]
-    success_rate: Rate,
-    /// Runs whose probe failed, so that nothing is known of the target.
-    unknown_health_checks: u64,
-    /// Others' calls to the target that were reported as successes.
-    reported_successes: u64,
-    /// Others' calls to the target that were reported as failures.
-    reported_failures: u64,
-    /// Time in CONNECTED, all times together, in milliseconds.
-    uptime: u64,
-}
-
-/// Of how many, and how many of them.
-#[derive(Clone, Copy, Default)]
-struct Rate {
-    of: u64,
-    good: u64,
-}
-
-impl Totals {
-    fn of(snapshot: &Snapshot, now: Duration) -> Totals {
-        let (made, stats) = (snapshot.connection.totals(), &snapshot.stats);
-        Totals {
-            total_connections: made.connections,
-            total_reconnections: made.reconnections,
-            total_failures: made.failures,
-            unknown_health_checks: stats.faults.iter().sum(),
-            reported_successes: stats.reported_successes,
-            reported_failures: stats.reported_failures,
-            uptime: milliseconds(snapshot.connection.uptime(now)),
-            ..Totals::default()
-        }
-        .with_checks(stats.successes(), stats.unhealthy)
-    }
-
-    fn with_checks(self, good: u64, bad: u64) -> Totals {
-        Totals {
-            total_health_checks: good + bad,
-            successful_health_checks: good,
-            failed_health_checks: bad,
-            success_rate: Rate { of: good + bad, good },
-            ..self
-        }
-    }
-
-    fn plus(self, other: Totals) -> Totals {
-        Totals {
-            total_connections: self.total_connections + other.total_connections,
-            total_reconnections: self.total_reconnections + other.total_reconnections,
-            total_failures: self.total_failures + other.total_failures,
-            unknown_health_checks: self.unknown_health_checks + other.unknown_health_checks,
-            reported_successes: self.reported_successes + other.reported_successes,
-            reported_failures: self.reported_failures + other.reported_failures,
-            uptime: self.uptime + other.uptime,
-            ..Totals::default()
-        }
-        .with_checks(
-            self.successful_health_checks + other.successful_health_checks,
-            self.failed_health_checks + other.failed_health_checks,
-        )
-    }
 }
 
 impl Standing {
@@ -356,15 +277,4 @@ pub(super) fn full<'a>(check: &'a CheckState, slot: &Slot, board: &Board) -> Ful
         activity: Activity::of(check, slot, board),
         stats: Totals::of(snapshot, board.uptime()),
     }
-}
-
-fn milliseconds(span: Duration) -> u64 {
-    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn write_rate<S: Serializer>(rate: &Rate, serializer: S) -> Result<S::Ok, S::Error> {
-    if rate.of == 0 {
-        return serializer.serialize_none();
-    }
-    serializer.collect_str(&format_args!("{:.2}%", 100.0 * rate.good as f64 / rate.of as f64))
 }

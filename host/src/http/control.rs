@@ -139,6 +139,7 @@ pub(super) async fn acquire(
     Asked(Patience { timeout }): Asked<Patience>,
 ) -> Result<Response, Problem> {
     let slot = find(&app.board, &name)?;
+    slot.touch(app.board.uptime());
     let timeout = match timeout {
         None => slot.state().info.timeout,
         Some(text) => parse_duration(&text).filter(|timeout| *timeout <= LONGEST_WAIT).ok_or_else(|| {
@@ -170,17 +171,9 @@ pub(super) async fn acquire(
 }
 
 fn explain(name: &str, why: Unavailable, last: Option<&str>) -> String {
-    let what = match why {
-        Unavailable::ForcedDown => "is down, because somebody decreed it; set its mode to `auto` to undo that",
-        Unavailable::Disabled => "is not watched, because somebody disabled it; set its mode to `auto` to undo that",
-        Unavailable::CircuitOpen => "is not to be called now: its circuit is open",
-        Unavailable::TestUnderWay => "is not to be called now: its circuit is half-open, and others are finding out",
-        Unavailable::Down => "is down",
-        Unavailable::Unknown => "is in a state that nobody knows, as its probe fails",
-    };
     match last {
-        Some(last) => format!("the target of `{name}` {what} (last: {last})"),
-        None => format!("the target of `{name}` {what}"),
+        Some(last) => format!("the target of `{name}` {why} (last: {last})"),
+        None => format!("the target of `{name}` {why}"),
     }
 }
 
@@ -219,14 +212,8 @@ pub(super) async fn outcomes(
         return Err(Problem::invalid_value("message", format!("may have {MESSAGE} bytes, and has {}", message.len())));
     }
     let latency = Duration::from_nanos(report.latency);
-    let verdict = Verdict {
-        status: if report.success { Status::Healthy } else { Status::Unhealthy },
-        message: format!("reported: {message}").into(),
-        details: Vec::new(),
-        measurements: Vec::new(),
-        latency: Some(latency),
-        permanent: false,
-    };
+    let status = if report.success { Status::Healthy } else { Status::Unhealthy };
+    let verdict = Verdict { latency: Some(latency), ..Verdict::new(status, format!("reported: {message}")) };
     let now = app.board.wall();
     let took = SignedDuration::try_from(latency).unwrap_or(SignedDuration::MAX);
     let run = Run {

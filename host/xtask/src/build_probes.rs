@@ -104,10 +104,12 @@ fn build_all(repository: &Path) -> Result<(BuiltWith, Vec<Component>)> {
         let source = repository.join(source);
         compile(&source, repository, &toolchain, &guests_dir)?;
         for name in Workspace::of(&source)?.modules() {
-            let file = format!("{name}.wasm");
-            let module = guests_dir.join(TARGET).join("release").join(&file);
+            let module = guests_dir.join(TARGET).join("release").join(format!("{name}.wasm"));
             let module = fs::read(&module).with_context(|| format!("reading {}", module.display()))?;
-            components.push(Component::of_module(name, Path::new(kept).join(file), &module)?);
+            // What Rust calls `json_metric`, people call `json-metric`.
+            let name = name.replace('_', "-");
+            let file = Path::new(kept).join(format!("{name}.wasm"));
+            components.push(Component::of_module(name, file, &module)?);
         }
     }
     Ok((built_with, components))

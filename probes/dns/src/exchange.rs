@@ -2,16 +2,9 @@
 
 use std::net::SocketAddr;
 
-use probity_guest::{
-    Cause, Error,
-    clock::{Deadline, Instant},
-    tcp, udp,
-};
+use probity_guest::{Cause, Error, clock::Deadline, tcp, udp};
 
 use crate::message::{Answer, Question};
-
-/// How often a question is sent by UDP, which loses datagrams: as often as most resolvers do.
-const TRIES: usize = 3;
 
 /// Asks a server.
 ///
@@ -19,35 +12,8 @@ const TRIES: usize = 3;
 ///
 /// Those of sending and receiving; [`Cause::Protocol`] if all that came was no answer to the question.
 pub(crate) fn ask(question: &Question, server: SocketAddr, deadline: Deadline) -> Result<Answer, Error> {
-    let answer = ask_by_udp(question, server, deadline)?;
+    let answer = udp::ask(server, question.bytes(), deadline, |datagram| question.read(datagram))?;
     if answer.truncated { ask_by_tcp(question, server, deadline) } else { Ok(answer) }
-}
-
-fn ask_by_udp(question: &Question, server: SocketAddr, deadline: Deadline) -> Result<Answer, Error> {
-    let begun = Instant::now();
-    let mut socket = udp::Socket::connect(server, deadline)?;
-    let mut strays = 0;
-    for left in (1..=TRIES).rev() {
-        let patience = deadline.share(left);
-        socket.send(question.bytes(), patience)?;
-        loop {
-            let datagram = match socket.receive(patience) {
-                Ok(datagram) => datagram,
-                Err(Error { cause: Cause::TimedOut(_), .. }) => break,
-                Err(error) => return Err(error),
-            };
-            match question.read(&datagram) {
-                Some(answer) => return Ok(answer),
-                // It may be late, forged or garbage; the answer may still come.
-                None => strays += 1,
-            }
-        }
-    }
-    let cause = match strays {
-        0 => Cause::TimedOut(begun.elapsed()),
-        strays => Cause::Protocol(format!("{strays} datagrams came, and none answered the question")),
-    };
-    Err(Error::new(format!("asking {server} by UDP"), cause))
 }
 
 fn ask_by_tcp(question: &Question, server: SocketAddr, deadline: Deadline) -> Result<Answer, Error> {

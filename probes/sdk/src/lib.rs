@@ -39,6 +39,7 @@ mod connector;
 #[allow(missing_docs, unreachable_pub, unsafe_code, clippy::panic, clippy::unwrap_used)]
 pub mod connector_bindings;
 mod contract;
+mod conversation;
 mod error;
 mod exchange;
 pub mod expected;
@@ -68,6 +69,7 @@ pub use crate::{
         wasi::random::random,
     },
     connector::{Connector, ExportedConnector},
+    conversation::Conversation,
     error::{Cause, Error, Failure},
     exchange::Exchange,
     findings::Findings,

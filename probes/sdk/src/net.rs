@@ -85,7 +85,7 @@ pub fn in_turn<T>(
     addresses: &[IpAddr],
     port: u16,
     deadline: Deadline,
-    attempt: impl Fn(SocketAddr, Deadline) -> Result<T, Error>,
+    mut attempt: impl FnMut(SocketAddr, Deadline) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let mut failures = Vec::new();
     let addresses = &addresses[..addresses.len().min(MOST_TRIED)];

@@ -179,6 +179,44 @@ impl<'de> Deserialize<'de> for Port {
     }
 }
 
+/// A share as a setting: a number above 0, and up to 1.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+pub struct Share(pub f64);
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // As a whole number, as in a span.
+        write!(f, "{}%", (self.0 * 100.0) as u64)
+    }
+}
+
+impl<'de> Deserialize<'de> for Share {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ShareVisitor;
+
+        impl Visitor<'_> for ShareVisitor {
+            type Value = Share;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a share above 0 and up to 1, such as 0.8")
+            }
+
+            fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<Share, E> {
+                if number > 0.0 && number <= 1.0 {
+                    return Ok(Share(number));
+                }
+                Err(E::invalid_value(Unexpected::Other("a number beyond that"), &self))
+            }
+
+            fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Share, E> {
+                self.visit_f64(number as f64)
+            }
+        }
+
+        deserializer.deserialize_f64(ShareVisitor)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -243,6 +281,17 @@ mod tests {
             ("{\n \"port\": 80,\n \"limits\": [\n \"5s\",\n \"ä\" ]\n}", "/limits/1"),
         ] {
             assert_eq!(parse::<Sample>(json).unwrap_err().pointer, pointer, "{json}");
+        }
+    }
+
+    #[test]
+    fn shares_are_read_and_shown() {
+        for (json, shown) in [("0.8", "80%"), ("1", "100%"), ("1.0", "100%"), ("0.005", "0%"), ("0.999", "99%")] {
+            assert_eq!(parse::<Share>(json).unwrap().to_string(), shown);
+        }
+        for json in ["0", "0.0", "-0.5", "-1", "1.01", "2", "\"0.8\"", "null"] {
+            let message = parse::<Share>(json).unwrap_err().message;
+            assert!(message.ends_with("expected a share above 0 and up to 1, such as 0.8"), "{json}: {message}");
         }
     }
 

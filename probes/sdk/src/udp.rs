@@ -10,9 +10,48 @@ use crate::{
         udp::{IncomingDatagramStream, OutgoingDatagram, OutgoingDatagramStream, UdpSocket},
         udp_create_socket::create_udp_socket,
     },
-    clock::Deadline,
+    clock::{Deadline, Instant},
     net,
 };
+
+/// How often a question is sent, as datagrams get lost: as often as most resolvers of names do.
+const TRIES: usize = 3;
+
+/// Asks `remote` by datagrams, up to three times within the time that is left, until `read` makes something of what comes.
+/// What it makes nothing of may be late, forged or garbage: the answer may still come.
+///
+/// # Errors
+///
+/// Those of [`Socket`]; [`Cause::Protocol`] if all that came was no answer.
+pub fn ask<T>(
+    remote: SocketAddr,
+    question: &[u8],
+    deadline: Deadline,
+    mut read: impl FnMut(&[u8]) -> Option<T>,
+) -> Result<T, Error> {
+    let begun = Instant::now();
+    let mut socket = Socket::connect(remote, deadline)?;
+    let mut strays = 0;
+    for left in (1..=TRIES).rev() {
+        let patience = deadline.share(left);
+        socket.send(question, patience)?;
+        loop {
+            match socket.receive(patience) {
+                Ok(datagram) => match read(&datagram) {
+                    Some(answer) => return Ok(answer),
+                    None => strays += 1,
+                },
+                Err(Error { cause: Cause::TimedOut(_), .. }) => break,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    let cause = match strays {
+        0 => Cause::TimedOut(begun.elapsed()),
+        strays => Cause::Protocol(format!("{strays} datagrams came, and none answered the question")),
+    };
+    Err(Error::new(format!("asking {remote} by UDP"), cause))
+}
 
 /// A socket that hears and speaks to one address, closed when it is dropped.
 pub struct Socket {

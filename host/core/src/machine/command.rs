@@ -1,8 +1,11 @@
 //! What somebody may want of a check, and of the connection to its target.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
-use super::{Due, Machine, Start};
+use super::{
+    Machine,
+    due::{Due, Start},
+};
 use crate::{
     circuit::{self, Refusal},
     connection::{Cause, Connection, State},
@@ -86,6 +89,24 @@ impl Unavailable {
             Unavailable::Down => "down",
             Unavailable::Unknown => "unknown",
         }
+    }
+}
+
+impl fmt::Display for Unavailable {
+    /// What it means and what to do about it, to be read after the name of the target.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Unavailable::ForcedDown => "is down, because somebody decreed it; set its mode to `auto` to undo that",
+            Unavailable::Disabled => {
+                "is not watched, because somebody disabled it; set its mode to `auto` to undo that"
+            }
+            Unavailable::CircuitOpen => "is not to be called now: its circuit is open",
+            Unavailable::TestUnderWay => {
+                "is not to be called now: its circuit is half-open, and others are finding out"
+            }
+            Unavailable::Down => "is down",
+            Unavailable::Unknown => "is in a state that nobody knows, as its probe fails",
+        })
     }
 }
 

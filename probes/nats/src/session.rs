@@ -1,0 +1,260 @@
+//! A conversation with a server of NATS: what is said on the side is dealt with here.
+
+use std::net::SocketAddr;
+
+use probity_guest::{Attempt, Conversation, Error, Failure, Verdict, Wire, clock::Deadline, random};
+use serde::Deserialize;
+
+use crate::{
+    jetstream::Answer,
+    message::{self, Line, Message, connect, escaped, meaning},
+    settings::Settings,
+};
+
+/// Bytes of a line: what the servers themselves allow each other for one, and enough for the addresses of a large cluster.
+const MOST_LINE: usize = 32 * 1024;
+/// Bytes of a message: more than JetStream tells of a stream with thousands of subjects.
+const MOST_MESSAGE: u64 = 256 * 1024;
+/// Lines that may come on the side: more than a server says of its own accord, and few enough for the fuel of a run.
+const MOST_ASIDES: usize = 1_000;
+/// The number of the subscription to what is sent in the round trip.
+const ROUND_TRIP: u64 = 1;
+
+/// The session.
+pub(crate) struct Session<'a> {
+    conversation: Conversation,
+    settings: &'a Settings,
+    /// Lines that came on the side.
+    asides: usize,
+    /// The number of the last subscription.
+    subscriptions: u64,
+}
+
+/// What a server tells of itself.
+#[derive(Deserialize)]
+pub(crate) struct Info {
+    #[serde(default)]
+    pub(crate) version: String,
+    #[serde(default)]
+    pub(crate) server_name: String,
+    #[serde(default)]
+    pub(crate) jetstream: bool,
+    #[serde(default)]
+    headers: bool,
+    #[serde(default)]
+    pub(crate) tls_required: bool,
+    #[serde(default)]
+    tls_available: bool,
+}
+
+impl Info {
+    fn parse(json: &str) -> Option<Self> {
+        serde_json::from_str(json).ok()
+    }
+
+    pub(crate) fn offers_tls(&self) -> bool {
+        self.tls_required || self.tls_available
+    }
+}
+
+/// A message that has arrived as a whole.
+struct Delivery {
+    subject: String,
+    headers: Vec<u8>,
+    payload: Vec<u8>,
+}
+
+/// What a server says that was waited for.
+enum Heard {
+    Pong,
+    Message { subscription: u64, delivery: Delivery },
+}
+
+impl<'a> Session<'a> {
+    pub(crate) fn new(wire: Wire, settings: &'a Settings) -> Self {
+        let mut conversation = Conversation::new(wire);
+        for secret in [&settings.password, &settings.token].into_iter().flatten() {
+            conversation.hide(secret);
+            // As it is sent.
+            conversation.hide(escaped(secret));
+        }
+        Self { conversation, settings, asides: 0, subscriptions: ROUND_TRIP }
+    }
+
+    pub(crate) fn remote(&self) -> SocketAddr {
+        self.conversation.remote()
+    }
+
+    /// What the server said, made fit to be shown.
+    pub(crate) fn word(&self, said: &str) -> String {
+        self.conversation.word(said)
+    }
+
+    /// The server speaks first.
+    pub(crate) fn greeting(&mut self, deadline: Deadline) -> Result<Info, Failure> {
+        let line = self.conversation.line(MOST_LINE, deadline)?;
+        let info = match Line::parse(&line) {
+            Some(Line::Info(json)) => Info::parse(json),
+            Some(Line::Error) => return Err(self.refused(&line)),
+            _ => None,
+        };
+        info.ok_or_else(|| {
+            let (remote, seen) = (self.remote(), self.conversation.quote(&line));
+            Failure::Unhealthy(format!("{remote} does not speak NATS: it greeted with {seen}, expected INFO"))
+        })
+    }
+
+    /// Goes on over TLS, as the phase `tls`.
+    pub(crate) fn secure(self, attempt: &mut Attempt) -> Result<Self, Error> {
+        let settings = self.settings;
+        let wire = self.conversation.into_wire()?;
+        let wire = attempt.phase("tls", |deadline| wire.secure(&settings.host, deadline))?;
+        Ok(Self::new(wire, settings))
+    }
+
+    pub(crate) fn log_in(&mut self, info: &Info, deadline: Deadline) -> Result<(), Failure> {
+        let hello = connect(info.headers, &self.settings.credentials()) + "PING\r\n";
+        self.conversation.tell("CONNECT", hello.as_bytes(), deadline)?;
+        while !matches!(self.hear("CONNECT", deadline)?, Heard::Pong) {}
+        Ok(())
+    }
+
+    /// Sends a message to this session itself, and compares what comes.
+    pub(crate) fn round_trip(&mut self, deadline: Deadline) -> Result<(), Failure> {
+        let subject = self.subject();
+        let payload = format!("{:016x}{:016x}", random::get_random_u64(), random::get_random_u64());
+        let length = payload.len();
+        let commands = format!("SUB {subject} {ROUND_TRIP}\r\nPUB {subject} {length}\r\n{payload}\r\n");
+        self.conversation.tell("PUB", commands.as_bytes(), deadline)?;
+        let came = self.delivery("PUB", ROUND_TRIP, deadline)?;
+        if came.subject == subject && came.payload == payload.as_bytes() {
+            return Ok(());
+        }
+        let (remote, seen) = (self.remote(), self.conversation.quote(&came.payload));
+        let (to, sent) = (self.word(&came.subject), self.conversation.quote(payload.as_bytes()));
+        Err(Failure::Unhealthy(format!(
+            "{remote} corrupted a message: it delivered {seen} to {to}, and {sent} was sent to {subject}"
+        )))
+    }
+
+    /// Asks the JetStream API what messages call `name`, at `subject`.
+    pub(crate) fn ask(&mut self, name: &'static str, subject: &str, deadline: Deadline) -> Result<Answer, Failure> {
+        self.subscriptions += 1;
+        let (inbox, number) = (self.subject(), self.subscriptions);
+        let commands = format!("SUB {inbox} {number}\r\nPUB {subject} {inbox} 0\r\n\r\n");
+        self.conversation.tell(name, commands.as_bytes(), deadline)?;
+        let came = self.delivery(name, number, deadline)?;
+        let remote = self.remote();
+        if message::is_from_nobody(&came.headers) {
+            return Err(Failure::Unhealthy(format!("{remote} has no JetStream: nobody there answers {name}")));
+        }
+        Answer::parse(&came.payload).ok_or_else(|| {
+            let seen = self.conversation.quote(&came.payload);
+            Failure::Unhealthy(format!(
+                "{remote} is not well: it answered {name} with {seen}, expected JSON of JetStream"
+            ))
+        })
+    }
+
+    /// A subject of its own for each purpose, lest runs disturb each other or anybody else.
+    fn subject(&self) -> String {
+        format!("{}.{:016x}", self.settings.subject, random::get_random_u64())
+    }
+
+    /// The next message of a subscription.
+    fn delivery(&mut self, name: &str, number: u64, deadline: Deadline) -> Result<Delivery, Failure> {
+        loop {
+            match self.hear(name, deadline)? {
+                Heard::Message { subscription, delivery } if subscription == number => return Ok(delivery),
+                // Of a subscription that has served its purpose, or the answer to no ping.
+                _ => self.pass_over(name)?,
+            }
+        }
+    }
+
+    /// What comes next, beside what may come at any time: news of the server, its pings, and its consent.
+    fn hear(&mut self, name: &str, deadline: Deadline) -> Result<Heard, Failure> {
+        loop {
+            let line = self.conversation.line(MOST_LINE, deadline)?;
+            match Line::parse(&line) {
+                Some(Line::Info(_) | Line::Ok) => {}
+                Some(Line::Ping) => self.conversation.answer(b"PONG\r\n", deadline)?,
+                Some(Line::Pong) => return Ok(Heard::Pong),
+                Some(Line::Error) => return Err(self.refused(&line)),
+                Some(Line::Message(head)) => {
+                    let delivery = self.receive(name, &head, deadline)?;
+                    return Ok(Heard::Message { subscription: head.subscription, delivery });
+                }
+                None => {
+                    let (remote, seen) = (self.remote(), self.conversation.quote(&line));
+                    let message = format!("{remote} does not speak NATS: it answered {name} with {seen}");
+                    return Err(Failure::Unhealthy(message));
+                }
+            }
+            self.pass_over(name)?;
+        }
+    }
+
+    /// What follows the head of a message.
+    fn receive(&mut self, name: &str, head: &Message<'_>, deadline: Deadline) -> Result<Delivery, Failure> {
+        let remote = self.remote();
+        if head.bytes > MOST_MESSAGE {
+            let bytes = head.bytes;
+            return Err(Failure::Unhealthy(format!(
+                "{remote} is not well: it answered {name} with {bytes} bytes, expected {MOST_MESSAGE} at most"
+            )));
+        }
+        // Both fit: they are small.
+        let (headers, bytes) = (head.headers as usize, head.bytes as usize);
+        let mut headers_and_payload = self.conversation.exactly(bytes, deadline)?;
+        let end = self.conversation.line(MOST_LINE, deadline)?;
+        if !end.is_empty() {
+            let seen = self.conversation.quote(&end);
+            return Err(Failure::Unhealthy(format!(
+                "{remote} does not speak NATS: after a message of {bytes} bytes came {seen}, expected its end"
+            )));
+        }
+        let payload = headers_and_payload.split_off(headers);
+        Ok(Delivery { subject: head.subject.to_owned(), headers: headers_and_payload, payload })
+    }
+
+    fn pass_over(&mut self, name: &str) -> Result<(), Failure> {
+        self.asides += 1;
+        if self.asides <= MOST_ASIDES {
+            return Ok(());
+        }
+        let remote = self.remote();
+        Err(Failure::Unhealthy(format!(
+            "{remote} said {MOST_ASIDES} things, and the answer to {name} is not among them"
+        )))
+    }
+
+    fn refused(&self, line: &[u8]) -> Failure {
+        let (what, permanent) = meaning(line, !self.settings.credentials().is_empty());
+        let (remote, seen) = (self.remote(), self.conversation.quote(line));
+        let verdict = Verdict::unhealthy(format!("{remote} {what}: it said {seen}"));
+        if permanent { verdict.permanent().into() } else { verdict.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_tells_of_itself() {
+        let info =
+            Info::parse(r#"{"server_id":"N","version":"2.9.10","proto":1,"jetstream":true,"connect_urls":["a:1"]}"#);
+        let info = info.unwrap();
+        assert_eq!(
+            (info.version.as_str(), info.jetstream, info.headers, info.offers_tls()),
+            ("2.9.10", true, false, false)
+        );
+        for tls in ["tls_required", "tls_available"] {
+            assert!(Info::parse(&format!("{{\"{tls}\":true}}")).unwrap().offers_tls(), "{tls}");
+        }
+        for nonsense in ["", "7", r#"{"version":7}"#, r#"{"version":"#] {
+            assert!(Info::parse(nonsense).is_none(), "{nonsense}");
+        }
+    }
+}
