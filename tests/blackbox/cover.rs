@@ -10,12 +10,13 @@ use crate::{
 /// Folders of `probes/` that are no probes.
 const NO_PROBES: [&str; 3] = ["dist", "sdk", "target"];
 /// The probes that some test here tries out.
-pub const TRIED_PROBES: [&str; 15] = [
+pub const TRIED_PROBES: [&str; 16] = [
     "dns",
     "http",
     "imap",
     "json-metric",
     "memcached",
+    "mysql",
     "nats",
     "ntp",
     "postgres",

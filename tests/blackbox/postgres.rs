@@ -11,17 +11,14 @@ use std::{
 use crate::{
     authority::Authority,
     probes::try_out,
-    runner::{BRISK, Deadline, Home, Runner},
+    runner::{BRISK, Deadline, Home},
     servers::{self, Server},
     target::{Target, freeze, nobody},
+    verdicts::{Case, EAGER, wait_for_cases},
 };
 
 /// The password of every role. It stands in the settings as it is, so that the runner does not know it for a secret.
 const PASSWORD: &str = "correct-horse";
-/// Checks that run often, judge at once, and try again soon.
-const EAGER: &str = "timeout = \"2s\"\n\
-                     connection = { fall = 1, reconnect_delay = \"200ms\", reconnect_multiplier = 1.0 }\n\
-                     circuit = { failures = \"off\" }\n";
 /// Who is let in how.
 const RULES: &str = "\
 host replication postgres 127.0.0.1/32 trust
@@ -170,21 +167,6 @@ fn knowing(more: &str) -> String {
     format!(r#", password = "{PASSWORD}", database = "postgres"{more}"#)
 }
 
-/// What a check comes to: its name, its user, its settings, its status, what its message says, and whether the failure lasts.
-type Case<'a> = (&'a str, &'a str, String, &'a str, &'a str, bool);
-
-#[track_caller]
-fn wait_for_cases(runner: &Runner, cases: &[Case<'_>]) {
-    for (name, _, _, status, part, lasting) in cases {
-        runner.wait_for_check(name, &format!("{status}, because {part:?}"), |check| {
-            check.status() == *status && check.message().contains(part) && check.fault().is_empty()
-        });
-        runner.wait_for(&format!("{name} to be a lasting failure, or none: {lasting}"), || {
-            if runner.was_permanent(name) == *lasting { Ok(()) } else { Err("it is not") }
-        });
-    }
-}
-
 #[test]
 fn a_server_is_watched_through_freeze_crash_and_return() {
     let authority = Authority::new("one");
@@ -308,6 +290,18 @@ fn a_server_is_watched_through_freeze_crash_and_return() {
     assert_eq!((dead.status(), dead.fault()), ("unhealthy", ""), "{dead:?}");
     postgres.server.restart();
     wait_for_cases(&runner, &cases);
+
+    // What lasts ends when somebody sees to it.
+    postgres.ask("ALTER ROLE scram PASSWORD 'wrong-horse'");
+    postgres.ask("CREATE DATABASE scram");
+    postgres.ask("ALTER ROLE unlisted RENAME TO nobody; ALTER ROLE nobody PASSWORD 'correct-horse'");
+    fs::write(postgres.data.join("pg_hba.conf"), RULES.replace("plain", "plain,nobody")).unwrap();
+    postgres.ask("SELECT pg_reload_conf()");
+    for name in ["wrong-scram", "nobody"] {
+        runner.wait_for_check(name, "is well", |check| check.status() == "healthy");
+    }
+    postgres.ask("ALTER ROLE scram PASSWORD 'correct-horse'");
+    runner.wait_for_check("no-database", "is well", |check| check.status() == "healthy");
 
     let told = runner.stop_and_tell_all();
     assert!(told.contains("refused the login") && !told.contains(PASSWORD) && !told.contains("wrong-horse"), "{told}");

@@ -1,12 +1,13 @@
 //! The standard probes: components that are part of this binary.
 
 /// Every standard probe: its name and its bytes. Built by `cargo xtask build-probes`.
-const STANDARD: [(&str, &[u8]); 15] = [
+const STANDARD: [(&str, &[u8]); 16] = [
     ("dns", include_bytes!("../../../probes/dist/dns.wasm")),
     ("http", include_bytes!("../../../probes/dist/http.wasm")),
     ("imap", include_bytes!("../../../probes/dist/imap.wasm")),
     ("json-metric", include_bytes!("../../../probes/dist/json-metric.wasm")),
     ("memcached", include_bytes!("../../../probes/dist/memcached.wasm")),
+    ("mysql", include_bytes!("../../../probes/dist/mysql.wasm")),
     ("nats", include_bytes!("../../../probes/dist/nats.wasm")),
     ("ntp", include_bytes!("../../../probes/dist/ntp.wasm")),
     ("postgres", include_bytes!("../../../probes/dist/postgres.wasm")),

@@ -18,9 +18,10 @@ struct Needed {
 }
 
 /// What the tests need beyond Rust.
-const NEEDED: [Needed; 10] = [
+const NEEDED: [Needed; 11] = [
     Needed { program: "python3", package: "python3", why: "its HTTP server is a target that is not ours" },
     Needed { program: "chronyd", package: "chrony", why: "a time server for the probe `ntp`" },
+    Needed { program: "mariadbd", package: "mariadb-server", why: "the probe mysql is held to it" },
     Needed { program: "memcached", package: "memcached", why: "the probe memcached is held to it" },
     Needed { program: "nats-server", package: "nats-server", why: "the probe nats is held to it" },
     Needed { program: "redis-server", package: "redis-server", why: "the probe redis is held to it" },

@@ -1,7 +1,7 @@
 //! A session with a server, from the first byte to the leave-taking.
 
 use probity_guest::{
-    Attempt, Cause, Error, Failure, Reader, Verdict, Wire, base64,
+    Attempt, Cause, Error, Exchange, Failure, Verdict, Wire, base64,
     clock::Deadline,
     random,
     text::{blot, excerpt},
@@ -25,13 +25,8 @@ const SHOWN: usize = 120;
 
 /// An open session.
 pub(crate) struct Session<'a> {
-    wire: Wire,
-    reader: Reader,
+    exchange: Exchange,
     settings: &'a Settings,
-    /// Why what was sent last did not get through. The server may have told the reason before.
-    unsent: Option<Error>,
-    /// What is under way, as a participle.
-    doing: &'static str,
     pub(crate) version: String,
     /// Whether it is a standby; older servers do not say so at the start.
     pub(crate) standby: Option<bool>,
@@ -46,27 +41,19 @@ impl<'a> Session<'a> {
     /// Dials a server and logs in, as the phases `resolve`, `connect`, `tls` and `handshake`.
     pub(crate) fn open(settings: &'a Settings, attempt: &mut Attempt) -> Result<Self, Failure> {
         let (wire, tls_failure) = dial(settings, attempt)?;
-        let mut session = Self {
-            wire,
-            reader: Reader::new(MOST_READ),
-            settings,
-            unsent: None,
-            doing: "logging in at",
-            version: String::new(),
-            standby: None,
-            tls_failure,
-        };
+        let exchange = Exchange::new(wire, MOST_READ, "logging in at");
+        let mut session = Self { exchange, settings, version: String::new(), standby: None, tls_failure };
         attempt.phase("handshake", |deadline| session.log_in(deadline))?;
         Ok(session)
     }
 
     /// Who answers: the address that was dialled.
     pub(crate) fn server(&self) -> String {
-        self.wire.remote().to_string()
+        self.exchange.remote().to_string()
     }
 
     pub(crate) fn is_secure(&self) -> bool {
-        self.wire.is_secure()
+        self.exchange.is_secure()
     }
 
     fn log_in(&mut self, deadline: Deadline) -> Result<(), Failure> {
@@ -74,18 +61,18 @@ impl<'a> Session<'a> {
         let mut parameters = vec![("user", settings.user.as_str())];
         parameters.extend(settings.database.as_deref().map(|database| ("database", database)));
         parameters.extend([("application_name", "probity"), ("client_encoding", "UTF8")]);
-        self.send(&message::startup(&parameters), deadline);
+        self.exchange.send(&message::startup(&parameters), deadline);
         let mut login = Login {
             user: &settings.user,
             password: settings.password.as_deref(),
-            in_the_clear: self.wire.is_secure() || settings.sslmode == SslMode::Disable,
+            in_the_clear: self.is_secure() || settings.sslmode == SslMode::Disable,
             step: Step::Fresh(base64::encode(&random::get_random_bytes(NONCE))),
         };
         loop {
             match self.receive(deadline)? {
                 Message::Authentication(request) => match login.answer(&request) {
                     Ok(None) => {}
-                    Ok(Some(answer)) => self.send(&answer, deadline),
+                    Ok(Some(answer)) => self.exchange.send(&answer, deadline),
                     Err(refusal) => {
                         let verdict = Verdict::unhealthy(format!("{} {refusal}", self.server()));
                         return Err(if refusal.is_permanent() { verdict.permanent() } else { verdict }.into());
@@ -105,8 +92,8 @@ impl<'a> Session<'a> {
 
     /// Asks one thing. `what` names it in a message.
     pub(crate) fn query(&mut self, sql: &str, what: &'static str, deadline: Deadline) -> Result<FirstRow, Failure> {
-        self.doing = "querying";
-        self.send(&message::query(sql), deadline);
+        self.exchange.goes_on("querying");
+        self.exchange.send(&message::query(sql), deadline);
         let mut first = None;
         loop {
             match self.receive(deadline)? {
@@ -124,17 +111,13 @@ impl<'a> Session<'a> {
 
     /// Takes leave, as far as it can be done.
     pub(crate) fn leave(mut self, deadline: Deadline) {
-        self.send(&message::terminate(), deadline);
-    }
-
-    fn send(&mut self, bytes: &[u8], deadline: Deadline) {
-        self.unsent = self.wire.write(bytes, deadline).err();
+        self.exchange.send(&message::terminate(), deadline);
     }
 
     fn receive(&mut self, deadline: Deadline) -> Result<Message, Failure> {
-        let head = self.take(HEAD, deadline)?;
+        let head = self.exchange.take(HEAD, deadline)?;
         let Head { kind, length } = Head::parse(&head).map_err(|violation| self.broken(&violation, &head))?;
-        let body = self.take(length, deadline)?;
+        let body = self.exchange.take(length, deadline)?;
         let mut message = Message::parse(kind, &body).map_err(|violation| self.broken(&violation, &head))?;
         if let Message::Error(complaint) = &mut message {
             complaint.hide(self.settings.password.as_slice());
@@ -142,22 +125,12 @@ impl<'a> Session<'a> {
         Ok(message)
     }
 
-    fn take(&mut self, length: usize, deadline: Deadline) -> Result<Vec<u8>, Failure> {
-        match self.reader.take(&mut self.wire, length, deadline) {
-            Ok(bytes) => Ok(bytes.to_vec()),
-            Err(error) => {
-                let Error { cause, .. } = self.unsent.take().unwrap_or(error);
-                Err(Error::new(format!("{} {}", self.doing, self.server()), cause).into())
-            }
-        }
-    }
-
     /// What a server comes to that does not keep to the protocol, from a message on.
     fn broken(&self, violation: &Violation, head: &[u8]) -> Failure {
         let server = self.server();
         Failure::Unhealthy(match violation {
             Violation::Foreign => {
-                let seen = blot(&[head, self.reader.rest()].concat(), self.settings.password.as_slice());
+                let seen = blot(&[head, self.exchange.rest()].concat(), self.settings.password.as_slice());
                 format!("{server} does not speak PostgreSQL: it answered {}", excerpt(&seen, SHOWN))
             }
             _ => format!("{server} can't be understood: {violation}"),

@@ -42,12 +42,12 @@ pub mod connector_bindings;
 mod contract;
 mod conversation;
 mod error;
+mod exchange;
 pub mod expected;
 mod findings;
 pub mod http;
 pub mod net;
 mod probe;
-mod reader;
 #[cfg(not(target_family = "wasm"))]
 pub mod schema;
 pub mod settings;
@@ -73,8 +73,8 @@ pub use crate::{
     connector::{Connector, ExportedConnector},
     conversation::Conversation,
     error::{Cause, Error, Failure},
+    exchange::Exchange,
     findings::Findings,
     probe::{Exported, Probe},
-    reader::Reader,
     wire::Wire,
 };

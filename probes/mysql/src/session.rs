@@ -1,0 +1,224 @@
+//! A session with a server, from its greeting to the leave-taking.
+
+use probity_guest::{
+    Attempt, Cause, Error, Exchange, Failure, Verdict, Wire,
+    clock::Deadline,
+    text::{blot, excerpt},
+};
+
+use crate::{
+    answer::{Answer, Trouble},
+    complaint::Complaint,
+    greeting::{self, Greeting, Response},
+    login::{Login, Refusal, Reply},
+    packet::{self, HEAD, Head, MOST_PAYLOAD},
+    settings::{Settings, Tls},
+};
+
+/// Bytes that a server may say in one session: more than any sensible answer, and few enough for the fuel of a run, in however
+/// small packets they come.
+const MOST_READ: usize = 1024 * 1024;
+/// Characters of a text of the server's that a verdict shows.
+const SHOWN: usize = 120;
+
+/// An open session.
+pub(crate) struct Session<'a> {
+    exchange: Exchange,
+    settings: &'a Settings,
+    /// What the next packet of the client's is numbered.
+    number: u8,
+    pub(crate) version: String,
+    /// Why there is no TLS, though the server offers it.
+    pub(crate) tls_failure: Option<String>,
+}
+
+impl<'a> Session<'a> {
+    /// Dials a server and logs in, as the phases `resolve`, `connect`, `tls` and `handshake`.
+    pub(crate) fn open(settings: &'a Settings, attempt: &mut Attempt) -> Result<Self, Failure> {
+        let (mut session, greeting) = Self::greeted(settings, attempt)?;
+        if settings.tls == Tls::Require && !greeting.offers_tls() {
+            let message = format!("{} has no TLS, which `tls` asks for", session.server());
+            return Err(Verdict::unhealthy(message).permanent().into());
+        }
+        if settings.tls == Tls::Off || !greeting.offers_tls() {
+            attempt.phase("handshake", |deadline| session.log_in(&greeting, deadline))?;
+            return Ok(session);
+        }
+        match attempt.phase("tls", |deadline| session.secure(deadline)) {
+            Ok(mut session) => {
+                attempt.phase("handshake", |deadline| session.log_in(&greeting, deadline))?;
+                Ok(session)
+            }
+            // Whoever only prefers TLS connects once more, without it.
+            Err(Error { cause: Cause::Handshake { why, .. }, .. })
+                if settings.tls == Tls::Prefer && !attempt.deadline().remaining().is_zero() =>
+            {
+                let (mut session, greeting) = Self::greeted(settings, attempt)?;
+                session.tls_failure = Some(why);
+                attempt.phase("handshake", |deadline| session.log_in(&greeting, deadline))?;
+                Ok(session)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Dials a server, and hears its greeting.
+    fn greeted(settings: &'a Settings, attempt: &mut Attempt) -> Result<(Self, Greeting), Failure> {
+        let wire = Wire::dial(attempt, &settings.host, settings.port.0, false)?;
+        let exchange = Exchange::new(wire, MOST_READ, "waiting for the greeting of");
+        let mut session = Self { exchange, settings, number: 0, version: String::new(), tls_failure: None };
+        let greeting = attempt.phase("handshake", |deadline| session.hear_greeting(deadline))?;
+        session.version.clone_from(&greeting.version);
+        Ok((session, greeting))
+    }
+
+    /// Who answers: the address that was dialled.
+    pub(crate) fn server(&self) -> String {
+        self.exchange.remote().to_string()
+    }
+
+    pub(crate) fn is_secure(&self) -> bool {
+        self.exchange.is_secure()
+    }
+
+    fn hear_greeting(&mut self, deadline: Deadline) -> Result<Greeting, Failure> {
+        let bytes = self.exchange.take(HEAD, deadline)?;
+        // The first packet of all has the number 0: another protocol's text has not.
+        let payload = match Head::parse(&bytes) {
+            Some(Head { length: length @ 1..=MOST_PAYLOAD, number: 0 }) => self.exchange.take(length, deadline)?,
+            _ => return Err(self.foreign(&bytes)),
+        };
+        self.number = 1;
+        if let Some(mut complaint) = Complaint::parse(&payload) {
+            complaint.hide(self.settings.password.as_slice());
+            return Err(complaint.at_login(&self.server()).into());
+        }
+        Greeting::parse(&payload).ok_or_else(|| self.foreign(&[bytes, payload].concat()))
+    }
+
+    /// Asks for TLS, and has it.
+    fn secure(mut self, deadline: Deadline) -> Result<Self, Error> {
+        self.exchange.goes_on("asking for TLS at");
+        self.send(&greeting::tls_request(self.settings.database.is_some()), deadline);
+        Ok(Self { exchange: self.exchange.secure(&self.settings.host, deadline)?, ..self })
+    }
+
+    fn log_in(&mut self, greeting: &Greeting, deadline: Deadline) -> Result<(), Failure> {
+        let Settings { user, password, database, .. } = self.settings;
+        let secure = self.is_secure();
+        let mut login = Login::new(password.as_deref().unwrap_or_default(), secure, &greeting.plugin);
+        self.exchange.goes_on("logging in at");
+        let proof = login.proof(&greeting.salt).map_err(|refusal| self.refused(&refusal))?;
+        let (database, plugin) = (database.as_deref(), login.plugin());
+        self.send(&Response { user, database, secure, plugin, proof: &proof }.encode(), deadline);
+        loop {
+            let payload = self.receive(deadline)?;
+            match Reply::parse(&payload).ok_or_else(|| self.malformed(&payload))? {
+                Reply::Welcome => return Ok(()),
+                Reply::Refused(mut complaint) => {
+                    complaint.hide(self.settings.password.as_slice());
+                    return Err(complaint.at_login(&self.server()).into());
+                }
+                reply => {
+                    if let Some(answer) = login.answer(&reply).map_err(|refusal| self.refused(&refusal))? {
+                        self.send(&answer, deadline);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Has the server give a sign of life.
+    pub(crate) fn ping(&mut self, deadline: Deadline) -> Result<(), Failure> {
+        self.exchange.goes_on("pinging");
+        self.command(packet::PING, deadline);
+        let payload = self.receive(deadline)?;
+        match Reply::parse(&payload) {
+            Some(Reply::Welcome) => Ok(()),
+            Some(Reply::Refused(mut complaint)) => {
+                complaint.hide(self.settings.password.as_slice());
+                Err(complaint.at("the ping", &self.server()).into())
+            }
+            _ => Err(self.malformed(&payload)),
+        }
+    }
+
+    /// Asks one thing, and keeps the first `most` rows of the answer. What the server refuses is for the asker to judge.
+    pub(crate) fn query(
+        &mut self,
+        sql: &str,
+        most: usize,
+        deadline: Deadline,
+    ) -> Result<Result<Answer, Complaint>, Failure> {
+        self.exchange.goes_on("querying");
+        self.command(&packet::query(sql), deadline);
+        let mut answer = Answer::default();
+        loop {
+            let payload = self.receive(deadline)?;
+            match answer.feed(&payload, most) {
+                Ok(true) => return Ok(Ok(answer)),
+                Ok(false) => {}
+                Err(Trouble::Complaint(mut complaint)) => {
+                    complaint.hide(self.settings.password.as_slice());
+                    return Ok(Err(complaint));
+                }
+                Err(Trouble::File) => {
+                    let message = format!("{} asks for a file, and gets none: ask for a row", self.server());
+                    return Err(Failure::Unhealthy(message));
+                }
+                Err(Trouble::Malformed) => return Err(self.malformed(&payload)),
+            }
+        }
+    }
+
+    /// Takes leave, as far as it can be done.
+    pub(crate) fn leave(mut self, deadline: Deadline) {
+        self.command(packet::QUIT, deadline);
+    }
+
+    /// A command begins to count anew.
+    fn command(&mut self, payload: &[u8], deadline: Deadline) {
+        self.number = 0;
+        self.send(payload, deadline);
+    }
+
+    fn send(&mut self, payload: &[u8], deadline: Deadline) {
+        self.exchange.send(&packet::encode(self.number, payload), deadline);
+        self.number = self.number.wrapping_add(1);
+    }
+
+    fn receive(&mut self, deadline: Deadline) -> Result<Vec<u8>, Failure> {
+        let bytes = self.exchange.take(HEAD, deadline)?;
+        match Head::parse(&bytes) {
+            Some(Head { length: length @ ..=MOST_PAYLOAD, number }) => {
+                self.number = number.wrapping_add(1);
+                Ok(self.exchange.take(length, deadline)?)
+            }
+            Some(Head { length, .. }) => {
+                let server = self.server();
+                let most = MOST_PAYLOAD;
+                let message = format!("{server} sent a packet of {length} bytes, and this probe takes {most}");
+                Err(Failure::Unhealthy(message))
+            }
+            None => Err(self.malformed(&bytes)),
+        }
+    }
+
+    /// What a server comes to that wants what it can't get.
+    fn refused(&self, refusal: &Refusal) -> Failure {
+        let verdict = Verdict::unhealthy(format!("{} {refusal}", self.server()));
+        if refusal.is_permanent() { verdict.permanent() } else { verdict }.into()
+    }
+
+    /// What a server comes to that said this at first.
+    fn foreign(&self, said: &[u8]) -> Failure {
+        let seen = [said, self.exchange.rest()].concat();
+        Failure::Unhealthy(format!("{} does not speak MySQL: it greeted with {}", self.server(), excerpt(&seen, SHOWN)))
+    }
+
+    /// What a server comes to whose answer makes no sense.
+    fn malformed(&self, payload: &[u8]) -> Failure {
+        let seen = excerpt(&blot(payload, self.settings.password.as_slice()), SHOWN);
+        Failure::Unhealthy(format!("{} can't be understood: it answered {seen}", self.server()))
+    }
+}
