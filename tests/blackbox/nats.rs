@@ -209,9 +209,9 @@ fn a_secure_server_must_be_who_it_says() {
     let good = runner.wait_for_check("good", "is well", |check| check.status() == "healthy");
     assert!(good.0["measurements"].to_string().contains("\"tls\""), "{good:?}");
     for (runner, name, part) in [
-        (&runner, "other-name", "TLS handshake with localhost failed: invalid peer certificate: certificate not valid"),
+        (&runner, "other-name", "TLS handshake with localhost failed: the certificate is not for "),
         (&runner, "in-the-clear", "asks for TLS: set `tls` to true"),
-        (&other, "good", "the issuer of the certificate is not trusted by this system"),
+        (&other, "good", "is not trusted by this system"),
     ] {
         runner.wait_for_check(name, part, |check| {
             check.status() == "unhealthy" && check.message().contains(part) && check.fault().is_empty()
