@@ -53,10 +53,10 @@ impl Engine {
                 return Opening::Open(Box::new(Session { sandbox, guest, connection, _room: room }), usage);
             }
             // There is no such thing as a healthy target that can't be reached.
-            Ok(Err(connector::OpenFailure::Verdict(verdict))) => {
+            Ok(Err(types::Failure::Verdict(verdict))) => {
                 Ok(Ok(types::Verdict { status: types::Status::Unhealthy, ..verdict }))
             }
-            Ok(Err(connector::OpenFailure::Problem(problem))) => Ok(Err(problem)),
+            Ok(Err(types::Failure::Problem(problem))) => Ok(Err(problem)),
             Err(fault) => Err(fault),
         };
         Opening::Failed(sandbox.settle(said, request.redact))

@@ -7,23 +7,38 @@ use std::{fs, path::Path};
 use anyhow::{Context, Result, bail, ensure};
 use wit_bindgen_core::{Files, WorldGenerator as _};
 use wit_bindgen_rust::{Opts, WithOption};
-use wit_parser::{PackageId, Resolve, WorldId, WorldKey};
+use wit_parser::{PackageId, Resolve, WorldKey};
 
-/// The world whose bindings the guests' SDK holds: it imports all that a runner offers, and what a guest does not call
+/// The world whose bindings the guests' SDK builds on: it imports all that a runner offers, and what a guest does not call
 /// is dropped when it is linked.
 const WORLD: &str = "checker-probe";
 /// Where the bindings are kept, relative to the repository.
 const BINDINGS: &str = "probes/sdk/src/bindings.rs";
-
-/// The other world, which imports the same. Of it only the exports are generated.
-const CONNECTOR_WORLD: &str = "connector-probe";
-/// Where those are kept.
-const CONNECTOR_BINDINGS: &str = "probes/sdk/src/connector_bindings.rs";
-/// The module that has the imports of both.
+/// The module that they are, and that has the imports of the other worlds as well.
 const IMPORTS: &str = "crate::bindings";
-/// A macro that both would define, under one name for the whole crate; and another name.
-const MACRO_OF_BOTH: [&str; 2] =
-    ["__export_probity_probe_manifest_", "__export_beside_connector_probity_probe_manifest_"];
+
+/// What is generated of another world.
+#[derive(Clone, Copy)]
+enum Part {
+    /// What it exports: its imports are those of the first.
+    Exports,
+    /// What it imports beyond the first: its exports are those of others.
+    Imports,
+}
+
+/// The other worlds, and where their bindings are kept.
+const MORE: [(&str, Part, &str); 7] = [
+    ("connector-probe", Part::Exports, "probes/sdk/src/more_bindings/connector.rs"),
+    ("database-adapter", Part::Exports, "probes/sdk/src/more_bindings/database_adapter.rs"),
+    ("database-probe", Part::Imports, "probes/sdk/src/more_bindings/database_probe.rs"),
+    ("dht-adapter", Part::Exports, "probes/sdk/src/more_bindings/dht_adapter.rs"),
+    ("dht-probe", Part::Imports, "probes/sdk/src/more_bindings/dht_probe.rs"),
+    ("pubsub-adapter", Part::Exports, "probes/sdk/src/more_bindings/pubsub_adapter.rs"),
+    ("pubsub-probe", Part::Imports, "probes/sdk/src/more_bindings/pubsub_probe.rs"),
+];
+/// What the macros begin with that export an interface. A crate can't have two of one name, and some interfaces are exported by
+/// several worlds.
+const EXPORT_MACRO: &str = "__export_probity_probe_";
 
 /// The parts of the contract that are drafts, and that the guests' SDK uses all the same.
 const FEATURES: [&str; 1] = ["tls"];
@@ -31,8 +46,12 @@ const FEATURES: [&str; 1] = ["tls"];
 /// Writes the bindings; with `check`, compares them with the checked-in ones instead.
 pub(crate) fn run(repository: &Path, check: bool) -> Result<()> {
     let contract = Contract::read(&repository.join("wit"))?;
-    let connector = contract.generate(CONNECTOR_WORLD, true)?.replace(MACRO_OF_BOTH[0], MACRO_OF_BOTH[1]);
-    for (file, generated) in [(BINDINGS, contract.generate(WORLD, false)?), (CONNECTOR_BINDINGS, connector)] {
+    let mut all = vec![(BINDINGS, contract.generate(WORLD, None)?)];
+    for (world, part, file) in MORE {
+        let own = format!("__export_{}_probity_probe_", world.replace('-', "_"));
+        all.push((file, contract.generate(world, Some(part))?.replace(EXPORT_MACRO, &own)));
+    }
+    for (file, generated) in all {
         let path = repository.join(file);
         if !check {
             fs::write(&path, generated).with_context(|| format!("writing {}", path.display()))?;
@@ -61,10 +80,13 @@ impl Contract {
         Ok(Self { resolve, package })
     }
 
-    /// The bindings of a world as one formatted Rust module; without its imports if another module has them.
-    fn generate(&self, world: &str, imports_elsewhere: bool) -> Result<String> {
+    /// The bindings of a world, or of a part of it, as one formatted Rust module.
+    fn generate(&self, world: &str, part: Option<Part>) -> Result<String> {
         let mut resolve = self.resolve.clone();
         let world = resolve.select_world(&[self.package], Some(world))?;
+        if let Some(Part::Imports) = part {
+            resolve.worlds[world].exports.clear();
+        }
         let options = Opts {
             format: true,
             generate_all: true,
@@ -73,7 +95,7 @@ impl Contract {
             // Tests compare verdicts and problems; a failed stream holds a resource, which can't be compared.
             additional_derive_attributes: vec!["PartialEq".to_owned()],
             additional_derive_ignore: vec!["stream-error".to_owned()],
-            with: if imports_elsewhere { imports(&resolve, world) } else { Vec::new() },
+            with: if part.is_some() { self.imports()? } else { Vec::new() },
             ..Opts::default()
         };
         let mut files = Files::default();
@@ -86,17 +108,19 @@ impl Contract {
         let source = std::str::from_utf8(source).context("the generated bindings are not text")?;
         Ok(source.to_owned())
     }
-}
 
-/// The interfaces that a world imports, and where the Rust of each is.
-fn imports(resolve: &Resolve, world: WorldId) -> Vec<(String, WithOption)> {
-    let keys = resolve.worlds[world].imports.keys();
-    keys.filter(|key| matches!(key, WorldKey::Interface(_)))
-        .map(|key| {
-            let name = resolve.name_world_key(key);
-            let unversioned = name.split('@').next().unwrap_or_default();
-            let module = unversioned.replace([':', '/'], "::").replace('-', "_");
-            (name, WithOption::Path(format!("{IMPORTS}::{module}")))
-        })
-        .collect()
+    /// The interfaces that the first world imports, and where the Rust of each is.
+    fn imports(&self) -> Result<Vec<(String, WithOption)>> {
+        let world = self.resolve.select_world(&[self.package], Some(WORLD))?;
+        let keys = self.resolve.worlds[world].imports.keys();
+        let interfaces = keys.filter(|key| matches!(key, WorldKey::Interface(_)));
+        Ok(interfaces
+            .map(|key| {
+                let name = self.resolve.name_world_key(key);
+                let unversioned = name.split('@').next().unwrap_or_default();
+                let module = unversioned.replace([':', '/'], "::").replace('-', "_");
+                (name, WithOption::Path(format!("{IMPORTS}::{module}")))
+            })
+            .collect())
+    }
 }

@@ -110,15 +110,12 @@ fn reverse_name(address: IpAddr) -> String {
 
 #[cfg(test)]
 mod tests {
-    use probity_guest::settings::parse;
+    use probity_guest::settings;
 
     use super::*;
 
     fn pointers(json: &str) -> Vec<String> {
-        match parse::<Settings>(json) {
-            Ok(settings) => settings.problems().into_iter().map(|problem| problem.pointer).collect(),
-            Err(problem) => vec![problem.pointer],
-        }
+        settings::pointers(json, Settings::problems)
     }
 
     #[test]

@@ -1,10 +1,6 @@
 //! A session with a server, from its greeting to the leave-taking.
 
-use probity_guest::{
-    Attempt, Cause, Error, Exchange, Failure, Verdict, Wire,
-    clock::Deadline,
-    text::{blot, excerpt},
-};
+use probity_guest::{Attempt, Cause, Conversation, Error, Failure, Verdict, Wire, clock::Deadline};
 
 use crate::{
     answer::{Answer, Trouble},
@@ -18,12 +14,10 @@ use crate::{
 /// Bytes that a server may say in one session: more than any sensible answer, and few enough for the fuel of a run, in however
 /// small packets they come.
 const MOST_READ: usize = 1024 * 1024;
-/// Characters of a text of the server's that a verdict shows.
-const SHOWN: usize = 120;
 
 /// An open session.
 pub(crate) struct Session<'a> {
-    exchange: Exchange,
+    conversation: Conversation,
     settings: &'a Settings,
     /// What the next packet of the client's is numbered.
     number: u8,
@@ -65,8 +59,9 @@ impl<'a> Session<'a> {
     /// Dials a server, and hears its greeting.
     fn greeted(settings: &'a Settings, attempt: &mut Attempt) -> Result<(Self, Greeting), Failure> {
         let wire = Wire::dial(attempt, &settings.host, settings.port.0, false)?;
-        let exchange = Exchange::new(wire, MOST_READ, "waiting for the greeting of");
-        let mut session = Self { exchange, settings, number: 0, version: String::new(), tls_failure: None };
+        let mut conversation = Conversation::new(wire).at_most(MOST_READ);
+        settings.password.iter().for_each(|password| conversation.hide(password));
+        let mut session = Self { conversation, settings, number: 0, version: String::new(), tls_failure: None };
         let greeting = attempt.phase("handshake", |deadline| session.hear_greeting(deadline))?;
         session.version.clone_from(&greeting.version);
         Ok((session, greeting))
@@ -74,18 +69,20 @@ impl<'a> Session<'a> {
 
     /// Who answers: the address that was dialled.
     pub(crate) fn server(&self) -> String {
-        self.exchange.remote().to_string()
+        self.conversation.remote().to_string()
     }
 
     pub(crate) fn is_secure(&self) -> bool {
-        self.exchange.is_secure()
+        self.conversation.is_secure()
     }
 
     fn hear_greeting(&mut self, deadline: Deadline) -> Result<Greeting, Failure> {
-        let bytes = self.exchange.take(HEAD, deadline)?;
+        let bytes = self.conversation.exactly(HEAD, deadline)?;
         // The first packet of all has the number 0: another protocol's text has not.
         let payload = match Head::parse(&bytes) {
-            Some(Head { length: length @ 1..=MOST_PAYLOAD, number: 0 }) => self.exchange.take(length, deadline)?,
+            Some(Head { length: length @ 1..=MOST_PAYLOAD, number: 0 }) => {
+                self.conversation.exactly(length, deadline)?
+            }
             _ => return Err(self.foreign(&bytes)),
         };
         self.number = 1;
@@ -98,19 +95,18 @@ impl<'a> Session<'a> {
 
     /// Asks for TLS, and has it.
     fn secure(mut self, deadline: Deadline) -> Result<Self, Error> {
-        self.exchange.goes_on("asking for TLS at");
-        self.send(&greeting::tls_request(self.settings.database.is_some()), deadline);
-        Ok(Self { exchange: self.exchange.secure(&self.settings.host, deadline)?, ..self })
+        self.tell("the request for TLS", &greeting::tls_request(self.settings.database.is_some()), deadline)?;
+        Ok(Self { conversation: self.conversation.secure(&self.settings.host, deadline)?, ..self })
     }
 
     fn log_in(&mut self, greeting: &Greeting, deadline: Deadline) -> Result<(), Failure> {
         let Settings { user, password, database, .. } = self.settings;
         let secure = self.is_secure();
         let mut login = Login::new(password.as_deref().unwrap_or_default(), secure, &greeting.plugin);
-        self.exchange.goes_on("logging in at");
         let proof = login.proof(&greeting.salt).map_err(|refusal| self.refused(&refusal))?;
         let (database, plugin) = (database.as_deref(), login.plugin());
-        self.send(&Response { user, database, secure, plugin, proof: &proof }.encode(), deadline);
+        let response = Response { user, database, secure, plugin, proof: &proof };
+        self.tell("the login", &response.encode(), deadline)?;
         loop {
             let payload = self.receive(deadline)?;
             match Reply::parse(&payload).ok_or_else(|| self.malformed(&payload))? {
@@ -121,7 +117,7 @@ impl<'a> Session<'a> {
                 }
                 reply => {
                     if let Some(answer) = login.answer(&reply).map_err(|refusal| self.refused(&refusal))? {
-                        self.send(&answer, deadline);
+                        self.send(&answer, deadline)?;
                     }
                 }
             }
@@ -130,8 +126,7 @@ impl<'a> Session<'a> {
 
     /// Has the server give a sign of life.
     pub(crate) fn ping(&mut self, deadline: Deadline) -> Result<(), Failure> {
-        self.exchange.goes_on("pinging");
-        self.command(packet::PING, deadline);
+        self.command("the ping", packet::PING, deadline)?;
         let payload = self.receive(deadline)?;
         match Reply::parse(&payload) {
             Some(Reply::Welcome) => Ok(()),
@@ -150,8 +145,7 @@ impl<'a> Session<'a> {
         most: usize,
         deadline: Deadline,
     ) -> Result<Result<Answer, Complaint>, Failure> {
-        self.exchange.goes_on("querying");
-        self.command(&packet::query(sql), deadline);
+        self.command("the query", &packet::query(sql), deadline)?;
         let mut answer = Answer::default();
         loop {
             let payload = self.receive(deadline)?;
@@ -173,26 +167,36 @@ impl<'a> Session<'a> {
 
     /// Takes leave, as far as it can be done.
     pub(crate) fn leave(mut self, deadline: Deadline) {
-        self.command(packet::QUIT, deadline);
+        // Whoever does not take it any more is not worth a word.
+        let _ = self.command("the leave-taking", packet::QUIT, deadline);
     }
 
     /// A command begins to count anew.
-    fn command(&mut self, payload: &[u8], deadline: Deadline) {
+    fn command(&mut self, name: &'static str, payload: &[u8], deadline: Deadline) -> Result<(), Error> {
         self.number = 0;
-        self.send(payload, deadline);
+        self.tell(name, payload, deadline)
     }
 
-    fn send(&mut self, payload: &[u8], deadline: Deadline) {
-        self.exchange.send(&packet::encode(self.number, payload), deadline);
+    /// Sends what messages call `name`, and what the server is to answer.
+    fn tell(&mut self, name: &'static str, payload: &[u8], deadline: Deadline) -> Result<(), Error> {
+        self.conversation.tell(name, &packet::encode(self.number, payload), deadline)?;
         self.number = self.number.wrapping_add(1);
+        Ok(())
+    }
+
+    /// Sends what is part of what the server was told last.
+    fn send(&mut self, payload: &[u8], deadline: Deadline) -> Result<(), Error> {
+        self.conversation.answer(&packet::encode(self.number, payload), deadline)?;
+        self.number = self.number.wrapping_add(1);
+        Ok(())
     }
 
     fn receive(&mut self, deadline: Deadline) -> Result<Vec<u8>, Failure> {
-        let bytes = self.exchange.take(HEAD, deadline)?;
+        let bytes = self.conversation.exactly(HEAD, deadline)?;
         match Head::parse(&bytes) {
             Some(Head { length: length @ ..=MOST_PAYLOAD, number }) => {
                 self.number = number.wrapping_add(1);
-                Ok(self.exchange.take(length, deadline)?)
+                Ok(self.conversation.exactly(length, deadline)?)
             }
             Some(Head { length, .. }) => {
                 let server = self.server();
@@ -212,13 +216,13 @@ impl<'a> Session<'a> {
 
     /// What a server comes to that said this at first.
     fn foreign(&self, said: &[u8]) -> Failure {
-        let seen = [said, self.exchange.rest()].concat();
-        Failure::Unhealthy(format!("{} does not speak MySQL: it greeted with {}", self.server(), excerpt(&seen, SHOWN)))
+        let seen = self.conversation.quote(&[said, self.conversation.rest()].concat());
+        Failure::Unhealthy(format!("{} does not speak MySQL: it greeted with {seen}", self.server()))
     }
 
     /// What a server comes to whose answer makes no sense.
     fn malformed(&self, payload: &[u8]) -> Failure {
-        let seen = excerpt(&blot(payload, self.settings.password.as_slice()), SHOWN);
+        let seen = self.conversation.quote(payload);
         Failure::Unhealthy(format!("{} can't be understood: it answered {seen}", self.server()))
     }
 }

@@ -107,10 +107,9 @@ impl<'a> Session<'a> {
 
     /// Goes on over TLS, as the phase `tls`.
     pub(crate) fn secure(self, attempt: &mut Attempt) -> Result<Self, Error> {
-        let settings = self.settings;
-        let wire = self.conversation.into_wire()?;
-        let wire = attempt.phase("tls", |deadline| wire.secure(&settings.host, deadline))?;
-        Ok(Self::new(wire, settings))
+        let (conversation, host) = (self.conversation, &self.settings.host);
+        let conversation = attempt.phase("tls", |deadline| conversation.secure(host, deadline))?;
+        Ok(Self { conversation, ..self })
     }
 
     pub(crate) fn log_in(&mut self, info: &Info, deadline: Deadline) -> Result<(), Failure> {

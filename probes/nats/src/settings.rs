@@ -99,15 +99,12 @@ fn is_name(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use probity_guest::settings::parse;
+    use probity_guest::settings::{self, parse};
 
     use super::*;
 
     fn pointers(json: &str) -> Vec<String> {
-        match parse::<Settings>(json) {
-            Ok(settings) => settings.problems().into_iter().map(|problem| problem.pointer).collect(),
-            Err(problem) => vec![problem.pointer],
-        }
+        settings::pointers(json, Settings::problems)
     }
 
     #[test]

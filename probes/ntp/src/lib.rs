@@ -154,10 +154,7 @@ mod tests {
 
     #[test]
     fn settings_are_sound_or_said_to_be_not() {
-        let problems = |json: &str| {
-            let settings: Settings = probity_guest::settings::parse(json).map_err(|problem| problem.message).unwrap();
-            Ntp::validate(&settings).into_iter().map(|problem| problem.pointer).collect::<Vec<_>>()
-        };
+        let problems = |json| probity_guest::settings::pointers(json, Ntp::validate);
         assert_eq!(problems(r#"{"host": "a"}"#), Vec::<String>::new());
         assert_eq!(problems(r#"{"host": "", "max_stratum": 16}"#), ["/host", "/max_stratum"]);
         assert_eq!(problems(r#"{"host": "a", "offset_warn": "2s"}"#), ["/offset_warn"]);

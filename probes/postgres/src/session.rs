@@ -1,10 +1,7 @@
 //! A session with a server, from the first byte to the leave-taking.
 
 use probity_guest::{
-    Attempt, Cause, Error, Exchange, Failure, Verdict, Wire, base64,
-    clock::Deadline,
-    random,
-    text::{blot, excerpt},
+    Attempt, Cause, Conversation, Error, Failure, Verdict, Wire, base64, clock::Deadline, random, text::excerpt,
 };
 
 use crate::{
@@ -25,7 +22,7 @@ const SHOWN: usize = 120;
 
 /// An open session.
 pub(crate) struct Session<'a> {
-    exchange: Exchange,
+    conversation: Conversation,
     settings: &'a Settings,
     pub(crate) version: String,
     /// Whether it is a standby; older servers do not say so at the start.
@@ -41,19 +38,20 @@ impl<'a> Session<'a> {
     /// Dials a server and logs in, as the phases `resolve`, `connect`, `tls` and `handshake`.
     pub(crate) fn open(settings: &'a Settings, attempt: &mut Attempt) -> Result<Self, Failure> {
         let (wire, tls_failure) = dial(settings, attempt)?;
-        let exchange = Exchange::new(wire, MOST_READ, "logging in at");
-        let mut session = Self { exchange, settings, version: String::new(), standby: None, tls_failure };
+        let mut conversation = Conversation::new(wire).at_most(MOST_READ);
+        settings.password.iter().for_each(|password| conversation.hide(password));
+        let mut session = Self { conversation, settings, version: String::new(), standby: None, tls_failure };
         attempt.phase("handshake", |deadline| session.log_in(deadline))?;
         Ok(session)
     }
 
     /// Who answers: the address that was dialled.
     pub(crate) fn server(&self) -> String {
-        self.exchange.remote().to_string()
+        self.conversation.remote().to_string()
     }
 
     pub(crate) fn is_secure(&self) -> bool {
-        self.exchange.is_secure()
+        self.conversation.is_secure()
     }
 
     fn log_in(&mut self, deadline: Deadline) -> Result<(), Failure> {
@@ -61,7 +59,7 @@ impl<'a> Session<'a> {
         let mut parameters = vec![("user", settings.user.as_str())];
         parameters.extend(settings.database.as_deref().map(|database| ("database", database)));
         parameters.extend([("application_name", "probity"), ("client_encoding", "UTF8")]);
-        self.exchange.send(&message::startup(&parameters), deadline);
+        self.conversation.tell("the login", &message::startup(&parameters), deadline)?;
         let mut login = Login {
             user: &settings.user,
             password: settings.password.as_deref(),
@@ -72,7 +70,7 @@ impl<'a> Session<'a> {
             match self.receive(deadline)? {
                 Message::Authentication(request) => match login.answer(&request) {
                     Ok(None) => {}
-                    Ok(Some(answer)) => self.exchange.send(&answer, deadline),
+                    Ok(Some(answer)) => self.conversation.answer(&answer, deadline)?,
                     Err(refusal) => {
                         let verdict = Verdict::unhealthy(format!("{} {refusal}", self.server()));
                         return Err(if refusal.is_permanent() { verdict.permanent() } else { verdict }.into());
@@ -92,8 +90,7 @@ impl<'a> Session<'a> {
 
     /// Asks one thing. `what` names it in a message.
     pub(crate) fn query(&mut self, sql: &str, what: &'static str, deadline: Deadline) -> Result<FirstRow, Failure> {
-        self.exchange.goes_on("querying");
-        self.exchange.send(&message::query(sql), deadline);
+        self.conversation.tell("the query", &message::query(sql), deadline)?;
         let mut first = None;
         loop {
             match self.receive(deadline)? {
@@ -111,13 +108,14 @@ impl<'a> Session<'a> {
 
     /// Takes leave, as far as it can be done.
     pub(crate) fn leave(mut self, deadline: Deadline) {
-        self.exchange.send(&message::terminate(), deadline);
+        // Whoever does not take it any more is not worth a word.
+        let _ = self.conversation.tell("the leave-taking", &message::terminate(), deadline);
     }
 
     fn receive(&mut self, deadline: Deadline) -> Result<Message, Failure> {
-        let head = self.exchange.take(HEAD, deadline)?;
+        let head = self.conversation.exactly(HEAD, deadline)?;
         let Head { kind, length } = Head::parse(&head).map_err(|violation| self.broken(&violation, &head))?;
-        let body = self.exchange.take(length, deadline)?;
+        let body = self.conversation.exactly(length, deadline)?;
         let mut message = Message::parse(kind, &body).map_err(|violation| self.broken(&violation, &head))?;
         if let Message::Error(complaint) = &mut message {
             complaint.hide(self.settings.password.as_slice());
@@ -130,8 +128,8 @@ impl<'a> Session<'a> {
         let server = self.server();
         Failure::Unhealthy(match violation {
             Violation::Foreign => {
-                let seen = blot(&[head, self.exchange.rest()].concat(), self.settings.password.as_slice());
-                format!("{server} does not speak PostgreSQL: it answered {}", excerpt(&seen, SHOWN))
+                let seen = self.conversation.quote(&[head, self.conversation.rest()].concat());
+                format!("{server} does not speak PostgreSQL: it answered {seen}")
             }
             _ => format!("{server} can't be understood: {violation}"),
         })

@@ -96,15 +96,12 @@ impl Settings {
 
 #[cfg(test)]
 mod tests {
-    use probity_guest::settings::parse;
+    use probity_guest::settings;
 
     use super::*;
 
     fn pointers(json: &str) -> Vec<String> {
-        match parse::<Settings>(json) {
-            Ok(settings) => settings.problems().into_iter().map(|problem| problem.pointer).collect(),
-            Err(problem) => vec![problem.pointer],
-        }
+        settings::pointers(json, Settings::problems)
     }
 
     #[test]

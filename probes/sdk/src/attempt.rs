@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::{
-    Failure, Problem, Run, Verdict,
+    Failure, Measurement, Problem, Run, Verdict,
+    bindings::probity::probe::types,
     clock::{Deadline, Instant},
     settings::Span,
 };
@@ -77,15 +78,35 @@ impl Attempt {
         }
     }
 
+    /// What is told of a failure in the middle of an attempt, in the contract's words.
+    pub(crate) fn failure(&self, failure: Failure) -> types::Failure {
+        let verdict = match failure {
+            Failure::Unhealthy(message) => Verdict::unhealthy(message),
+            Failure::Verdict(verdict) => *verdict,
+            Failure::Problem(problem) => return types::Failure::Problem(problem),
+        };
+        let measurements = self.phases().chain(verdict.measurements).collect();
+        types::Failure::Verdict(Verdict { measurements, ..verdict })
+    }
+
+    /// The phases so far, as measurements.
+    pub(crate) fn phases(&self) -> impl Iterator<Item = Measurement> {
+        let measured = |(name, took): &(&str, Duration)| seconds(name, *took);
+        self.phases.iter().map(measured)
+    }
+
     /// Adds the phases and the whole to the verdict's measurements.
     fn measured(self, mut verdict: Verdict) -> Verdict {
         let total = self.elapsed();
-        for (name, took) in self.phases.into_iter().chain([("total", total)]) {
-            verdict = verdict.measurement(name, "s", took.as_secs_f64());
-        }
+        verdict.measurements.extend(self.phases());
+        verdict.measurements.push(seconds("total", total));
         if verdict.latency.is_none() {
             verdict = verdict.latency(total);
         }
         verdict
     }
+}
+
+fn seconds(name: &str, took: Duration) -> Measurement {
+    Measurement { name: name.to_owned(), unit: "s".to_owned(), value: took.as_secs_f64() }
 }

@@ -907,6 +907,122 @@ pub mod probity {
                         .finish()
                 }
             }
+            /// Why something could not be done.
+            #[derive(Clone, PartialEq)]
+            pub enum Failure {
+                /// The target is at fault: the verdict says how.
+                Verdict(Verdict),
+                /// The probe is: nothing is known of the target.
+                Problem(Problem),
+            }
+            impl ::core::fmt::Debug for Failure {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    match self {
+                        Failure::Verdict(e) => {
+                            f.debug_tuple("Failure::Verdict").field(e).finish()
+                        }
+                        Failure::Problem(e) => {
+                            f.debug_tuple("Failure::Problem").field(e).finish()
+                        }
+                    }
+                }
+            }
+            impl ::core::fmt::Display for Failure {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    write!(f, "{:?}", self)
+                }
+            }
+            impl ::core::error::Error for Failure {}
+            /// What a probe, or an adapter, says of itself.
+            #[derive(Clone, PartialEq)]
+            pub struct Description {
+                /// Lower-case letters, digits and `-`, such as `postgres`.
+                pub name: _rt::String,
+                /// The version of the probe, as Semantic Versioning writes it.
+                pub version: _rt::String,
+                /// One sentence.
+                pub description: _rt::String,
+                /// A JSON Schema (2020-12) of the settings. The `default`s of its properties are filled into `grants`.
+                pub settings_schema: _rt::String,
+                /// Used where the operator gives none.
+                pub default_interval: Option<Nanoseconds>,
+                /// Used where the operator gives none.
+                pub default_timeout: Option<Nanoseconds>,
+                /// Bytes of memory that the probe needs where the usual limit is too little for it (an interpreter inside, say).
+                /// The operator still has to allow them.
+                pub memory: Option<u64>,
+                /// Whether a check with this probe is critical where the operator does not say.
+                pub critical: bool,
+                /// The grants that a check needs, as templates over its settings: `tcp:{host}:{port}`, `url:{url}` (of `http`, `https`,
+                /// `ws` or `wss`), `resolve:{name}`. A template that names an absent setting grants nothing.
+                pub grants: _rt::Vec<_rt::String>,
+            }
+            impl ::core::fmt::Debug for Description {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Description")
+                        .field("name", &self.name)
+                        .field("version", &self.version)
+                        .field("description", &self.description)
+                        .field("settings-schema", &self.settings_schema)
+                        .field("default-interval", &self.default_interval)
+                        .field("default-timeout", &self.default_timeout)
+                        .field("memory", &self.memory)
+                        .field("critical", &self.critical)
+                        .field("grants", &self.grants)
+                        .finish()
+                }
+            }
+            /// One thing that speaks against a target which has answered.
+            #[derive(Clone, PartialEq)]
+            pub struct Finding {
+                /// What it makes of the target: degraded or unhealthy.
+                pub status: Status,
+                /// A clause: `the lag is 7 s, more than 5 s`.
+                pub text: _rt::String,
+            }
+            impl ::core::fmt::Debug for Finding {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Finding")
+                        .field("status", &self.status)
+                        .field("text", &self.text)
+                        .finish()
+                }
+            }
+            /// What an adapter has to tell of its target, beside what it was asked to do.
+            #[derive(Clone, PartialEq)]
+            pub struct Examination {
+                pub findings: _rt::Vec<Finding>,
+                /// The unhealthy ones will not go away by themselves.
+                pub permanent: bool,
+                pub details: _rt::Vec<Detail>,
+                /// Among them how long its own phases took, such as `resolve`, `connect` and `tls`.
+                pub measurements: _rt::Vec<Measurement>,
+            }
+            impl ::core::fmt::Debug for Examination {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Examination")
+                        .field("findings", &self.findings)
+                        .field("permanent", &self.permanent)
+                        .field("details", &self.details)
+                        .field("measurements", &self.measurements)
+                        .finish()
+                }
+            }
         }
     }
 }
@@ -14881,49 +14997,8 @@ pub mod exports {
                 #[doc(hidden)]
                 static __FORCE_SECTION_REF: fn() = super::super::super::super::__link_custom_section_describing_imports;
                 use super::super::super::super::_rt;
-                pub type Nanoseconds = super::super::super::super::probity::probe::types::Nanoseconds;
+                pub type Description = super::super::super::super::probity::probe::types::Description;
                 pub type SettingProblem = super::super::super::super::probity::probe::types::SettingProblem;
-                #[derive(Clone, PartialEq)]
-                pub struct Description {
-                    /// Lower-case letters, digits and `-`, such as `postgres`.
-                    pub name: _rt::String,
-                    /// The version of the probe, as Semantic Versioning writes it.
-                    pub version: _rt::String,
-                    /// One sentence.
-                    pub description: _rt::String,
-                    /// A JSON Schema (2020-12) of the settings. The `default`s of its properties are filled into `grants`.
-                    pub settings_schema: _rt::String,
-                    /// Used where the operator gives none.
-                    pub default_interval: Option<Nanoseconds>,
-                    /// Used where the operator gives none.
-                    pub default_timeout: Option<Nanoseconds>,
-                    /// Bytes of memory that the probe needs where the usual limit is too little for it (an interpreter inside, say).
-                    /// The operator still has to allow them.
-                    pub memory: Option<u64>,
-                    /// Whether a check with this probe is critical where the operator does not say.
-                    pub critical: bool,
-                    /// The grants that a check needs, as templates over its settings: `tcp:{host}:{port}`, `url:{url}` (of `http`, `https`,
-                    /// `ws` or `wss`), `resolve:{name}`. A template that names an absent setting grants nothing.
-                    pub grants: _rt::Vec<_rt::String>,
-                }
-                impl ::core::fmt::Debug for Description {
-                    fn fmt(
-                        &self,
-                        f: &mut ::core::fmt::Formatter<'_>,
-                    ) -> ::core::fmt::Result {
-                        f.debug_struct("Description")
-                            .field("name", &self.name)
-                            .field("version", &self.version)
-                            .field("description", &self.description)
-                            .field("settings-schema", &self.settings_schema)
-                            .field("default-interval", &self.default_interval)
-                            .field("default-timeout", &self.default_timeout)
-                            .field("memory", &self.memory)
-                            .field("critical", &self.critical)
-                            .field("grants", &self.grants)
-                            .finish()
-                    }
-                }
                 #[doc(hidden)]
                 #[allow(non_snake_case, unused_unsafe)]
                 pub unsafe fn _export_describe_cabi<T_: Guest>() -> *mut u8 {
@@ -14931,7 +15006,7 @@ pub mod exports {
                         #[cfg(target_arch = "wasm32")] _rt::run_ctors_once();
                         let result0 = { T_::describe() };
                         let ptr1 = (&raw mut _RET_AREA.0).cast::<u8>();
-                        let Description {
+                        let super::super::super::super::probity::probe::types::Description {
                             name: name2,
                             version: version2,
                             description: description2,
@@ -15518,9 +15593,9 @@ macro_rules! __export_checker_probe_impl {
         =
         "component-type:wit-bindgen:0.60.0:probity:probe@0.1.0:checker-probe:imports and exports")]
         #[doc(hidden)] #[allow(clippy::octal_escapes)] pub static
-        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 13462] = *
+        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 13594] = *
         b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\x92h\x01A\x02\x01A?\x01\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\x96i\x01A\x02\x01A?\x01\
 B\x0a\x04\0\x08pollable\x03\x01\x01h\0\x01@\x01\x04self\x01\0\x7f\x04\0\x16[meth\
 od]pollable.ready\x01\x02\x01@\x01\x04self\x01\x01\0\x04\0\x16[method]pollable.b\
 lock\x01\x03\x01p\x01\x01py\x01@\x01\x02in\x04\0\x05\x04\0\x04poll\x01\x06\x03\0\
@@ -15769,30 +15844,33 @@ d\x09not-given\x05given\x04\0\x12client-certificate\x03\0\x0a\x01ks\x01p\x02\x01
 r\x09\x0bserver-names\x07failure\x0c\x08protocol\x0c\x0ccipher-suite\x0c\x04alpn\
 \x0c\x07resumed\x7f\x12client-certificate\x0b\x0cverification\x09\x05chain\x0d\x04\
 \0\x09handshake\x03\0\x0e\x01p\x0f\x01@\0\0\x10\x04\0\x06latest\x01\x11\x03\0\x17\
-probity:probe/tls@0.1.0\x05!\x01B\x17\x01w\x04\0\x0bnanoseconds\x03\0\0\x01m\x03\
-\x07healthy\x08degraded\x09unhealthy\x04\0\x06status\x03\0\x02\x01q\x04\x04text\x01\
-s\0\x07integer\x01x\0\x06number\x01u\0\x07boolean\x01\x7f\0\x04\0\x05value\x03\0\
-\x04\x01r\x02\x03keys\x05value\x05\x04\0\x06detail\x03\0\x06\x01r\x03\x04names\x04\
-units\x05valueu\x04\0\x0bmeasurement\x03\0\x08\x01p\x07\x01p\x09\x01k\x01\x01p}\x01\
+probity:probe/tls@0.1.0\x05!\x01B\"\x01w\x04\0\x0bnanoseconds\x03\0\0\x01m\x03\x07\
+healthy\x08degraded\x09unhealthy\x04\0\x06status\x03\0\x02\x01q\x04\x04text\x01s\
+\0\x07integer\x01x\0\x06number\x01u\0\x07boolean\x01\x7f\0\x04\0\x05value\x03\0\x04\
+\x01r\x02\x03keys\x05value\x05\x04\0\x06detail\x03\0\x06\x01r\x03\x04names\x04un\
+its\x05valueu\x04\0\x0bmeasurement\x03\0\x08\x01p\x07\x01p\x09\x01k\x01\x01p}\x01\
 r\x07\x06status\x03\x07messages\x07details\x0a\x0cmeasurements\x0b\x07latency\x0c\
 \x09permanent\x7f\x05state\x0d\x04\0\x07verdict\x03\0\x0e\x01r\x02\x07pointers\x07\
 messages\x04\0\x0fsetting-problem\x03\0\x10\x01p\x11\x01q\x04\x10invalid-setting\
 s\x01\x12\0\x06denied\x01s\0\x0bunsupported\x01s\0\x05other\x01s\0\x04\0\x07prob\
 lem\x03\0\x13\x01r\x05\x05checks\x07attempty\x09time-left\x01\x0btraceparents\x05\
-state\x0d\x04\0\x03run\x03\0\x15\x03\0\x19probity:probe/types@0.1.0\x05\"\x02\x03\
-\0\x12\x03run\x02\x03\0\x12\x07verdict\x02\x03\0\x12\x07problem\x01B\x09\x02\x03\
-\x02\x01#\x04\0\x03run\x03\0\0\x02\x03\x02\x01$\x04\0\x07verdict\x03\0\x02\x02\x03\
-\x02\x01%\x04\0\x07problem\x03\0\x04\x01j\x01\x03\x01\x05\x01@\x02\x08settingss\x03\
-run\x01\0\x06\x04\0\x05check\x01\x07\x04\0\x1bprobity:probe/checker@0.1.0\x05&\x02\
-\x03\0\x12\x0bnanoseconds\x02\x03\0\x12\x0fsetting-problem\x01B\x0e\x02\x03\x02\x01\
-'\x04\0\x0bnanoseconds\x03\0\0\x02\x03\x02\x01(\x04\0\x0fsetting-problem\x03\0\x02\
-\x01k\x01\x01kw\x01ps\x01r\x09\x04names\x07versions\x0bdescriptions\x0fsettings-\
-schemas\x10default-interval\x04\x0fdefault-timeout\x04\x06memory\x05\x08critical\
-\x7f\x06grants\x06\x04\0\x0bdescription\x03\0\x07\x01@\0\0\x08\x04\0\x08describe\
-\x01\x09\x01p\x03\x01@\x01\x08settingss\0\x0a\x04\0\x08validate\x01\x0b\x04\0\x1c\
-probity:probe/manifest@0.1.0\x05)\x04\0!probity:probe/checker-probe@0.1.0\x04\0\x0b\
-\x13\x01\0\x0dchecker-probe\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dw\
-it-component\x070.254.2\x10wit-bindgen-rust\x060.60.0";
+state\x0d\x04\0\x03run\x03\0\x15\x01q\x02\x07verdict\x01\x0f\0\x07problem\x01\x14\
+\0\x04\0\x07failure\x03\0\x17\x01kw\x01ps\x01r\x09\x04names\x07versions\x0bdescr\
+iptions\x0fsettings-schemas\x10default-interval\x0c\x0fdefault-timeout\x0c\x06me\
+mory\x19\x08critical\x7f\x06grants\x1a\x04\0\x0bdescription\x03\0\x1b\x01r\x02\x06\
+status\x03\x04texts\x04\0\x07finding\x03\0\x1d\x01p\x1e\x01r\x04\x08findings\x1f\
+\x09permanent\x7f\x07details\x0a\x0cmeasurements\x0b\x04\0\x0bexamination\x03\0\x20\
+\x03\0\x19probity:probe/types@0.1.0\x05\"\x02\x03\0\x12\x03run\x02\x03\0\x12\x07\
+verdict\x02\x03\0\x12\x07problem\x01B\x09\x02\x03\x02\x01#\x04\0\x03run\x03\0\0\x02\
+\x03\x02\x01$\x04\0\x07verdict\x03\0\x02\x02\x03\x02\x01%\x04\0\x07problem\x03\0\
+\x04\x01j\x01\x03\x01\x05\x01@\x02\x08settingss\x03run\x01\0\x06\x04\0\x05check\x01\
+\x07\x04\0\x1bprobity:probe/checker@0.1.0\x05&\x02\x03\0\x12\x0bdescription\x02\x03\
+\0\x12\x0fsetting-problem\x01B\x09\x02\x03\x02\x01'\x04\0\x0bdescription\x03\0\0\
+\x02\x03\x02\x01(\x04\0\x0fsetting-problem\x03\0\x02\x01@\0\0\x01\x04\0\x08descr\
+ibe\x01\x04\x01p\x03\x01@\x01\x08settingss\0\x05\x04\0\x08validate\x01\x06\x04\0\
+\x1cprobity:probe/manifest@0.1.0\x05)\x04\0!probity:probe/checker-probe@0.1.0\x04\
+\0\x0b\x13\x01\0\x0dchecker-probe\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\
+\x0dwit-component\x070.254.2\x10wit-bindgen-rust\x060.60.0";
         };
     };
 }
@@ -15805,8 +15883,8 @@ pub use __export_checker_probe_impl as export;
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 13069] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xe9d\x01A\x02\x01A6\x01\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 13336] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xf4f\x01A\x02\x01A6\x01\
 B\x0a\x04\0\x08pollable\x03\x01\x01h\0\x01@\x01\x04self\x01\0\x7f\x04\0\x16[meth\
 od]pollable.ready\x01\x02\x01@\x01\x04self\x01\x01\0\x04\0\x16[method]pollable.b\
 lock\x01\x03\x01p\x01\x01py\x01@\x01\x02in\x04\0\x05\x04\0\x04poll\x01\x06\x03\0\
@@ -16055,20 +16133,26 @@ d\x09not-given\x05given\x04\0\x12client-certificate\x03\0\x0a\x01ks\x01p\x02\x01
 r\x09\x0bserver-names\x07failure\x0c\x08protocol\x0c\x0ccipher-suite\x0c\x04alpn\
 \x0c\x07resumed\x7f\x12client-certificate\x0b\x0cverification\x09\x05chain\x0d\x04\
 \0\x09handshake\x03\0\x0e\x01p\x0f\x01@\0\0\x10\x04\0\x06latest\x01\x11\x03\0\x17\
-probity:probe/tls@0.1.0\x05!\x01B\x17\x01w\x04\0\x0bnanoseconds\x03\0\0\x01m\x03\
-\x07healthy\x08degraded\x09unhealthy\x04\0\x06status\x03\0\x02\x01q\x04\x04text\x01\
-s\0\x07integer\x01x\0\x06number\x01u\0\x07boolean\x01\x7f\0\x04\0\x05value\x03\0\
-\x04\x01r\x02\x03keys\x05value\x05\x04\0\x06detail\x03\0\x06\x01r\x03\x04names\x04\
-units\x05valueu\x04\0\x0bmeasurement\x03\0\x08\x01p\x07\x01p\x09\x01k\x01\x01p}\x01\
+probity:probe/tls@0.1.0\x05!\x01B\"\x01w\x04\0\x0bnanoseconds\x03\0\0\x01m\x03\x07\
+healthy\x08degraded\x09unhealthy\x04\0\x06status\x03\0\x02\x01q\x04\x04text\x01s\
+\0\x07integer\x01x\0\x06number\x01u\0\x07boolean\x01\x7f\0\x04\0\x05value\x03\0\x04\
+\x01r\x02\x03keys\x05value\x05\x04\0\x06detail\x03\0\x06\x01r\x03\x04names\x04un\
+its\x05valueu\x04\0\x0bmeasurement\x03\0\x08\x01p\x07\x01p\x09\x01k\x01\x01p}\x01\
 r\x07\x06status\x03\x07messages\x07details\x0a\x0cmeasurements\x0b\x07latency\x0c\
 \x09permanent\x7f\x05state\x0d\x04\0\x07verdict\x03\0\x0e\x01r\x02\x07pointers\x07\
 messages\x04\0\x0fsetting-problem\x03\0\x10\x01p\x11\x01q\x04\x10invalid-setting\
 s\x01\x12\0\x06denied\x01s\0\x0bunsupported\x01s\0\x05other\x01s\0\x04\0\x07prob\
 lem\x03\0\x13\x01r\x05\x05checks\x07attempty\x09time-left\x01\x0btraceparents\x05\
-state\x0d\x04\0\x03run\x03\0\x15\x03\0\x19probity:probe/types@0.1.0\x05\"\x04\0A\
-probity:probe/checker-probe-with-all-of-its-exports-removed@0.1.0\x04\0\x0b3\x01\
-\0-checker-probe-with-all-of-its-exports-removed\x03\0\0\0G\x09producers\x01\x0c\
-processed-by\x02\x0dwit-component\x070.254.2\x10wit-bindgen-rust\x060.60.0";
+state\x0d\x04\0\x03run\x03\0\x15\x01q\x02\x07verdict\x01\x0f\0\x07problem\x01\x14\
+\0\x04\0\x07failure\x03\0\x17\x01kw\x01ps\x01r\x09\x04names\x07versions\x0bdescr\
+iptions\x0fsettings-schemas\x10default-interval\x0c\x0fdefault-timeout\x0c\x06me\
+mory\x19\x08critical\x7f\x06grants\x1a\x04\0\x0bdescription\x03\0\x1b\x01r\x02\x06\
+status\x03\x04texts\x04\0\x07finding\x03\0\x1d\x01p\x1e\x01r\x04\x08findings\x1f\
+\x09permanent\x7f\x07details\x0a\x0cmeasurements\x0b\x04\0\x0bexamination\x03\0\x20\
+\x03\0\x19probity:probe/types@0.1.0\x05\"\x04\0Aprobity:probe/checker-probe-with\
+-all-of-its-exports-removed@0.1.0\x04\0\x0b3\x01\0-checker-probe-with-all-of-its\
+-exports-removed\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-componen\
+t\x070.254.2\x10wit-bindgen-rust\x060.60.0";
 #[inline(never)]
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {

@@ -6,12 +6,13 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     Attempt, Description, Failure, Problem, Run, SettingProblem, Verdict,
+    bindings::probity::probe::types,
     clock::Deadline,
-    connector_bindings::exports::probity::probe::{
-        connector::{self, Connection, OpenFailure},
+    more_bindings::connector::exports::probity::probe::{
+        connector::{self, Connection},
         manifest,
     },
-    probe::accept,
+    settings::accept,
 };
 
 /// A probe whose target is examined over a connection that stays open between runs. The type is that of the connection: its
@@ -28,6 +29,15 @@ pub trait Connector: Sized + 'static {
     fn validate(settings: &Self::Settings) -> Vec<SettingProblem> {
         let _ = settings;
         Vec::new()
+    }
+
+    /// Reads the settings: only a probe that hands some of them on has more to do than this.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with them.
+    fn read(json: &str) -> Result<Self::Settings, Vec<SettingProblem>> {
+        accept(json, Self::validate)
     }
 
     /// Dials the target, with settings that [`validate`](Connector::validate) accepts. The first check follows at once, within
@@ -63,7 +73,7 @@ macro_rules! export_connector {
         #[allow(unsafe_code)]
         const _: () = {
             type Component = $crate::ExportedConnector<$probe>;
-    $crate::connector_bindings::export!(Component with_types_in $crate::connector_bindings);
+    $crate::more_bindings::connector::export!(Component with_types_in $crate::more_bindings::connector);
         };
     };
 }
@@ -81,15 +91,15 @@ impl<P: Connector> connector::Guest for ExportedConnector<P> {
 }
 
 impl<P: Connector> connector::GuestConnection for Live<P> {
-    fn open(settings: String, run: Run) -> Result<Connection, OpenFailure> {
-        let invalid = |problems| OpenFailure::Problem(Problem::InvalidSettings(problems));
-        let settings = accept(&settings, P::validate).map_err(invalid)?;
+    fn open(settings: String, run: Run) -> Result<Connection, types::Failure> {
+        let invalid = |problems| types::Failure::Problem(Problem::InvalidSettings(problems));
+        let settings = P::read(&settings).map_err(invalid)?;
         let mut attempt = Attempt::begin(run);
         match P::open(settings, &mut attempt) {
             Ok(connection) => Ok(Connection::new(Live(RefCell::new(connection)))),
             Err(failure) => Err(match attempt.finish(Err(failure)) {
-                Ok(verdict) => OpenFailure::Verdict(verdict),
-                Err(problem) => OpenFailure::Problem(problem),
+                Ok(verdict) => types::Failure::Verdict(verdict),
+                Err(problem) => types::Failure::Problem(problem),
             }),
         }
     }
@@ -106,22 +116,11 @@ impl<P: Connector> connector::GuestConnection for Live<P> {
 }
 
 impl<P: Connector> manifest::Guest for ExportedConnector<P> {
-    fn describe() -> manifest::Description {
-        let description = P::describe();
-        manifest::Description {
-            name: description.name,
-            version: description.version,
-            description: description.description,
-            settings_schema: description.settings_schema,
-            default_interval: description.default_interval,
-            default_timeout: description.default_timeout,
-            memory: description.memory,
-            critical: description.critical,
-            grants: description.grants,
-        }
+    fn describe() -> Description {
+        P::describe()
     }
 
     fn validate(settings: String) -> Vec<SettingProblem> {
-        accept(&settings, P::validate).err().unwrap_or_default()
+        P::read(&settings).err().unwrap_or_default()
     }
 }

@@ -9,15 +9,19 @@ use crate::{
     text::{blot, excerpt, first_line},
 };
 
-/// Bytes that are read in one go.
-const CHUNK: usize = 16 * 1024;
+/// Bytes that are read in one go: what a runner's stream holds at most.
+const CHUNK: usize = 64 * 1024;
 /// Characters of a text of the target's that are shown.
 const SHOWN: usize = 120;
 
-/// A conversation.
+/// A conversation. However small the target's portions are, each byte is looked at once.
 pub struct Conversation {
     wire: Wire,
     arrived: Arrived,
+    /// Bytes that may arrive, all in all.
+    most: usize,
+    /// Bytes that have.
+    read: usize,
     /// What the target was told last, and is to answer.
     told: Option<&'static str>,
     /// What is never shown, even if the target repeats it.
@@ -27,7 +31,14 @@ pub struct Conversation {
 impl Conversation {
     /// Begins one over an open connection.
     pub fn new(wire: Wire) -> Self {
-        Self { wire, arrived: Arrived::default(), told: None, secrets: Vec::new() }
+        Self { wire, arrived: Arrived::default(), most: usize::MAX, read: 0, told: None, secrets: Vec::new() }
+    }
+
+    /// Takes about `most` bytes, all in all, in however small pieces: for protocols whose answers have no bound of their own, so
+    /// that an endless one is found out before the fuel of a run is used up.
+    #[must_use]
+    pub fn at_most(self, most: usize) -> Self {
+        Self { most, ..self }
     }
 
     /// From now on this is blotted out wherever the target's words are shown.
@@ -40,14 +51,20 @@ impl Conversation {
         self.wire.remote()
     }
 
-    /// The connection alone, so that it can be made secure in the middle of a conversation.
+    /// Whether the connection is secure.
+    pub fn is_secure(&self) -> bool {
+        self.wire.is_secure()
+    }
+
+    /// Makes the connection to `host` secure, in the middle of the conversation.
     ///
     /// # Errors
     ///
-    /// [`Cause::Protocol`] if something has arrived that was not taken: it came in the clear, and could be anybody's.
-    pub fn into_wire(self) -> Result<Wire, Error> {
-        match self.arrived.bytes.len() {
-            0 => Ok(self.wire),
+    /// Those of [`Wire::secure`], or [`Cause::Protocol`] if something has arrived that was not taken: it came in the clear,
+    /// could be anybody's, and must not pass for what is secure.
+    pub fn secure(self, host: &str, deadline: Deadline) -> Result<Self, Error> {
+        match self.rest().len() {
+            0 => Ok(Self { wire: self.wire.secure(host, deadline)?, ..self }),
             more => Err(self.waiting(Cause::Protocol(format!("{more} bytes more before TLS")))),
         }
     }
@@ -79,7 +96,8 @@ impl Conversation {
     ///
     /// # Errors
     ///
-    /// [`Cause::TimedOut`], [`Cause::Closed`], [`Cause::Broken`], or [`Cause::Protocol`] if the line is longer.
+    /// [`Cause::TimedOut`], [`Cause::Closed`], [`Cause::Broken`], [`Cause::Endless`] once too much has come, or
+    /// [`Cause::Protocol`] if the line is longer.
     pub fn line(&mut self, most: usize, deadline: Deadline) -> Result<Vec<u8>, Error> {
         self.take(deadline, |arrived| arrived.line(most))
     }
@@ -88,9 +106,17 @@ impl Conversation {
     ///
     /// # Errors
     ///
-    /// [`Cause::TimedOut`], [`Cause::Closed`] or [`Cause::Broken`].
+    /// [`Cause::TimedOut`], [`Cause::Closed`], [`Cause::Broken`], or [`Cause::Endless`] if that is, or comes to, too much.
     pub fn exactly(&mut self, length: usize, deadline: Deadline) -> Result<Vec<u8>, Error> {
+        if length > self.most {
+            return Err(self.waiting(Cause::Endless(self.most)));
+        }
         self.take(deadline, |arrived| Ok(arrived.exactly(length)))
+    }
+
+    /// What has arrived and was not taken.
+    pub fn rest(&self) -> &[u8] {
+        self.arrived.rest()
     }
 
     /// What the target said, quoted: made printable, cut, and without secrets.
@@ -113,9 +139,16 @@ impl Conversation {
             if let Some(piece) = piece(&mut self.arrived).map_err(|cause| self.waiting(cause))? {
                 return Ok(piece);
             }
+            if self.read >= self.most {
+                return Err(self.waiting(Cause::Endless(self.most)));
+            }
             match self.wire.read(CHUNK, deadline) {
                 Ok(more) if more.is_empty() => return Err(self.waiting(Cause::Closed)),
-                Ok(more) => self.arrived.bytes.extend(more),
+                Ok(more) => {
+                    self.read += more.len();
+                    self.arrived.more(&more);
+                }
+                // All of the wait counts, and not the time since the last byte alone.
                 Err(Error { cause: Cause::TimedOut(_), .. }) => {
                     return Err(self.waiting(Cause::TimedOut(begun.elapsed())));
                 }
@@ -134,23 +167,40 @@ impl Conversation {
     }
 }
 
-/// What has arrived, and was not handed out.
+/// What has arrived.
 #[derive(Default)]
 struct Arrived {
     bytes: Vec<u8>,
-    /// So many of them have no end of a line among them. They are not searched again, so that a target which sends them one
+    /// So many of them were handed out.
+    at: usize,
+    /// So many after them have no end of a line among them. They are not searched again, so that a target which sends them one
     /// at a time can't use up the fuel of a run.
     searched: usize,
 }
 
 impl Arrived {
+    fn more(&mut self, more: &[u8]) {
+        // Only now, and not with each piece: many small ones would each move all that follow.
+        self.bytes.drain(..self.at);
+        self.at = 0;
+        self.bytes.extend_from_slice(more);
+    }
+
+    fn rest(&self) -> &[u8] {
+        &self.bytes[self.at..]
+    }
+
     fn line(&mut self, most: usize) -> Result<Option<Vec<u8>>, Cause> {
-        let end = self.bytes[self.searched..].iter().position(|byte| *byte == b'\n').map(|at| self.searched + at);
-        self.searched = self.bytes.len();
-        if end.unwrap_or(self.searched) > most {
+        let rest = self.rest();
+        let end = rest[self.searched..].iter().position(|byte| *byte == b'\n').map(|end| self.searched + end);
+        let searched = rest.len();
+        if end.unwrap_or(searched) > most {
             return Err(Cause::Protocol(format!("a line of more than {most} bytes")));
         }
-        let Some(end) = end else { return Ok(None) };
+        let Some(end) = end else {
+            self.searched = searched;
+            return Ok(None);
+        };
         let mut line = self.pass(end + 1);
         line.pop();
         line.pop_if(|last| *last == b'\r');
@@ -158,14 +208,13 @@ impl Arrived {
     }
 
     fn exactly(&mut self, length: usize) -> Option<Vec<u8>> {
-        (self.bytes.len() >= length).then(|| self.pass(length))
+        (self.rest().len() >= length).then(|| self.pass(length))
     }
 
     fn pass(&mut self, length: usize) -> Vec<u8> {
         self.searched = 0;
-        // Copied as a whole: one by one they would take several times the fuel.
-        let piece = self.bytes[..length].to_vec();
-        self.bytes.drain(..length);
+        let piece = self.rest()[..length].to_vec();
+        self.at += length;
         piece
     }
 }
@@ -178,7 +227,7 @@ mod tests {
     fn lines(portions: &[&[u8]]) -> (Vec<String>, Result<usize, Cause>) {
         let (mut arrived, mut found) = (Arrived::default(), Vec::new());
         for portion in portions {
-            arrived.bytes.extend(*portion);
+            arrived.more(portion);
             loop {
                 match arrived.line(8) {
                     Ok(Some(line)) => found.push(String::from_utf8(line).unwrap()),
@@ -187,7 +236,7 @@ mod tests {
                 }
             }
         }
-        (found, Ok(arrived.bytes.len()))
+        (found, Ok(arrived.rest().len()))
     }
 
     #[test]
@@ -209,7 +258,8 @@ mod tests {
 
     #[test]
     fn pieces_and_lines_alternate() {
-        let mut arrived = Arrived { bytes: b"$3\r\na\nb\r\nend\n".to_vec(), searched: 0 };
+        let mut arrived = Arrived::default();
+        arrived.more(b"$3\r\na\nb\r\nend\n");
         assert_eq!(arrived.line(8).unwrap().unwrap(), b"$3");
         assert_eq!(arrived.exactly(5).unwrap(), b"a\nb\r\n");
         assert_eq!(arrived.exactly(5), None);

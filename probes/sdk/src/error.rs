@@ -2,7 +2,7 @@
 
 use std::{error, fmt, net::SocketAddr, time::Duration};
 
-use crate::{Problem, Verdict, settings::Span};
+use crate::{Problem, Verdict, bindings::probity::probe::types, settings::Span};
 
 /// An exchange with the target that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,6 +129,15 @@ impl From<Error> for Failure {
 impl From<Verdict> for Failure {
     fn from(verdict: Verdict) -> Self {
         Self::Verdict(Box::new(verdict))
+    }
+}
+
+impl From<types::Failure> for Failure {
+    fn from(failure: types::Failure) -> Self {
+        match failure {
+            types::Failure::Verdict(verdict) => verdict.into(),
+            types::Failure::Problem(problem) => problem.into(),
+        }
     }
 }
 

@@ -1,20 +1,30 @@
 //! From all that is wrong with a target to one verdict.
 
-use crate::{Attempt, Status, Verdict, settings::Span};
+use crate::{Attempt, Finding, Status, Verdict, settings::Span};
 
 /// What speaks against a target that has answered. The gravest decides.
 #[derive(Debug, Default, PartialEq)]
-pub struct Findings(Vec<(Status, String)>);
+pub struct Findings(Vec<Finding>);
 
 impl Findings {
     /// Adds one that makes the target unhealthy; the text is a clause, such as `the lag is 7 s, more than 5 s`.
     pub fn unhealthy(&mut self, text: impl Into<String>) {
-        self.0.push((Status::Unhealthy, text.into()));
+        self.0.push(Finding { status: Status::Unhealthy, text: text.into() });
     }
 
     /// Adds one that makes it degraded.
     pub fn degraded(&mut self, text: impl Into<String>) {
-        self.0.push((Status::Degraded, text.into()));
+        self.0.push(Finding { status: Status::Degraded, text: text.into() });
+    }
+
+    /// Adds what an adapter found.
+    pub fn extend(&mut self, findings: Vec<Finding>) {
+        self.0.extend(findings);
+    }
+
+    /// Whether anything speaks against the target.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// What they come to. `target` names it; `praise` says in a few words what it does if there is nothing against it. One
@@ -33,12 +43,18 @@ impl Findings {
 
     /// The gravest status, and the clauses, those of that status first.
     fn told(self) -> (Status, String) {
-        let grave = |(status, _): &(Status, String)| *status == Status::Unhealthy;
+        let grave = |finding: &Finding| finding.status == Status::Unhealthy;
         let (mut first, rest): (Vec<_>, Vec<_>) = self.0.into_iter().partition(grave);
         let status = if first.is_empty() { Status::Degraded } else { Status::Unhealthy };
         first.extend(rest);
-        let clauses: Vec<String> = first.into_iter().map(|(_, text)| text).collect();
+        let clauses: Vec<String> = first.into_iter().map(|finding| finding.text).collect();
         (status, clauses.join("; "))
+    }
+}
+
+impl From<Findings> for Vec<Finding> {
+    fn from(findings: Findings) -> Self {
+        findings.0
     }
 }
 

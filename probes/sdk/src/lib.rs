@@ -27,24 +27,34 @@
 //! Inside the sandbox `std::time::Instant`, `std::net`, `std::env` and `std::fs` panic or do nothing: the time comes from
 //! [`clock`], the network from [`net`], [`tcp`], [`tls`], [`udp`] and [`http`], chance from [`random`].
 
+pub mod adapter;
 mod attempt;
 pub mod base64;
 #[doc(hidden)]
 #[allow(missing_docs, unreachable_pub, unsafe_code, clippy::panic, clippy::unwrap_used)]
 pub mod bindings;
-pub mod certificate;
-pub mod clock;
-mod connector;
+/// What the other worlds of the contract have beside that.
 #[doc(hidden)]
 #[rustfmt::skip]
 #[allow(missing_docs, unreachable_pub, unsafe_code, clippy::panic, clippy::unwrap_used)]
-pub mod connector_bindings;
+pub mod more_bindings {
+    pub mod connector;
+    pub mod database_adapter;
+    pub mod database_probe;
+    pub mod dht_adapter;
+    pub mod dht_probe;
+    pub mod pubsub_adapter;
+    pub mod pubsub_probe;
+}
+pub mod certificate;
+pub mod clock;
+mod connector;
 mod contract;
 mod conversation;
 mod error;
-mod exchange;
 pub mod expected;
 mod findings;
+pub mod generic;
 pub mod http;
 pub mod net;
 mod probe;
@@ -62,18 +72,16 @@ mod wire;
 pub use crate::{
     attempt::Attempt,
     bindings::{
-        exports::probity::probe::manifest::Description,
         probity::probe::{
             log,
             tls::{Certificate, ClientCertificate, Flaw, Handshake, Refusal, Verification},
-            types::{Detail, Measurement, Problem, Run, SettingProblem, Status, Value, Verdict},
+            types::{Description, Detail, Finding, Measurement, Problem, Run, SettingProblem, Status, Value, Verdict},
         },
         wasi::random::random,
     },
     connector::{Connector, ExportedConnector},
     conversation::Conversation,
     error::{Cause, Error, Failure},
-    exchange::Exchange,
     findings::Findings,
     probe::{Exported, Probe},
     wire::Wire,

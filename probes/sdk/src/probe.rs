@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use crate::{
     Attempt, Description, Failure, Problem, Run, SettingProblem, Verdict,
     bindings::exports::probity::probe::{checker, manifest},
-    settings,
+    settings::accept,
 };
 
 /// A probe: it says what it is, and examines its target from nothing at each run.
@@ -23,6 +23,15 @@ pub trait Probe {
     fn validate(settings: &Self::Settings) -> Vec<SettingProblem> {
         let _ = settings;
         Vec::new()
+    }
+
+    /// Reads the settings: only a probe that hands some of them on has more to do than this.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with them.
+    fn read(json: &str) -> Result<Self::Settings, Vec<SettingProblem>> {
+        accept(json, Self::validate)
     }
 
     /// Examines the target once, with settings that [`validate`](Probe::validate) accepts.
@@ -55,7 +64,7 @@ pub struct Exported<P>(PhantomData<P>);
 
 impl<P: Probe> checker::Guest for Exported<P> {
     fn check(settings: String, run: Run) -> Result<Verdict, Problem> {
-        let settings = accept(&settings, P::validate).map_err(Problem::InvalidSettings)?;
+        let settings = P::read(&settings).map_err(Problem::InvalidSettings)?;
         let mut attempt = Attempt::begin(run);
         let came = P::check(&settings, &mut attempt);
         attempt.finish(came)
@@ -68,16 +77,6 @@ impl<P: Probe> manifest::Guest for Exported<P> {
     }
 
     fn validate(settings: String) -> Vec<SettingProblem> {
-        accept(&settings, P::validate).err().unwrap_or_default()
+        P::read(&settings).err().unwrap_or_default()
     }
-}
-
-/// The settings, if they have the right form and `validate` finds nothing wrong with them.
-pub(crate) fn accept<S: DeserializeOwned>(
-    json: &str,
-    validate: fn(&S) -> Vec<SettingProblem>,
-) -> Result<S, Vec<SettingProblem>> {
-    let settings = settings::parse::<S>(json).map_err(|problem| vec![problem])?;
-    let problems = validate(&settings);
-    if problems.is_empty() { Ok(settings) } else { Err(problems) }
 }

@@ -8,7 +8,7 @@ use serde::{
 };
 use serde_json::{Map, Value, json};
 
-use crate::{Connector, Description, Probe, settings};
+use crate::{Connector, Probe, settings};
 
 /// Where the schema and the settings of `P` do not say the same; empty if they agree. They agree if
 ///
@@ -27,7 +27,7 @@ where
     P: Probe,
     P::Settings: PartialEq,
 {
-    between::<P::Settings>(&P::describe())
+    between::<P::Settings>(&P::describe().settings_schema)
 }
 
 /// The same for a probe that keeps a connection open.
@@ -40,11 +40,16 @@ where
     P: Connector,
     P::Settings: PartialEq,
 {
-    between::<P::Settings>(&P::describe())
+    between::<P::Settings>(&P::describe().settings_schema)
 }
 
-fn between<S: DeserializeOwned + PartialEq>(description: &Description) -> Result<Vec<String>, String> {
-    let schema: Schema = serde_json::from_str(&description.settings_schema).map_err(|error| error.to_string())?;
+/// The same for any settings and their schema.
+///
+/// # Errors
+///
+/// As for [`disagreements`].
+pub fn between<S: DeserializeOwned + PartialEq>(schema: &str) -> Result<Vec<String>, String> {
+    let schema: Schema = serde_json::from_str(schema).map_err(|error| error.to_string())?;
     let mut found = Vec::new();
 
     if schema.additional_properties {

@@ -26,6 +26,22 @@ pub fn parse<T: DeserializeOwned>(json: &str) -> Result<T, SettingProblem> {
     })
 }
 
+/// The settings, if they have the right form and `validate` finds nothing wrong with them.
+pub(crate) fn accept<S: DeserializeOwned>(
+    json: &str,
+    validate: fn(&S) -> Vec<SettingProblem>,
+) -> Result<S, Vec<SettingProblem>> {
+    let settings = parse::<S>(json).map_err(|problem| vec![problem])?;
+    let problems = validate(&settings);
+    if problems.is_empty() { Ok(settings) } else { Err(problems) }
+}
+
+/// Where settings are wrong, as JSON pointers: for the tests of a probe.
+#[cfg(not(target_family = "wasm"))]
+pub fn pointers<S: DeserializeOwned>(json: &str, validate: fn(&S) -> Vec<SettingProblem>) -> Vec<String> {
+    accept(json, validate).err().unwrap_or_default().into_iter().map(|problem| problem.pointer).collect()
+}
+
 /// Where in a JSON document something is.
 enum Step {
     /// In an object, at a key; at none between its members.

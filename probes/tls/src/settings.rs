@@ -95,12 +95,12 @@ impl Settings {
 
 #[cfg(test)]
 mod tests {
-    use probity_guest::settings::parse;
+    use probity_guest::settings::{self, parse};
 
     use super::*;
 
     fn problems(json: &str) -> Vec<String> {
-        parse::<Settings>(json).unwrap().problems().into_iter().map(|problem| problem.pointer).collect()
+        settings::pointers(json, Settings::problems)
     }
 
     #[test]

@@ -1,0 +1,172 @@
+//! Probes for all targets of a kind, each composed with an adapter for one of them. To the operator the two are one: what both
+//! want to be told stands in one object of settings, in one schema.
+
+use std::fmt;
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, MapAccess, Visitor},
+};
+use serde_json::value::RawValue;
+
+use crate::{
+    Description, SettingProblem,
+    settings::{accept, parse},
+};
+
+pub use crate::more_bindings::{
+    database_probe::probity::probe::database, dht_probe::probity::probe::dht, pubsub_probe::probity::probe::pubsub,
+};
+
+/// The settings of a check, each with whom it is for.
+#[derive(Debug, PartialEq)]
+pub struct Shared<S> {
+    /// Those of the probe.
+    pub own: S,
+    /// Those of the adapter: JSON, to be handed on.
+    pub adapters: String,
+}
+
+/// What probe and adapter are together: what the adapter says of itself, with the properties of the probe's schema beside its own.
+pub fn describe(adapter: Description, own_schema: &str) -> Description {
+    let settings_schema = merged(&adapter.settings_schema, own_schema);
+    Description { settings_schema, ..adapter }
+}
+
+/// Reads settings: what the probe's schema has as a property is the probe's, and what is left is the adapter's.
+///
+/// # Errors
+///
+/// All that either finds wrong with its own.
+pub fn read<S: DeserializeOwned>(
+    json: &str,
+    own_schema: &str,
+    validate: fn(&S) -> Vec<SettingProblem>,
+    validate_adapters: impl FnOnce(&str) -> Vec<SettingProblem>,
+) -> Result<Shared<S>, Vec<SettingProblem>> {
+    let Object(members) = parse(json).map_err(|problem| vec![problem])?;
+    let own = properties(own_schema);
+    let (own, adapters): (Vec<_>, Vec<_>) = members.into_iter().partition(|(key, _)| own.has(key));
+    let adapters = Object(adapters).to_string();
+    let theirs = validate_adapters(&adapters);
+    match accept(&Object(own).to_string(), validate) {
+        Ok(own) if theirs.is_empty() => Ok(Shared { own, adapters }),
+        ours => Err(ours.err().into_iter().flatten().chain(theirs).collect()),
+    }
+}
+
+/// The adapter's schema with the probe's properties. One that makes no sense is left alone: the runner says so.
+fn merged(adapters: &str, own: &str) -> String {
+    let Ok(Object(mut members)) = serde_json::from_str(adapters) else { return adapters.to_owned() };
+    let Object(own) = properties(own);
+    for (_, value) in members.iter_mut().filter(|(key, _)| key == PROPERTIES) {
+        let Ok(Object(mut all)) = serde_json::from_str(value.get()) else { continue };
+        all.extend(own.iter().cloned());
+        if let Ok(text) = RawValue::from_string(Object(all).to_string()) {
+            *value = text;
+        }
+    }
+    Object(members).to_string()
+}
+
+/// Where a JSON Schema has what it says of each setting.
+const PROPERTIES: &str = "properties";
+
+fn properties(schema: &str) -> Object {
+    let Object(members) = serde_json::from_str(schema).unwrap_or_default();
+    let properties = members.iter().find(|(key, _)| key == PROPERTIES);
+    properties.and_then(|(_, value)| serde_json::from_str(value.get()).ok()).unwrap_or_default()
+}
+
+/// A JSON object as it was written: in its order, and with its values as they are.
+#[derive(Default)]
+struct Object(Vec<(String, Box<RawValue>)>);
+
+impl Object {
+    fn has(&self, key: &str) -> bool {
+        self.0.iter().any(|(known, _)| known == key)
+    }
+}
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ObjectVisitor;
+
+        impl<'de> Visitor<'de> for ObjectVisitor {
+            type Value = Object;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Object(members))
+            }
+        }
+
+        deserializer.deserialize_map(ObjectVisitor)
+    }
+}
+
+impl fmt::Display for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("{")?;
+        for (index, (key, value)) in self.0.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "," };
+            let key = serde_json::to_string(key).map_err(|_| fmt::Error)?;
+            write!(f, "{separator}{key}:{}", value.get())?;
+        }
+        f.write_str("}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Port;
+
+    const OWN: &str = r#"{ "type": "object", "properties": { "port": { "type": "integer" } } }"#;
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    #[serde(deny_unknown_fields)]
+    struct Own {
+        port: Port,
+    }
+
+    fn read_own(json: &str) -> Result<Shared<Own>, Vec<SettingProblem>> {
+        let complain = |adapters: &str| match adapters.contains("bad") {
+            true => vec![SettingProblem::new("/bad", "bad")],
+            false => Vec::new(),
+        };
+        read(json, OWN, |_| Vec::new(), complain)
+    }
+
+    #[test]
+    fn each_gets_its_own() {
+        let shared = read_own(r#"{ "z": [1, 2.0], "port": 80, "a\"b": "c" }"#).unwrap();
+        assert_eq!(shared, Shared { own: Own { port: Port(80) }, adapters: r#"{"z":[1, 2.0],"a\"b":"c"}"#.to_owned() });
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_told() {
+        let pointers = |json| {
+            let problems = read_own(json).unwrap_err();
+            problems.into_iter().map(|problem| problem.pointer).collect::<Vec<_>>()
+        };
+        assert_eq!(pointers(r#"{ "bad": 1, "port": 0 }"#), ["/port", "/bad"]);
+        assert_eq!(pointers(r#"{ "bad": 1, "port": 1 }"#), ["/bad"]);
+        assert_eq!(pointers("[]"), [""]);
+    }
+
+    #[test]
+    fn the_schemas_become_one() {
+        let adapters = r#"{ "type": "object", "properties": { "host": {} }, "required": ["host"] }"#;
+        let both = r#"{"type":"object","properties":{"host":{},"port":{ "type": "integer" }},"required":["host"]}"#;
+        assert_eq!(merged(adapters, OWN), both);
+        assert_eq!(merged("nonsense", OWN), "nonsense");
+    }
+}
