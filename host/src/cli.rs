@@ -1,6 +1,7 @@
 //! The command line.
 
 mod check;
+mod compose;
 mod inspect;
 mod quickstart;
 mod run;
@@ -34,6 +35,7 @@ enum Command {
     Run(run::Run),
     Check(check::Check),
     Inspect(inspect::Inspect),
+    Compose(compose::Compose),
     Validate(validate::Validate),
     Schema(schema::Schema),
 }
@@ -68,6 +70,7 @@ pub fn main() -> ExitCode {
                 Command::Run(run) => run.execute().await,
                 Command::Check(check) => check.execute().await,
                 Command::Inspect(inspect) => inspect.execute().await,
+                Command::Compose(compose) => compose.execute(),
                 Command::Validate(validate) => validate.execute().await,
                 Command::Schema(schema) => schema.execute(),
             }

@@ -37,16 +37,18 @@ const TICK: Duration = Duration::from_millis(10);
 const POOLED_MEMORY: usize = 64 * 1024 * 1024;
 /// Table elements of one guest in the pool; what Rust, C and Zig guests need is in the hundreds.
 const POOLED_TABLE: usize = 20_000;
-/// Core instances in one component: the module itself, and the shims that componentizing adds.
-const POOLED_CORE_INSTANCES: u32 = 8;
+/// Core instances in one component: for each of the two that it may be composed of the module itself and the shims that
+/// componentizing adds, and those that copy from one to the other.
+const POOLED_CORE_INSTANCES: u32 = 16;
 /// Bytes of a guest's stack. Deeper recursion is a trap.
 const GUEST_STACK: usize = 256 * 1024;
 /// Bytes of the stack that a guest and the host functions it calls share; TLS in a host function needs most of the rest.
 const STACK: usize = 512 * 1024;
 /// Frames of a trap's backtrace that are worth showing.
 const FRAMES: std::num::NonZeroUsize = std::num::NonZeroUsize::new(8).unwrap();
-/// Memory maps that one instance may take: its memory, its stack, and their guards (measured).
-const MAPS_PER_INSTANCE: usize = 5;
+/// Memory maps that one instance may take: its memory, its stack, and their guards (5, measured), and a second memory with its
+/// guard and its image.
+const MAPS_PER_INSTANCE: usize = 8;
 /// Memory maps left to everything else in this process: code, threads, the allocator.
 const MAPS_RESERVED: usize = 5_000;
 
@@ -164,8 +166,9 @@ fn common_config() -> Config {
         .wasm_backtrace_max_frames(Some(FRAMES))
         // Component-model async triples the price of a run, and no stable contract of ours uses it.
         .concurrency_support(false)
+        // What goes from one component to another within a composed one is copied by code that sees both their memories.
+        .wasm_multi_memory(true)
         // What no guest tool-chain that we know needs, and what widens the attack surface.
-        .wasm_multi_memory(false)
         .wasm_memory64(false)
         .wasm_relaxed_simd(false)
         .wasm_tail_call(false)
@@ -177,14 +180,14 @@ fn common_config() -> Config {
 
 fn pool(instances: usize) -> InstanceAllocationStrategy {
     let instances = u32::try_from(instances).unwrap_or(u32::MAX);
-    // Most guests have one memory and one table; a quarter more lets some have two.
-    let with_spare = instances.saturating_add(instances.div_ceil(4)).saturating_add(4);
+    // A guest has one memory and one table; one that is composed of two has two.
+    let of_two = instances.saturating_mul(2);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances)
         .total_stacks(instances)
         .total_core_instances(instances.saturating_mul(POOLED_CORE_INSTANCES))
-        .total_memories(with_spare)
-        .total_tables(with_spare.saturating_mul(2))
+        .total_memories(of_two)
+        .total_tables(of_two.saturating_mul(2))
         .max_core_instances_per_component(POOLED_CORE_INSTANCES)
         .max_memories_per_component(2)
         .max_tables_per_component(4)

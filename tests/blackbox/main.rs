@@ -10,6 +10,7 @@ mod guest;
 mod runner;
 mod target;
 
+mod adapters;
 mod authority;
 mod command_line;
 mod configuration;

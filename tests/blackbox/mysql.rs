@@ -126,7 +126,7 @@ fn a_server_is_watched_through_freeze_crash_and_return() {
     let wrong = r#", password = "wrong-horse""#.to_owned();
     let asking = |query: &str, more: &str| knowing(&format!(r#", query = "{query}"{more}"#));
     let count = "SELECT count(*) FROM orders.jobs";
-    let well = |name, user, settings| -> Case<'_> { (name, user, settings, "healthy", "answered a ping", false) };
+    let well = |name, user, settings| -> Case<'_> { (name, user, settings, "healthy", " answered", false) };
     let cases = [
         well("plain", "plain", knowing("")),
         well("empty", "empty", String::new()),

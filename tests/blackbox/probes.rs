@@ -15,16 +15,26 @@ pub type Case<'a> = (&'a str, String, &'a str, &'a str);
 /// Runs all cases side by side.
 #[track_caller]
 pub fn try_out(probe: &str, cases: &[Case<'_>]) {
+    try_out_component(probe, rebuilt(probe).as_deref(), cases);
+}
+
+/// The component as it was built anew, if it was. What another compiler than the recorded one built can't be compared, so it
+/// takes the kept one's place.
+pub fn rebuilt(component: &str) -> Option<Vec<u8>> {
+    let folder = std::env::var_os("PROBITY_REBUILT_PROBES")?;
+    let file = std::path::Path::new(&folder).join(format!("{component}.wasm"));
+    Some(std::fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display())))
+}
+
+/// Runs all cases side by side, with a component that is dropped in.
+#[track_caller]
+pub fn try_out_component(probe: &str, component: Option<&[u8]>, cases: &[Case<'_>]) {
     let mut config = "[defaults]\ninterval = \"1s\"\ntimeout = \"20s\"\n".to_owned();
     for (name, settings, ..) in cases {
         config += &format!("[[check]]\nname = \"{name}\"\nprobe = \"{probe}\"\n{settings}\n");
     }
     let home = Home::new(&config);
-    // Probes built anew by another compiler than the recorded one can't be compared, so they take the standard one's place.
-    if let Some(rebuilt) = std::env::var_os("PROBITY_REBUILT_PROBES") {
-        let file = std::path::Path::new(&rebuilt).join(format!("{probe}.wasm"));
-        home.drop_in(probe, &std::fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display())));
-    }
+    component.iter().for_each(|bytes| home.drop_in(probe, bytes));
     let runner = home.start();
     for (name, _, expected, part) in cases {
         // Not the first run decides: on a busy machine a quick target can be slow, and a run a fault.

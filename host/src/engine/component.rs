@@ -63,6 +63,17 @@ pub enum LoadError {
         /// What it does export.
         found: String,
     },
+    /// It is an adapter.
+    #[error(
+        "this is an adapter, and a probe only together with one that needs `{0}`: \
+         `probity compose PROBE ADAPTER -o FILE` makes one of the two"
+    )]
+    Adapter(String),
+    /// It needs an adapter.
+    #[error(
+        "this probe needs an adapter that exports `{0}`: `probity compose PROBE ADAPTER -o FILE` makes one of the two"
+    )]
+    NeedsAdapter(String),
     /// It imports what the runner does not have.
     #[error("this component needs what this runner does not offer: {}", .0.join("; "))]
     NotOffered(Vec<String>),
@@ -110,7 +121,13 @@ pub fn examine(bytes: &[u8], limit: u64) -> Result<Shape, LoadError> {
     let shape = read_shape(bytes)?;
     let invalid = |error: wasmparser::BinaryReaderError| LoadError::Invalid(error.to_string());
     Validator::new().validate_all(bytes).map_err(invalid)?;
+    if let Some(adapter) = shape.imports.iter().find(|name| is_adapter(name)) {
+        return Err(LoadError::NeedsAdapter(adapter.clone()));
+    }
     if !shape.has(CHECKER) && !shape.has(CONNECTOR) {
+        if let Some(adapter) = shape.exports.iter().find(|name| is_adapter(name)) {
+            return Err(LoadError::Adapter(adapter.clone()));
+        }
         return Err(LoadError::NotAProbe {
             found: if shape.exports.is_empty() { "nothing".into() } else { quoted(&shape.exports) },
         });
@@ -145,6 +162,11 @@ fn read_shape(bytes: &[u8]) -> Result<Shape, LoadError> {
         }
     }
     Ok(shape)
+}
+
+/// Whether an interface is one of those that a component serves another.
+fn is_adapter(name: &str) -> bool {
+    probity_compose::ADAPTERS.iter().any(|adapter| name.split('@').next() == Some(adapter))
 }
 
 /// Why an import can't be served, if it can't.

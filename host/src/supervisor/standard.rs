@@ -20,6 +20,13 @@ const STANDARD: [(&str, &[u8]); 16] = [
     ("websocket", include_bytes!("../../../probes/dist/websocket.wasm")),
 ];
 
+/// What `probity compose` puts an adapter to: probes for all targets of a kind.
+const PARTS: [(&str, &[u8]); 3] = [
+    ("database-ping", include_bytes!("../../../probes/dist/parts/database-ping.wasm")),
+    ("dht-roundtrip", include_bytes!("../../../probes/dist/parts/dht-roundtrip.wasm")),
+    ("pubsub-roundtrip", include_bytes!("../../../probes/dist/parts/pubsub-roundtrip.wasm")),
+];
+
 /// Every standard probe, by name.
 pub fn all() -> impl Iterator<Item = (&'static str, &'static [u8])> {
     STANDARD.into_iter()
@@ -34,4 +41,15 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 #[must_use]
 pub fn find(name: &str) -> Option<&'static [u8]> {
     STANDARD.into_iter().find(|(known, _)| *known == name).map(|(_, bytes)| bytes)
+}
+
+/// The names of the probes that need an adapter.
+pub fn parts() -> impl Iterator<Item = &'static str> {
+    PARTS.into_iter().map(|(name, _)| name)
+}
+
+/// The bytes of a probe that needs an adapter.
+#[must_use]
+pub fn part(name: &str) -> Option<&'static [u8]> {
+    PARTS.into_iter().find(|(known, _)| *known == name).map(|(_, bytes)| bytes)
 }

@@ -4,6 +4,7 @@
 //! reviewed. So the bytes must depend on nothing but the sources and the recorded compiler, and a check builds them anew.
 
 use std::{
+    collections::BTreeMap,
     env,
     ffi::{OsStr, OsString},
     fs,
@@ -24,6 +25,9 @@ use crate::{
 /// Where guests are, and where their components are kept, relative to the repository.
 const WORKSPACES: [(&str, &str); 2] =
     [("probes", "probes/dist"), ("examples/quickstart/hello", "examples/quickstart/probes.d")];
+
+/// Where those are kept that are no probes by themselves, in the folder of the others: what `probity compose` takes.
+const PARTS: &str = "parts";
 
 /// What is known of all components, relative to the repository.
 const RECORD: &str = "probes/dist/dist.json";
@@ -103,15 +107,33 @@ fn build_all(repository: &Path) -> Result<(BuiltWith, Vec<Component>)> {
     for (source, kept) in WORKSPACES {
         let source = repository.join(source);
         compile(&source, repository, &toolchain, &guests_dir)?;
-        for name in Workspace::of(&source)?.modules() {
-            let module = guests_dir.join(TARGET).join("release").join(format!("{name}.wasm"));
+        let mut compositions = Vec::new();
+        for guest in Workspace::of(&source)?.guests() {
+            let module = guests_dir.join(TARGET).join("release").join(format!("{}.wasm", guest.module));
             let module = fs::read(&module).with_context(|| format!("reading {}", module.display()))?;
             // What Rust calls `json_metric`, people call `json-metric`.
-            let name = name.replace('_', "-");
-            let file = Path::new(kept).join(format!("{name}.wasm"));
-            components.push(Component::of_module(name, file, &module)?);
+            let name = guest.module.replace('_', "-");
+            let component = Component::of_module(name, Path::new(kept), &module)?;
+            if guest.compositions.is_empty() {
+                components.push(component);
+            } else {
+                compositions.push((component, guest.compositions));
+            }
+        }
+        for (adapter, probes) in compositions {
+            for (name, probe) in probes {
+                let probe = components.iter().find(|component| component.name == probe);
+                let probe = probe.with_context(|| format!("{name} is composed of a probe that is not there"))?;
+                components.push(Component::of_two(name, Path::new(kept), probe, &adapter)?);
+            }
         }
     }
+    for component in &mut components {
+        if component.is_part()? {
+            component.keep_in(PARTS);
+        }
+    }
+    components.sort_by(|one, other| one.name.cmp(&other.name));
     Ok((built_with, components))
 }
 
@@ -154,12 +176,27 @@ struct Workspace {
 #[derive(Deserialize)]
 struct Package {
     targets: Vec<Target>,
+    metadata: Option<Metadata>,
 }
 
 #[derive(Deserialize)]
 struct Target {
     name: String,
     crate_types: Vec<String>,
+}
+
+/// What a guest's manifest says under `[package.metadata]`.
+#[derive(Default, Deserialize)]
+struct Metadata {
+    /// The probes that an adapter makes: the name of each, and what it is composed with.
+    #[serde(default)]
+    compose: BTreeMap<String, String>,
+}
+
+/// What is linked to a module.
+struct Guest {
+    module: String,
+    compositions: BTreeMap<String, String>,
 }
 
 impl Workspace {
@@ -172,13 +209,14 @@ impl Workspace {
         serde_json::from_str(&told).with_context(|| format!("asking cargo about {}", folder.display()))
     }
 
-    /// The names of the guests: the libraries that are linked.
-    fn modules(self) -> Vec<String> {
-        let targets = self.packages.into_iter().flat_map(|package| package.targets);
-        targets
-            .filter(|target| target.crate_types.iter().any(|kind| kind == "cdylib"))
-            .map(|target| target.name)
-            .collect()
+    /// The libraries that are linked.
+    fn guests(self) -> Vec<Guest> {
+        let guest = |package: Package| {
+            let mut targets = package.targets.into_iter();
+            let target = targets.find(|target| target.crate_types.iter().any(|kind| kind == "cdylib"))?;
+            Some(Guest { module: target.name, compositions: package.metadata.unwrap_or_default().compose })
+        };
+        self.packages.into_iter().filter_map(guest).collect()
     }
 }
 

@@ -79,11 +79,6 @@ impl Answer {
         }
         Ok(false)
     }
-
-    /// The first column of the first row, unless it is NULL.
-    pub(crate) fn first_value(&self) -> Option<&[u8]> {
-        self.rows.first()?.first()?.as_deref()
-    }
 }
 
 /// The name of a column: the fifth of a definition's texts.
@@ -118,6 +113,10 @@ mod tests {
         Ok(answer)
     }
 
+    fn first_value(answer: &Answer) -> Option<&[u8]> {
+        answer.rows.first()?.first()?.as_deref()
+    }
+
     #[test]
     fn rows_are_read() {
         let (a, b) = (definition("a"), definition("b"));
@@ -125,10 +124,10 @@ mod tests {
         let answer = fed(&packets, 2).unwrap();
         assert_eq!(answer.columns, ["a", "b"]);
         assert_eq!(answer.rows, [vec![Some(b"x".to_vec()), None], vec![Some(Vec::new()), Some(b"yz".to_vec())]]);
-        assert_eq!(answer.first_value(), Some(b"x".as_slice()));
-        assert_eq!(fed(&[b"\0\0\0\x02\0\0\0"], 1).unwrap().first_value(), None);
-        assert_eq!(fed(&[b"\x01", &a, END, END], 1).unwrap().first_value(), None);
-        assert_eq!(fed(&[b"\x01", &a, END, b"\xfb", END], 1).unwrap().first_value(), None);
+        assert_eq!(first_value(&answer), Some(b"x".as_slice()));
+        assert_eq!(first_value(&fed(&[b"\0\0\0\x02\0\0\0"], 1).unwrap()), None);
+        assert_eq!(first_value(&fed(&[b"\x01", &a, END, END], 1).unwrap()), None);
+        assert_eq!(first_value(&fed(&[b"\x01", &a, END, b"\xfb", END], 1).unwrap()), None);
     }
 
     #[test]

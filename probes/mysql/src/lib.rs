@@ -1,4 +1,4 @@
-//! `mysql`: logs in at a MySQL or MariaDB server, and pings it or asks it something.
+//! `mysql`: what is special about MySQL and MariaDB, for the probe of all databases.
 
 mod answer;
 mod complaint;
@@ -12,7 +12,10 @@ mod settings;
 use std::time::Duration;
 
 use probity_guest::{
-    Attempt, Description, Failure, Findings, Probe, SettingProblem, Verdict, expected::Number, text::first_line,
+    Attempt, Description, Failure, Findings, SettingProblem,
+    adapter::{Adapter, Database, Examination, Row},
+    clock::Deadline,
+    text::first_line,
 };
 
 pub use crate::settings::Settings;
@@ -21,10 +24,10 @@ use crate::{replication::State, session::Session};
 /// Characters of a text of the server's that a detail shows.
 const SHOWN: usize = 120;
 
-/// The probe.
-pub struct MySql;
+/// The adapter, with its session.
+pub struct MySql(Session);
 
-impl Probe for MySql {
+impl Adapter for MySql {
     type Settings = Settings;
 
     fn describe() -> Description {
@@ -44,60 +47,55 @@ impl Probe for MySql {
         settings.problems()
     }
 
-    fn check(settings: &Settings, attempt: &mut Attempt) -> Result<Verdict, Failure> {
-        let mut session = Session::open(settings, attempt)?;
-        let came = examine(settings, &mut session, attempt);
-        session.leave(attempt.deadline());
-        came
+    fn open(settings: Settings, attempt: &mut Attempt) -> Result<Self, Failure> {
+        Session::open(settings, attempt).map(Self)
     }
-}
 
-/// The verdict on a server that let the probe in.
-fn examine(settings: &Settings, session: &mut Session<'_>, attempt: &mut Attempt) -> Result<Verdict, Failure> {
-    let answer = match &settings.query {
-        None => attempt.phase("ping", |deadline| session.ping(deadline)).map(|()| None)?,
-        Some(query) => {
-            let answer = attempt.phase("query", |deadline| session.query(query, 1, deadline))?;
-            Some(answer.map_err(|complaint| complaint.at("the query", &session.server()))?)
+    fn peer(&self) -> String {
+        self.0.server()
+    }
+
+    fn examine(&mut self, attempt: &mut Attempt) -> Result<Examination, Failure> {
+        let session = &mut self.0;
+        let mut findings = Findings::default();
+        let mut state = None;
+        if let Some(expected) = session.settings().replication.clone() {
+            let told = ask_state(session, attempt)?;
+            expected.judge(&told, &mut findings);
+            state = Some(told);
         }
-    };
-    let state = match &settings.replication {
-        None => None,
-        Some(expected) => Some((expected, ask_state(settings, session, attempt)?)),
-    };
+        let mut told = Examination::of(findings)
+            .detail("address", session.server())
+            .detail("server-version", first_line(&session.version, SHOWN))
+            .detail("tls", session.is_secure());
+        if let Some(why) = &session.tls_failure {
+            told = told.detail("tls-failure", why.as_str());
+        }
+        Ok(match state {
+            Some(state) => state.tell(told),
+            None => told,
+        })
+    }
 
-    let mut findings = Findings::default();
-    let value = answer.as_ref().and_then(|answer| answer.first_value());
-    settings.expected().judge(value, "the query", &mut findings);
-    if let Some((expected, state)) = &state {
-        expected.judge(state, &mut findings);
+    fn close(&mut self, deadline: Deadline) {
+        self.0.leave(deadline);
     }
-    let praise = match &settings.query {
-        None => "answered a ping",
-        Some(_) if settings.expected().is_anything() => "answered the query as expected",
-        Some(_) => "answered the query",
-    };
-    let mut verdict = findings
-        .verdict(attempt, settings.degraded_after, &session.server(), praise)
-        .detail("address", session.server())
-        .detail("server-version", first_line(&session.version, SHOWN))
-        .detail("tls", session.is_secure());
-    if let Some(why) = &session.tls_failure {
-        verdict = verdict.detail("tls-failure", why.as_str());
-    }
-    if let Some(value) = value {
-        verdict = match Number::parse(value) {
-            Some(Number(number)) => verdict.measurement("value", "1", number),
-            None => verdict.detail("value", first_line(&String::from_utf8_lossy(value), SHOWN)),
-        };
-    }
-    Ok(match state {
-        Some((_, state)) => state.tell(verdict),
-        None => verdict,
-    })
 }
 
-fn ask_state(settings: &Settings, session: &mut Session<'_>, attempt: &mut Attempt) -> Result<State, Failure> {
+impl Database for MySql {
+    fn ping(&mut self, attempt: &mut Attempt) -> Result<(), Failure> {
+        self.0.ping(attempt.deadline())
+    }
+
+    fn query(&mut self, text: &str, attempt: &mut Attempt) -> Result<Option<Row>, Failure> {
+        let answer = self.0.query(text, 1, attempt.deadline())?;
+        let answer = answer.map_err(|complaint| complaint.at("the query", &self.0.server()))?;
+        let value = |value: Vec<u8>| String::from_utf8_lossy(&value).into_owned();
+        Ok(answer.rows.into_iter().next().map(|row| row.into_iter().map(|column| column.map(value)).collect()))
+    }
+}
+
+fn ask_state(session: &mut Session, attempt: &mut Attempt) -> Result<State, Failure> {
     let most = replication::MOST_SOURCES;
     let answer =
         attempt.phase("replication", |deadline| match session.query(replication::QUERY, most, deadline)? {
@@ -108,17 +106,20 @@ fn ask_state(settings: &Settings, session: &mut Session<'_>, attempt: &mut Attem
         })?;
     let server = session.server();
     let answer = answer.map_err(|complaint| complaint.at("the question about replication", &server))?;
-    State::parse(&answer, settings.password.as_slice()).ok_or_else(|| {
+    State::parse(&answer, session.settings().password.as_slice()).ok_or_else(|| {
         Failure::Unhealthy(format!("{server} does not tell whether it receives and applies what it replicates"))
     })
 }
 
-probity_guest::export!(MySql);
+probity_guest::export_database!(MySql);
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
     #[test]
     fn the_schema_describes_the_settings() {
-        assert_eq!(probity_guest::schema::disagreements::<super::MySql>(), Ok(Vec::new()));
+        let schema = MySql::describe().settings_schema;
+        assert_eq!(probity_guest::schema::between::<Settings>(&schema), Ok(Vec::new()));
     }
 }

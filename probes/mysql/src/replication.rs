@@ -1,7 +1,8 @@
 //! How a server takes part in replication: what it is asked, and what its answer is held to.
 
 use probity_guest::{
-    Findings, SettingProblem, Verdict,
+    Findings, SettingProblem,
+    adapter::Examination,
     expected::Number,
     settings::Span,
     text::{blot, excerpt},
@@ -91,17 +92,17 @@ impl State {
         if self.0.is_empty() { Role::Primary } else { Role::Replica }
     }
 
-    /// Adds what is known to a verdict.
-    pub(crate) fn tell(&self, verdict: Verdict) -> Verdict {
-        let verdict = verdict.detail("role", self.role().name());
+    /// Adds what is known to what is told.
+    pub(crate) fn tell(&self, told: Examination) -> Examination {
+        let told = told.detail("role", self.role().name());
         let lags = self.0.iter().map(|status| status.lag);
         // Of several sources the last one counts, and nothing does if one of them is unknown.
         match lags
             .reduce(|one, other| one.zip(other).map(|(one, other)| if one > other { one } else { other }))
             .flatten()
         {
-            Some(Number(lag)) => verdict.measurement("replication-lag", "s", lag),
-            None => verdict,
+            Some(Number(lag)) => told.measurement("replication-lag", "s", lag),
+            None => told,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! A session with a server, from its greeting to the leave-taking.
 
+use std::rc::Rc;
+
 use probity_guest::{Attempt, Cause, Conversation, Error, Failure, Verdict, Wire, clock::Deadline};
 
 use crate::{
@@ -16,9 +18,9 @@ use crate::{
 const MOST_READ: usize = 1024 * 1024;
 
 /// An open session.
-pub(crate) struct Session<'a> {
+pub(crate) struct Session {
     conversation: Conversation,
-    settings: &'a Settings,
+    settings: Rc<Settings>,
     /// What the next packet of the client's is numbered.
     number: u8,
     pub(crate) version: String,
@@ -26,10 +28,11 @@ pub(crate) struct Session<'a> {
     pub(crate) tls_failure: Option<String>,
 }
 
-impl<'a> Session<'a> {
+impl Session {
     /// Dials a server and logs in, as the phases `resolve`, `connect`, `tls` and `handshake`.
-    pub(crate) fn open(settings: &'a Settings, attempt: &mut Attempt) -> Result<Self, Failure> {
-        let (mut session, greeting) = Self::greeted(settings, attempt)?;
+    pub(crate) fn open(settings: Settings, attempt: &mut Attempt) -> Result<Self, Failure> {
+        let settings = Rc::new(settings);
+        let (mut session, greeting) = Self::greeted(&settings, attempt)?;
         if settings.tls == Tls::Require && !greeting.offers_tls() {
             let message = format!("{} has no TLS, which `tls` asks for", session.server());
             return Err(Verdict::unhealthy(message).permanent().into());
@@ -47,7 +50,7 @@ impl<'a> Session<'a> {
             Err(Error { cause: Cause::Handshake { why, .. }, .. })
                 if settings.tls == Tls::Prefer && !attempt.deadline().remaining().is_zero() =>
             {
-                let (mut session, greeting) = Self::greeted(settings, attempt)?;
+                let (mut session, greeting) = Self::greeted(&settings, attempt)?;
                 session.tls_failure = Some(why);
                 attempt.phase("handshake", |deadline| session.log_in(&greeting, deadline))?;
                 Ok(session)
@@ -57,14 +60,20 @@ impl<'a> Session<'a> {
     }
 
     /// Dials a server, and hears its greeting.
-    fn greeted(settings: &'a Settings, attempt: &mut Attempt) -> Result<(Self, Greeting), Failure> {
+    fn greeted(settings: &Rc<Settings>, attempt: &mut Attempt) -> Result<(Self, Greeting), Failure> {
         let wire = Wire::dial(attempt, &settings.host, settings.port.0, false)?;
         let mut conversation = Conversation::new(wire).at_most(MOST_READ);
         settings.password.iter().for_each(|password| conversation.hide(password));
+        let settings = Rc::clone(settings);
         let mut session = Self { conversation, settings, number: 0, version: String::new(), tls_failure: None };
         let greeting = attempt.phase("handshake", |deadline| session.hear_greeting(deadline))?;
         session.version.clone_from(&greeting.version);
         Ok((session, greeting))
+    }
+
+    /// What the operator configured.
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// Who answers: the address that was dialled.
@@ -100,7 +109,8 @@ impl<'a> Session<'a> {
     }
 
     fn log_in(&mut self, greeting: &Greeting, deadline: Deadline) -> Result<(), Failure> {
-        let Settings { user, password, database, .. } = self.settings;
+        let settings = Rc::clone(&self.settings);
+        let Settings { user, password, database, .. } = &*settings;
         let secure = self.is_secure();
         let mut login = Login::new(password.as_deref().unwrap_or_default(), secure, &greeting.plugin);
         let proof = login.proof(&greeting.salt).map_err(|refusal| self.refused(&refusal))?;
@@ -166,7 +176,7 @@ impl<'a> Session<'a> {
     }
 
     /// Takes leave, as far as it can be done.
-    pub(crate) fn leave(mut self, deadline: Deadline) {
+    pub(crate) fn leave(&mut self, deadline: Deadline) {
         // Whoever does not take it any more is not worth a word.
         let _ = self.command("the leave-taking", packet::QUIT, deadline);
     }

@@ -1,10 +1,6 @@
 //! What the operator configures; settings.schema.json says what each setting means.
 
-use probity_guest::{
-    SettingProblem,
-    expected::{Expected, Number},
-    settings::{Port, Span},
-};
+use probity_guest::{SettingProblem, settings::Port};
 use serde::Deserialize;
 
 use crate::replication::Replication;
@@ -21,14 +17,7 @@ pub struct Settings {
     pub(crate) database: Option<String>,
     #[serde(default)]
     pub(crate) tls: Tls,
-    pub(crate) query: Option<String>,
-    pub(crate) expect: Option<String>,
-    pub(crate) degraded_below: Option<Number>,
-    pub(crate) degraded_above: Option<Number>,
-    pub(crate) unhealthy_below: Option<Number>,
-    pub(crate) unhealthy_above: Option<Number>,
     pub(crate) replication: Option<Replication>,
-    pub(crate) degraded_after: Option<Span>,
 }
 
 /// Whether the connection is to be secure.
@@ -46,31 +35,15 @@ fn usual_port() -> Port {
 }
 
 impl Settings {
-    /// What the first value of the query's answer should be.
-    pub(crate) fn expected(&self) -> Expected<'_> {
-        Expected {
-            text: self.expect.as_deref(),
-            degraded_below: self.degraded_below,
-            degraded_above: self.degraded_above,
-            unhealthy_below: self.unhealthy_below,
-            unhealthy_above: self.unhealthy_above,
-        }
-    }
-
     /// All that is wrong with them beside their form.
     pub(crate) fn problems(&self) -> Vec<SettingProblem> {
-        let mut problems = self.expected().problems();
+        let mut problems = Vec::new();
         let mut problem = |pointer: &str, message: &str| problems.push(SettingProblem::new(pointer, message));
         for (pointer, text, message) in [
-            ("/host", Some(&self.host), "empty; give a name or an address such as `db.internal`"),
-            ("/user", Some(&self.user), "empty; give the name of an account such as `probe`"),
-            (
-                "/query",
-                self.query.as_ref(),
-                "empty; leave it out, or ask something such as `SELECT count(*) FROM jobs`",
-            ),
+            ("/host", &self.host, "empty; give a name or an address such as `db.internal`"),
+            ("/user", &self.user, "empty; give the name of an account such as `probe`"),
         ] {
-            if text.is_some_and(|text| text.trim().is_empty()) {
+            if text.trim().is_empty() {
                 problem(pointer, message);
             }
         }
@@ -80,9 +53,6 @@ impl Settings {
             if text.is_some_and(|text| text.contains('\0')) {
                 problem(pointer, "has the character U+0000, which ends a text in this protocol; leave it out");
             }
-        }
-        if self.query.is_none() && self.expected().is_anything() {
-            problem("/query", "missing, though there are expectations of its answer; give one, or leave those out");
         }
         problems.extend(self.replication.iter().flat_map(Replication::problems));
         problems
@@ -106,11 +76,6 @@ mod tests {
             (r#""password": "a\u0000b""#, "/password"),
             (r#""database": "\u0000""#, "/database"),
             (r#""tls": true"#, "/tls"),
-            (r#""query": " ""#, "/query"),
-            (r#""expect": "1""#, "/query"),
-            (r#""unhealthy_above": 1"#, "/query"),
-            (r#""query": "SELECT 1", "unhealthy_above": 1, "degraded_above": 2"#, "/degraded_above"),
-            (r#""degraded_after": "500""#, "/degraded_after"),
             (r#""replication": { "role": "standby" }"#, "/replication/role"),
             (r#""replication": { "degraded_lag": "5s", "unhealthy_lag": "1s" }"#, "/replication/degraded_lag"),
         ] {

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use probity_guest::{Attempt, Conversation, Error, Failure, Verdict, Wire, clock::Deadline, random};
+use probity_guest::{Attempt, Conversation, Error, Failure, Verdict, Wire, adapter, clock::Deadline, random};
 use serde::Deserialize;
 
 use crate::{
@@ -18,13 +18,13 @@ const MOST_MESSAGE: u64 = 256 * 1024;
 /// Lines that may come after the greeting: more than a server says of its own accord, and few enough for the fuel of a run.
 /// What is long counts as a line for each KiB.
 const MOST_HEARD: u64 = 1_000;
-/// The number of the subscription to what is sent in the round trip.
-const ROUND_TRIP: u64 = 1;
+/// The number of the subscription to a channel.
+const CHANNEL: u64 = 1;
 
 /// The session.
-pub(crate) struct Session<'a> {
+pub(crate) struct Session {
     conversation: Conversation,
-    settings: &'a Settings,
+    settings: Settings,
     /// Lines that came after the greeting.
     heard: u64,
     /// The number of the last subscription.
@@ -71,15 +71,19 @@ enum Heard {
     Message { subscription: u64, delivery: Delivery },
 }
 
-impl<'a> Session<'a> {
-    pub(crate) fn new(wire: Wire, settings: &'a Settings) -> Self {
+impl Session {
+    pub(crate) fn new(wire: Wire, settings: Settings) -> Self {
         let mut conversation = Conversation::new(wire);
         for secret in [&settings.password, &settings.token].into_iter().flatten() {
             conversation.hide(secret);
             // As it is sent.
             conversation.hide(escaped(secret));
         }
-        Self { conversation, settings, heard: 0, subscriptions: ROUND_TRIP }
+        Self { conversation, settings, heard: 0, subscriptions: CHANNEL }
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     pub(crate) fn remote(&self) -> SocketAddr {
@@ -119,28 +123,34 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Sends a message to this session itself, and compares what comes.
-    pub(crate) fn round_trip(&mut self, deadline: Deadline) -> Result<(), Failure> {
-        let subject = self.subject();
-        let payload = format!("{:016x}{:016x}", random::get_random_u64(), random::get_random_u64());
-        let length = payload.len();
-        let commands = format!("SUB {subject} {ROUND_TRIP}\r\nPUB {subject} {length}\r\n{payload}\r\n");
-        self.conversation.tell("PUB", commands.as_bytes(), deadline)?;
-        let came = self.delivery("PUB", ROUND_TRIP, deadline)?;
-        if came.subject == subject && came.payload == payload.as_bytes() {
-            return Ok(());
-        }
-        let (remote, seen) = (self.remote(), self.conversation.quote(&came.payload));
-        let (to, sent) = (self.word(&came.subject), self.conversation.quote(payload.as_bytes()));
-        Err(Failure::Unhealthy(format!(
-            "{remote} corrupted a message: it delivered {seen} to {to}, and {sent} was sent to {subject}"
-        )))
+    /// Has what is sent to a channel come here; waits until the server has taken that in.
+    pub(crate) fn subscribe(&mut self, channel: &str, deadline: Deadline) -> Result<(), Failure> {
+        let commands = format!("SUB {} {CHANNEL}\r\nPING\r\n", self.subject(channel));
+        self.conversation.tell("SUB", commands.as_bytes(), deadline)?;
+        while !matches!(self.hear("SUB", deadline)?, Heard::Pong) {}
+        Ok(())
+    }
+
+    pub(crate) fn publish(&mut self, channel: &str, payload: &[u8], deadline: Deadline) -> Result<(), Failure> {
+        let head = format!("PUB {} {}\r\n", self.subject(channel), payload.len());
+        let command = [head.as_bytes(), payload, b"\r\n"].concat();
+        Ok(self.conversation.tell("PUB", &command, deadline)?)
+    }
+
+    /// The next message to the channel that was subscribed to.
+    pub(crate) fn message(&mut self, deadline: Deadline) -> Result<adapter::Message, Failure> {
+        let Delivery { subject, payload, .. } = self.delivery("PUB", CHANNEL, deadline)?;
+        // What was waited for is no talk on the side, and whoever waits keeps count of it.
+        self.heard = 0;
+        let channel = subject.strip_prefix(&self.subject("")).unwrap_or(&subject).to_owned();
+        Ok(adapter::Message { channel, payload })
     }
 
     /// Asks the JetStream API what messages call `name`, at `subject`.
     pub(crate) fn ask(&mut self, name: &'static str, subject: &str, deadline: Deadline) -> Result<Answer, Failure> {
         self.subscriptions += 1;
-        let (inbox, number) = (self.subject(), self.subscriptions);
+        let inbox = self.subject(&format!("{:016x}", random::get_random_u64()));
+        let number = self.subscriptions;
         let commands = format!("SUB {inbox} {number}\r\nPUB {subject} {inbox} 0\r\n\r\n");
         self.conversation.tell(name, commands.as_bytes(), deadline)?;
         let came = self.delivery(name, number, deadline)?;
@@ -156,9 +166,9 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// A subject of its own for each purpose, lest runs disturb each other or anybody else.
-    fn subject(&self) -> String {
-        format!("{}.{:016x}", self.settings.subject, random::get_random_u64())
+    /// The subject of a channel.
+    fn subject(&self, channel: &str) -> String {
+        format!("{}.{channel}", self.settings.subject)
     }
 
     /// The next message of a subscription.

@@ -1,9 +1,6 @@
 //! What the operator configures; settings.schema.json says what each setting means.
 
-use probity_guest::{
-    SettingProblem,
-    settings::{Port, Span},
-};
+use probity_guest::{SettingProblem, settings::Port};
 use serde::Deserialize;
 
 /// The settings of a check.
@@ -24,7 +21,6 @@ pub struct Settings {
     pub(crate) consumer: Option<String>,
     pub(crate) lag_warn: Option<u64>,
     pub(crate) lag_critical: Option<u64>,
-    pub(crate) degraded_after: Option<Span>,
 }
 
 /// The port that NATS is registered for (IANA).

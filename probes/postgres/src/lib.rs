@@ -1,4 +1,4 @@
-//! `postgres`: logs in at a PostgreSQL server, and asks it something.
+//! `postgres`: what is special about PostgreSQL, for the probe of all databases.
 
 mod complaint;
 mod login;
@@ -12,25 +12,27 @@ mod settings;
 use std::time::Duration;
 
 use probity_guest::{
-    Attempt, Description, Failure, Findings, Probe, SettingProblem, Verdict,
-    expected::Number,
+    Attempt, Description, Failure, Findings, SettingProblem,
+    adapter::{Adapter, Database, Examination, Row},
+    clock::Deadline,
     text::{excerpt, first_line},
 };
 
 pub use crate::settings::Settings;
 use crate::{
     replication::{Role, State},
-    session::{FirstRow, Session},
-    settings::USUAL_QUERY,
+    session::Session,
 };
 
+/// The least that there is to ask, and goes all the way.
+const PING: &str = "SELECT 1";
 /// Characters of a text of the server's that a detail shows.
 const SHOWN: usize = 120;
 
-/// The probe.
-pub struct Postgres;
+/// The adapter, with its session.
+pub struct Postgres(Session);
 
-impl Probe for Postgres {
+impl Adapter for Postgres {
     type Settings = Settings;
 
     fn describe() -> Description {
@@ -50,55 +52,55 @@ impl Probe for Postgres {
         settings.problems()
     }
 
-    fn check(settings: &Settings, attempt: &mut Attempt) -> Result<Verdict, Failure> {
-        let mut session = Session::open(settings, attempt)?;
-        let came = examine(settings, &mut session, attempt);
-        session.leave(attempt.deadline());
-        came
+    fn open(settings: Settings, attempt: &mut Attempt) -> Result<Self, Failure> {
+        Session::open(settings, attempt).map(Self)
+    }
+
+    fn peer(&self) -> String {
+        self.0.server()
+    }
+
+    fn examine(&mut self, attempt: &mut Attempt) -> Result<Examination, Failure> {
+        let session = &mut self.0;
+        let mut findings = Findings::default();
+        let mut state = None;
+        if let Some(expected) = session.replication() {
+            let told = ask_state(session, attempt)?;
+            expected.judge(&told, &mut findings);
+            state = Some(told);
+        }
+        let mut told = Examination::of(findings)
+            .detail("address", session.server())
+            .detail("server-version", first_line(&session.version, SHOWN))
+            .detail("tls", session.is_secure());
+        if let Some(why) = &session.tls_failure {
+            told = told.detail("tls-failure", why.as_str());
+        }
+        let role = |standby| if standby { Role::Standby } else { Role::Primary };
+        if let Some(role) = state.as_ref().map(|state| state.role).or(session.standby.map(role)) {
+            told = told.detail("role", role.name());
+        }
+        Ok(match state {
+            Some(state) => state.tell(told),
+            None => told,
+        })
+    }
+
+    fn close(&mut self, deadline: Deadline) {
+        self.0.leave(deadline);
     }
 }
 
-/// The verdict on a server that let the probe in.
-fn examine(settings: &Settings, session: &mut Session, attempt: &mut Attempt) -> Result<Verdict, Failure> {
-    let row = attempt.phase("query", |deadline| session.query(&settings.query, "the query", deadline))?;
-    let state = match &settings.replication {
-        None => None,
-        Some(expected) => Some((expected, ask_state(session, attempt)?)),
-    };
+impl Database for Postgres {
+    fn ping(&mut self, attempt: &mut Attempt) -> Result<(), Failure> {
+        self.0.query(PING, "the query", attempt.deadline()).map(drop)
+    }
 
-    let mut findings = Findings::default();
-    let value = first_value(&row);
-    settings.expected().judge(value, "the query", &mut findings);
-    if let Some((expected, state)) = &state {
-        expected.judge(state, &mut findings);
+    fn query(&mut self, text: &str, attempt: &mut Attempt) -> Result<Option<Row>, Failure> {
+        let row = self.0.query(text, "the query", attempt.deadline())?;
+        let value = |value: Vec<u8>| String::from_utf8_lossy(&value).into_owned();
+        Ok(row.map(|row| row.into_iter().map(|column| column.map(value)).collect()))
     }
-    let praise = match settings.query.as_str() {
-        USUAL_QUERY => "answered",
-        _ if settings.expected().is_anything() => "answered the query as expected",
-        _ => "answered the query",
-    };
-    let mut verdict = findings
-        .verdict(attempt, settings.degraded_after, &session.server(), praise)
-        .detail("address", session.server())
-        .detail("server-version", first_line(&session.version, SHOWN))
-        .detail("tls", session.is_secure());
-    if let Some(why) = &session.tls_failure {
-        verdict = verdict.detail("tls-failure", why.as_str());
-    }
-    let role = |standby| if standby { Role::Standby } else { Role::Primary };
-    if let Some(role) = state.as_ref().map(|(_, state)| state.role).or(session.standby.map(role)) {
-        verdict = verdict.detail("role", role.name());
-    }
-    if let Some(value) = value.filter(|_| settings.query != USUAL_QUERY) {
-        verdict = match Number::parse(value) {
-            Some(Number(number)) => verdict.measurement("value", "1", number),
-            None => verdict.detail("value", first_line(&String::from_utf8_lossy(value), SHOWN)),
-        };
-    }
-    Ok(match state {
-        Some((_, state)) => state.tell(verdict),
-        None => verdict,
-    })
 }
 
 fn ask_state(session: &mut Session, attempt: &mut Attempt) -> Result<State, Failure> {
@@ -106,21 +108,21 @@ fn ask_state(session: &mut Session, attempt: &mut Attempt) -> Result<State, Fail
         session.query(replication::QUERY, "the question about replication", deadline)
     })?;
     row.as_deref().and_then(State::parse).ok_or_else(|| {
-        let seen = excerpt(first_value(&row).unwrap_or_default(), SHOWN);
-        Failure::Unhealthy(format!("{} does not tell how it replicates: it answered {seen}", session.server()))
+        let first = row.as_ref().and_then(|row| row.first()?.as_deref()).unwrap_or_default();
+        let (server, seen) = (session.server(), excerpt(first, SHOWN));
+        Failure::Unhealthy(format!("{server} does not tell how it replicates: it answered {seen}"))
     })
 }
 
-fn first_value(row: &FirstRow) -> Option<&[u8]> {
-    row.as_ref()?.first()?.as_deref()
-}
-
-probity_guest::export!(Postgres);
+probity_guest::export_database!(Postgres);
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
     #[test]
     fn the_schema_describes_the_settings() {
-        assert_eq!(probity_guest::schema::disagreements::<super::Postgres>(), Ok(Vec::new()));
+        let schema = Postgres::describe().settings_schema;
+        assert_eq!(probity_guest::schema::between::<Settings>(&schema), Ok(Vec::new()));
     }
 }

@@ -1,6 +1,6 @@
 //! How a server takes part in replication: what it is asked, and what its answer is held to.
 
-use probity_guest::{Findings, SettingProblem, Verdict, expected::Number, settings::Span};
+use probity_guest::{Findings, SettingProblem, adapter::Examination, expected::Number, settings::Span};
 use serde::Deserialize;
 
 /// Asks for: whether it is a standby; whether it receives from a primary; the lag in seconds and in bytes; the replicas that
@@ -83,19 +83,19 @@ impl State {
         }
     }
 
-    /// Adds what is known to a verdict.
-    pub(crate) fn tell(&self, verdict: Verdict) -> Verdict {
-        let mut verdict = verdict.measurement("replicas", "1", self.replicas.0);
+    /// Adds what is known to what is told.
+    pub(crate) fn tell(&self, told: Examination) -> Examination {
+        let mut told = told.measurement("replicas", "1", self.replicas.0);
         if self.role == Role::Standby {
-            verdict = verdict.detail("receiving", self.receiving);
+            told = told.detail("receiving", self.receiving);
         }
         for (name, unit, value) in [("replication-lag", "s", self.lag), ("replication-lag-bytes", "By", self.lag_bytes)]
         {
             if let Some(Number(value)) = value {
-                verdict = verdict.measurement(name, unit, value);
+                told = told.measurement(name, unit, value);
             }
         }
-        verdict
+        told
     }
 }
 

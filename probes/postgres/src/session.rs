@@ -1,5 +1,7 @@
 //! A session with a server, from the first byte to the leave-taking.
 
+use std::rc::Rc;
+
 use probity_guest::{
     Attempt, Cause, Conversation, Error, Failure, Verdict, Wire, base64, clock::Deadline, random, text::excerpt,
 };
@@ -7,6 +9,7 @@ use probity_guest::{
 use crate::{
     login::{Login, Step},
     message::{self, HEAD, Head, Message, Violation},
+    replication::Replication,
     settings::{Settings, SslMode},
 };
 
@@ -21,9 +24,9 @@ const MOST_TLS_ANSWER: usize = 120;
 const SHOWN: usize = 120;
 
 /// An open session.
-pub(crate) struct Session<'a> {
+pub(crate) struct Session {
     conversation: Conversation,
-    settings: &'a Settings,
+    settings: Rc<Settings>,
     pub(crate) version: String,
     /// Whether it is a standby; older servers do not say so at the start.
     pub(crate) standby: Option<bool>,
@@ -34,13 +37,14 @@ pub(crate) struct Session<'a> {
 /// The first row of an answer, if there is one; `None` is NULL.
 pub(crate) type FirstRow = Option<Vec<Option<Vec<u8>>>>;
 
-impl<'a> Session<'a> {
+impl Session {
     /// Dials a server and logs in, as the phases `resolve`, `connect`, `tls` and `handshake`.
-    pub(crate) fn open(settings: &'a Settings, attempt: &mut Attempt) -> Result<Self, Failure> {
-        let (wire, tls_failure) = dial(settings, attempt)?;
+    pub(crate) fn open(settings: Settings, attempt: &mut Attempt) -> Result<Self, Failure> {
+        let (wire, tls_failure) = dial(&settings, attempt)?;
         let mut conversation = Conversation::new(wire).at_most(MOST_READ);
         settings.password.iter().for_each(|password| conversation.hide(password));
-        let mut session = Self { conversation, settings, version: String::new(), standby: None, tls_failure };
+        let mut session =
+            Self { conversation, settings: Rc::new(settings), version: String::new(), standby: None, tls_failure };
         attempt.phase("handshake", |deadline| session.log_in(deadline))?;
         Ok(session)
     }
@@ -55,7 +59,7 @@ impl<'a> Session<'a> {
     }
 
     fn log_in(&mut self, deadline: Deadline) -> Result<(), Failure> {
-        let settings = self.settings;
+        let settings = Rc::clone(&self.settings);
         let mut parameters = vec![("user", settings.user.as_str())];
         parameters.extend(settings.database.as_deref().map(|database| ("database", database)));
         parameters.extend([("application_name", "probity"), ("client_encoding", "UTF8")]);
@@ -106,8 +110,13 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// What is expected of its part in replication, if anything is.
+    pub(crate) fn replication(&self) -> Option<Replication> {
+        self.settings.replication.clone()
+    }
+
     /// Takes leave, as far as it can be done.
-    pub(crate) fn leave(mut self, deadline: Deadline) {
+    pub(crate) fn leave(&mut self, deadline: Deadline) {
         // Whoever does not take it any more is not worth a word.
         let _ = self.conversation.tell("the leave-taking", &message::terminate(), deadline);
     }

@@ -69,15 +69,24 @@ pub trait Adapter: Sized + 'static {
 /// What an adapter has to tell.
 #[derive(Debug, Default, PartialEq)]
 pub struct Examination {
-    /// What speaks against the target.
-    pub findings: Findings,
-    /// The unhealthy ones will not go away by themselves.
-    pub permanent: bool,
+    findings: Findings,
+    permanent: bool,
     details: Vec<Detail>,
     measurements: Vec<Measurement>,
 }
 
 impl Examination {
+    /// What speaks against the target, and nothing more yet.
+    pub fn of(findings: Findings) -> Self {
+        Self { findings, ..Self::default() }
+    }
+
+    /// Says that what was found unhealthy will not go away by itself, if that is so.
+    #[must_use]
+    pub fn permanent(self, permanent: bool) -> Self {
+        Self { permanent, ..self }
+    }
+
     /// Adds one fact about the target.
     #[must_use]
     pub fn detail(mut self, key: &str, value: impl Into<Value>) -> Self {

@@ -54,6 +54,16 @@ impl Deadline {
         Duration::from_nanos(self.0.0.saturating_sub(Instant::now().0))
     }
 
+    /// The same, as the contract tells it.
+    pub fn remaining_nanoseconds(self) -> u64 {
+        nanoseconds(self.remaining())
+    }
+
+    /// Waits until then.
+    pub fn pass(self) {
+        monotonic_clock::subscribe_instant(self.0.0).block();
+    }
+
     /// The nearer deadline that leaves time for `parts` tries of equal length, of which this is the first. A share of no
     /// parts is the whole.
     #[must_use]

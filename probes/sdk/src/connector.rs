@@ -2,8 +2,6 @@
 
 use std::{cell::RefCell, marker::PhantomData};
 
-use serde::de::DeserializeOwned;
-
 use crate::{
     Attempt, Description, Failure, Problem, Run, SettingProblem, Verdict,
     bindings::probity::probe::types,
@@ -12,7 +10,7 @@ use crate::{
         connector::{self, Connection},
         manifest,
     },
-    settings::accept,
+    settings::FromJson,
 };
 
 /// A probe whose target is examined over a connection that stays open between runs. The type is that of the connection: its
@@ -20,7 +18,7 @@ use crate::{
 pub trait Connector: Sized + 'static {
     /// What the operator configures. Should refuse what it does not know (`#[serde(deny_unknown_fields)]`), so that a
     /// misspelt setting is an error and not a silence.
-    type Settings: DeserializeOwned;
+    type Settings: FromJson;
 
     /// What this probe is and needs. Must not depend on anything outside the component.
     fn describe() -> Description;
@@ -29,15 +27,6 @@ pub trait Connector: Sized + 'static {
     fn validate(settings: &Self::Settings) -> Vec<SettingProblem> {
         let _ = settings;
         Vec::new()
-    }
-
-    /// Reads the settings: only a probe that hands some of them on has more to do than this.
-    ///
-    /// # Errors
-    ///
-    /// All that is wrong with them.
-    fn read(json: &str) -> Result<Self::Settings, Vec<SettingProblem>> {
-        accept(json, Self::validate)
     }
 
     /// Dials the target, with settings that [`validate`](Connector::validate) accepts. The first check follows at once, within
@@ -93,7 +82,7 @@ impl<P: Connector> connector::Guest for ExportedConnector<P> {
 impl<P: Connector> connector::GuestConnection for Live<P> {
     fn open(settings: String, run: Run) -> Result<Connection, types::Failure> {
         let invalid = |problems| types::Failure::Problem(Problem::InvalidSettings(problems));
-        let settings = P::read(&settings).map_err(invalid)?;
+        let settings = P::Settings::from_json(&settings, P::validate).map_err(invalid)?;
         let mut attempt = Attempt::begin(run);
         match P::open(settings, &mut attempt) {
             Ok(connection) => Ok(Connection::new(Live(RefCell::new(connection)))),
@@ -121,6 +110,6 @@ impl<P: Connector> manifest::Guest for ExportedConnector<P> {
     }
 
     fn validate(settings: String) -> Vec<SettingProblem> {
-        P::read(&settings).err().unwrap_or_default()
+        P::Settings::from_json(&settings, P::validate).err().unwrap_or_default()
     }
 }

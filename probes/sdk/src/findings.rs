@@ -1,5 +1,7 @@
 //! From all that is wrong with a target to one verdict.
 
+use std::time::Duration;
+
 use crate::{Attempt, Finding, Status, Verdict, settings::Span};
 
 /// What speaks against a target that has answered. The gravest decides.
@@ -15,6 +17,13 @@ impl Findings {
     /// Adds one that makes it degraded.
     pub fn degraded(&mut self, text: impl Into<String>) {
         self.0.push(Finding { status: Status::Degraded, text: text.into() });
+    }
+
+    /// Adds that the target took longer than `limit`, if it did.
+    pub fn slow(&mut self, took: Duration, limit: Span) {
+        if took > limit.0 {
+            self.degraded(format!("it took {}: more than {limit}", Span(took)));
+        }
     }
 
     /// Adds what an adapter found.
@@ -33,9 +42,8 @@ impl Findings {
         if self.0.is_empty() {
             return attempt.healthy_within(limit, format!("{target} {praise}"));
         }
-        let took = attempt.elapsed();
-        if let Some(Span(limit)) = limit.filter(|Span(limit)| took > *limit) {
-            self.degraded(format!("it took {}: more than {}", Span(took), Span(limit)));
+        if let Some(limit) = limit {
+            self.slow(attempt.elapsed(), limit);
         }
         let (status, text) = self.told();
         Verdict::new(status, format!("{target}: {text}"))

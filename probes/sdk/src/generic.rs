@@ -10,8 +10,9 @@ use serde::{
 use serde_json::value::RawValue;
 
 use crate::{
-    Description, SettingProblem,
-    settings::{accept, parse},
+    Description, Failure, Findings, SettingProblem, Verdict,
+    bindings::probity::probe::types::{self, Examination},
+    settings::{FromJson, accept, parse},
 };
 
 pub use crate::more_bindings::{
@@ -27,32 +28,62 @@ pub struct Shared<S> {
     pub adapters: String,
 }
 
+/// The settings of a probe that is composed with an adapter.
+pub trait Own: DeserializeOwned {
+    /// Their JSON Schema: whatever it has as a property is the probe's.
+    const SCHEMA: &str;
+
+    /// All that is wrong with those that have the right form.
+    fn problems(&self) -> Vec<SettingProblem>;
+
+    /// All that the adapter finds wrong with its own.
+    fn adapters_problems(adapters: &str) -> Vec<SettingProblem>;
+}
+
+impl<S: Own> FromJson for Shared<S> {
+    fn from_json(json: &str, validate: fn(&Self) -> Vec<SettingProblem>) -> Result<Self, Vec<SettingProblem>> {
+        let Object(members) = parse(json).map_err(|problem| vec![problem])?;
+        let own = properties(S::SCHEMA);
+        let (own, adapters): (Vec<_>, Vec<_>) = members.into_iter().partition(|(key, _)| own.has(key));
+        let adapters = Object(adapters).to_string();
+        let theirs = S::adapters_problems(&adapters);
+        let own = match accept(&Object(own).to_string(), S::problems) {
+            Ok(own) if theirs.is_empty() => own,
+            ours => return Err(ours.err().into_iter().flatten().chain(theirs).collect()),
+        };
+        let shared = Self { own, adapters };
+        let problems = validate(&shared);
+        if problems.is_empty() { Ok(shared) } else { Err(problems) }
+    }
+}
+
 /// What probe and adapter are together: what the adapter says of itself, with the properties of the probe's schema beside its own.
-pub fn describe(adapter: Description, own_schema: &str) -> Description {
-    let settings_schema = merged(&adapter.settings_schema, own_schema);
+pub fn describe<S: Own>(adapter: Description) -> Description {
+    let settings_schema = merged(&adapter.settings_schema, S::SCHEMA);
     Description { settings_schema, ..adapter }
 }
 
-/// Reads settings: what the probe's schema has as a property is the probe's, and what is left is the adapter's.
+/// The verdict on a target that has answered: `judge` makes it of all findings, and what the adapter tells is added.
 ///
 /// # Errors
 ///
-/// All that either finds wrong with its own.
-pub fn read<S: DeserializeOwned>(
-    json: &str,
-    own_schema: &str,
-    validate: fn(&S) -> Vec<SettingProblem>,
-    validate_adapters: impl FnOnce(&str) -> Vec<SettingProblem>,
-) -> Result<Shared<S>, Vec<SettingProblem>> {
-    let Object(members) = parse(json).map_err(|problem| vec![problem])?;
-    let own = properties(own_schema);
-    let (own, adapters): (Vec<_>, Vec<_>) = members.into_iter().partition(|(key, _)| own.has(key));
-    let adapters = Object(adapters).to_string();
-    let theirs = validate_adapters(&adapters);
-    match accept(&Object(own).to_string(), validate) {
-        Ok(own) if theirs.is_empty() => Ok(Shared { own, adapters }),
-        ours => Err(ours.err().into_iter().flatten().chain(theirs).collect()),
-    }
+/// Why the adapter has nothing to tell; but if something was found before, that is the verdict.
+pub fn verdict(
+    mut findings: Findings,
+    examined: Result<Examination, types::Failure>,
+    judge: impl FnOnce(Findings) -> Verdict,
+) -> Result<Verdict, Failure> {
+    let Examination { findings: more, permanent, details, measurements } = match examined {
+        Ok(examination) => examination,
+        Err(_) if !findings.is_empty() => return Ok(judge(findings)),
+        Err(failure) => return Err(failure.into()),
+    };
+    findings.extend(more);
+    let mut verdict = judge(findings);
+    verdict.permanent |= permanent;
+    verdict.details.extend(details);
+    verdict.measurements.extend(measurements);
+    Ok(verdict)
 }
 
 /// The adapter's schema with the probe's properties. One that makes no sense is left alone: the runner says so.
@@ -133,28 +164,42 @@ mod tests {
 
     #[derive(Debug, Deserialize, PartialEq)]
     #[serde(deny_unknown_fields)]
-    struct Own {
+    struct Listed {
         port: Port,
     }
 
-    fn read_own(json: &str) -> Result<Shared<Own>, Vec<SettingProblem>> {
-        let complain = |adapters: &str| match adapters.contains("bad") {
-            true => vec![SettingProblem::new("/bad", "bad")],
-            false => Vec::new(),
-        };
-        read(json, OWN, |_| Vec::new(), complain)
+    impl Own for Listed {
+        const SCHEMA: &str = OWN;
+
+        fn problems(&self) -> Vec<SettingProblem> {
+            Vec::new()
+        }
+
+        fn adapters_problems(adapters: &str) -> Vec<SettingProblem> {
+            match adapters.contains("bad") {
+                true => vec![SettingProblem::new("/bad", "bad")],
+                false => Vec::new(),
+            }
+        }
+    }
+
+    fn read(json: &str) -> Result<Shared<Listed>, Vec<SettingProblem>> {
+        FromJson::from_json(json, |_| Vec::new())
     }
 
     #[test]
     fn each_gets_its_own() {
-        let shared = read_own(r#"{ "z": [1, 2.0], "port": 80, "a\"b": "c" }"#).unwrap();
-        assert_eq!(shared, Shared { own: Own { port: Port(80) }, adapters: r#"{"z":[1, 2.0],"a\"b":"c"}"#.to_owned() });
+        let shared = read(r#"{ "z": [1, 2.0], "port": 80, "a\"b": "c" }"#).unwrap();
+        assert_eq!(
+            shared,
+            Shared { own: Listed { port: Port(80) }, adapters: r#"{"z":[1, 2.0],"a\"b":"c"}"#.to_owned() }
+        );
     }
 
     #[test]
     fn all_that_is_wrong_is_told() {
         let pointers = |json| {
-            let problems = read_own(json).unwrap_err();
+            let problems = read(json).unwrap_err();
             problems.into_iter().map(|problem| problem.pointer).collect::<Vec<_>>()
         };
         assert_eq!(pointers(r#"{ "bad": 1, "port": 0 }"#), ["/port", "/bad"]);

@@ -2,19 +2,17 @@
 
 use std::marker::PhantomData;
 
-use serde::de::DeserializeOwned;
-
 use crate::{
     Attempt, Description, Failure, Problem, Run, SettingProblem, Verdict,
     bindings::exports::probity::probe::{checker, manifest},
-    settings::accept,
+    settings::FromJson,
 };
 
 /// A probe: it says what it is, and examines its target from nothing at each run.
 pub trait Probe {
     /// What the operator configures. Should refuse what it does not know (`#[serde(deny_unknown_fields)]`), so that a
     /// misspelt setting is an error and not a silence.
-    type Settings: DeserializeOwned;
+    type Settings: FromJson;
 
     /// What this probe is and needs. Must not depend on anything outside the component.
     fn describe() -> Description;
@@ -23,15 +21,6 @@ pub trait Probe {
     fn validate(settings: &Self::Settings) -> Vec<SettingProblem> {
         let _ = settings;
         Vec::new()
-    }
-
-    /// Reads the settings: only a probe that hands some of them on has more to do than this.
-    ///
-    /// # Errors
-    ///
-    /// All that is wrong with them.
-    fn read(json: &str) -> Result<Self::Settings, Vec<SettingProblem>> {
-        accept(json, Self::validate)
     }
 
     /// Examines the target once, with settings that [`validate`](Probe::validate) accepts.
@@ -64,7 +53,7 @@ pub struct Exported<P>(PhantomData<P>);
 
 impl<P: Probe> checker::Guest for Exported<P> {
     fn check(settings: String, run: Run) -> Result<Verdict, Problem> {
-        let settings = P::read(&settings).map_err(Problem::InvalidSettings)?;
+        let settings = P::Settings::from_json(&settings, P::validate).map_err(Problem::InvalidSettings)?;
         let mut attempt = Attempt::begin(run);
         let came = P::check(&settings, &mut attempt);
         attempt.finish(came)
@@ -77,6 +66,6 @@ impl<P: Probe> manifest::Guest for Exported<P> {
     }
 
     fn validate(settings: String) -> Vec<SettingProblem> {
-        P::read(&settings).err().unwrap_or_default()
+        P::Settings::from_json(&settings, P::validate).err().unwrap_or_default()
     }
 }

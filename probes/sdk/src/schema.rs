@@ -25,7 +25,7 @@ use crate::{Connector, Probe, settings};
 pub fn disagreements<P>() -> Result<Vec<String>, String>
 where
     P: Probe,
-    P::Settings: PartialEq,
+    P::Settings: DeserializeOwned + PartialEq,
 {
     between::<P::Settings>(&P::describe().settings_schema)
 }
@@ -38,7 +38,7 @@ where
 pub fn disagreements_of_connector<P>() -> Result<Vec<String>, String>
 where
     P: Connector,
-    P::Settings: PartialEq,
+    P::Settings: DeserializeOwned + PartialEq,
 {
     between::<P::Settings>(&P::describe().settings_schema)
 }

@@ -26,6 +26,22 @@ pub fn parse<T: DeserializeOwned>(json: &str) -> Result<T, SettingProblem> {
     })
 }
 
+/// What the settings of a check are read into: whatever serde can read, and [`Shared`](crate::generic::Shared) settings.
+pub trait FromJson: Sized {
+    /// Reads settings that have the right form, and in which `validate` finds nothing wrong.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with them.
+    fn from_json(json: &str, validate: fn(&Self) -> Vec<SettingProblem>) -> Result<Self, Vec<SettingProblem>>;
+}
+
+impl<T: DeserializeOwned> FromJson for T {
+    fn from_json(json: &str, validate: fn(&Self) -> Vec<SettingProblem>) -> Result<Self, Vec<SettingProblem>> {
+        accept(json, validate)
+    }
+}
+
 /// The settings, if they have the right form and `validate` finds nothing wrong with them.
 pub(crate) fn accept<S: DeserializeOwned>(
     json: &str,
