@@ -10,8 +10,9 @@ use crate::{
 /// Folders of `probes/` that are no probes.
 const NO_PROBES: [&str; 3] = ["dist", "sdk", "target"];
 /// The probes that some test here tries out.
-pub const TRIED_PROBES: [&str; 16] = [
+pub const TRIED_PROBES: [&str; 17] = [
     "dns",
+    "grpc",
     "http",
     "imap",
     "json-metric",

@@ -71,14 +71,6 @@ pub fn python(folder: TempDir) -> Option<Server> {
     }))
 }
 
-#[test]
-fn what_pip_installed_can_be_used() {
-    let (Some(python), Some(package)) = (find("python3"), python_package("grpcio-health-checking")) else { return };
-    let mut command = Command::new(python);
-    let imported = command.args(["-c", "import grpc_health.v1.health"]).env("PYTHONPATH", package).status().unwrap();
-    assert!(imported.success(), "{imported}");
-}
-
 /// How to start a server in its folder.
 type Start = Arc<dyn Fn(&Path) -> Command>;
 
@@ -120,6 +112,11 @@ impl Server {
 
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// The folder that it has to itself.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// It accepts connections and does nothing more.
