@@ -21,6 +21,7 @@ mod embedding;
 mod events;
 mod faults;
 mod folder;
+mod grpc;
 mod http;
 mod imap;
 mod json_metric;

@@ -27,9 +27,20 @@ pub fn find(program: &str) -> Option<PathBuf> {
         fs::read_dir(POSTGRES).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path().join("bin")));
     let mut folders = std::env::split_paths(&paths).chain(MORE_FOLDERS.map(PathBuf::from)).chain(versions);
     let found = folders.find_map(|folder| Some(folder.join(program)).filter(|path| path.is_file()));
+    or_said(found, program)
+}
+
+/// The folder with a Python package and all that it needs, to be named in `PYTHONPATH`. `None`, said aloud, if `cargo xtask
+/// test` has not put it beneath the target folder; under `PROBITY_TEST_STRICT` that is a failure.
+pub fn python_package(name: &str) -> Option<PathBuf> {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent()?;
+    or_said(Some(target.join("python").join(name)).filter(|folder| folder.is_dir()), name)
+}
+
+fn or_said(found: Option<PathBuf>, name: &str) -> Option<PathBuf> {
     if found.is_none() {
-        assert!(std::env::var_os("PROBITY_TEST_STRICT").is_none(), "this test needs {program}");
-        eprintln!("SKIPPED: this test needs {program}");
+        assert!(std::env::var_os("PROBITY_TEST_STRICT").is_none(), "this test needs {name}");
+        eprintln!("SKIPPED: this test needs {name}");
     }
     found
 }
@@ -101,6 +112,11 @@ impl Server {
 
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// The folder that it has to itself.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// It accepts connections and does nothing more.

@@ -3,6 +3,9 @@
 //! The stock sender would dial past the address policy, wait ten minutes, and speak HTTP/1.1 alone. This one resolves the
 //! host itself, dials only what the check is granted, ends with the run, and bounds the answer.
 
+mod failure;
+mod http2;
+
 use std::{
     io,
     net::SocketAddr,
@@ -16,7 +19,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, Uri, header, uri::Scheme};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming};
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -27,15 +30,21 @@ use wasmtime_wasi_http::{
     DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks,
 };
 
+use self::http2::Lease;
 use super::{
     network::Network,
-    tls::{self, Failure, Purpose, Speaker},
+    tls::{Purpose, Speaker},
 };
 use crate::grant::Protocol;
 
 /// Bytes of one answer's body. A probe that wants more than this examines content, not health; its own memory limit is
 /// usually reached before.
 const BODY: u64 = 64 * 1024 * 1024;
+
+/// HTTP/2 by its name in TLS (RFC 9113, section 3.2).
+const HTTP2: &str = "h2";
+/// The number of the alert by which a server says that it speaks none of the offered protocols (RFC 7301, section 3.2).
+const NO_APPLICATION_PROTOCOL: u8 = 120;
 
 /// One run's way to send requests.
 pub(super) struct Requests {
@@ -103,18 +112,14 @@ impl Exchange {
         let (host, port) = (authority.host(), authority.port_u16());
         let port = port.unwrap_or(if protocol == Protocol::Https { 443 } else { 80 });
 
+        let needs_http2 = http2::is_needed(request.headers());
         let connected = self.until(self.options.connect_timeout);
         let (stream, http2): (Box<dyn Stream>, bool) = timeout_at(connected, async {
             let stream = self.dial(protocol, host, port).await?;
             if protocol == Protocol::Http {
-                return Ok::<_, Error>((Box::new(stream) as Box<dyn Stream>, false));
+                return Ok((Box::new(stream) as Box<dyn Stream>, needs_http2));
             }
-            let name = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-            let name = ServerName::try_from(name).map_err(|_| Error::HttpRequestUriInvalid)?;
-            let (stream, _) =
-                self.speaker.connect(Purpose::Http, name, stream).await.map_err(|error| tls_error(&error))?;
-            let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-            Ok((Box::new(stream) as Box<dyn Stream>, http2))
+            self.secure(stream, host, needs_http2).await
         })
         .await
         .map_err(|_| Error::ConnectionTimeout)??;
@@ -142,11 +147,32 @@ impl Exchange {
                 continue;
             }
             match TcpStream::connect(SocketAddr::new(address, port)).await {
-                Ok(stream) => return Ok(stream),
-                Err(error) => failure = connect_error(&error),
+                Ok(stream) => {
+                    // A request is written in several parts, none of which should wait until the server has confirmed another.
+                    // A system that can't promise that only makes it slower.
+                    let _ = stream.set_nodelay(true);
+                    return Ok(stream);
+                }
+                Err(error) => failure = failure::of_dialling(&error),
             }
         }
         Err(failure)
+    }
+
+    /// Speaks TLS over a connection; tells whether HTTP/2 is to be spoken over that.
+    async fn secure(&self, stream: TcpStream, host: &str, needs_http2: bool) -> Result<(Box<dyn Stream>, bool), Error> {
+        let name = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let name = ServerName::try_from(name).map_err(|_| Error::HttpRequestUriInvalid)?;
+        let purpose = if needs_http2 { Purpose::Http2 } else { Purpose::Http };
+        let (stream, _) =
+            self.speaker.connect(purpose, name, stream).await.map_err(|error| match failure::of_tls(&error) {
+                Error::TlsAlertReceived { alert_id: Some(NO_APPLICATION_PROTOCOL), .. } if needs_http2 => {
+                    self.no_http2()
+                }
+                other => other,
+            })?;
+        let http2 = stream.get_ref().1.alpn_protocol() == Some(HTTP2.as_bytes());
+        if needs_http2 && !http2 { Err(self.no_http2()) } else { Ok((Box::new(stream), http2)) }
     }
 
     async fn exchange(
@@ -155,30 +181,37 @@ impl Exchange {
         http2: bool,
         mut request: Request<WasiBody>,
     ) -> Result<Sent, Error> {
-        let stream = TokioIo::new(stream);
         // The connection is driven by a task of its own, which ends with the exchange: an answer is read while it runs.
-        let (response, connection) = if http2 {
-            // HTTP/2 says the same in its `:authority` (RFC 9113, section 8.3.1).
-            request.headers_mut().remove(header::HOST);
-            let builder = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
-            let (mut sender, connection) = builder.handshake(stream).await.map_err(|error| protocol_error(&error))?;
-            let connection = wasmtime_wasi::runtime::spawn(async move { drop(connection.await) });
-            (sender.send_request(request).await, connection)
+        let (response, connection, lease) = if http2 {
+            let (response, connection, lease) = http2::exchange(stream, request).await?;
+            (response, connection, Some(lease))
         } else {
             to_origin_form(&mut request)?;
-            let handshake = hyper::client::conn::http1::handshake(stream);
-            let (mut sender, connection) = handshake.await.map_err(|error| protocol_error(&error))?;
-            let connection = wasmtime_wasi::runtime::spawn(async move { drop(connection.await) });
-            (sender.send_request(request).await, connection)
+            let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream));
+            let (mut sender, connection) = handshake.await.map_err(|error| failure::of_protocol(&error))?;
+            let connection = wasmtime_wasi::runtime::spawn(connection);
+            let response = sender.send_request(request).await.map_err(|error| failure::of_protocol(&error))?;
+            (response, connection, None)
         };
-        let response = response.map_err(|error| protocol_error(&error))?;
         let idle = self.options.between_bytes_timeout;
-        let response = response.map(|incoming| Answer::new(incoming, idle).boxed_unsync());
+        let response = response.map(|incoming| Answer::new(incoming, idle, lease).boxed_unsync());
         let connection = async move {
-            connection.await;
+            // Whatever ends it is told to who reads the answer.
+            drop(connection.await);
             Ok(())
         };
         Ok((response, Box::new(connection)))
+    }
+
+    /// Why no HTTP/2 was agreed on with the server, though nothing else would do.
+    fn no_http2(&self) -> Error {
+        match self.speaker.alpn() {
+            Some(chosen) if !chosen.iter().any(|name| name == HTTP2) => {
+                let why = "the check's `tls.alpn` does not offer h2, which this request needs";
+                Error::InternalError(Some(why.to_owned()))
+            }
+            _ => Error::HttpUpgradeFailed,
+        }
     }
 }
 
@@ -196,13 +229,16 @@ fn to_origin_form(request: &mut Request<WasiBody>) -> Result<(), Error> {
 /// An answer's body, bounded in size and in the silence between its parts.
 struct Answer {
     incoming: Incoming,
+    /// What keeps an HTTP/2 connection open for as long as there is something to read.
+    _lease: Option<Lease>,
     left: u64,
     idle: Option<(Duration, Pin<Box<Sleep>>)>,
 }
 
 impl Answer {
-    fn new(incoming: Incoming, idle: Option<Duration>) -> Answer {
-        Answer { incoming, left: BODY, idle: idle.map(|idle| (idle, Box::pin(tokio::time::sleep(idle)))) }
+    fn new(incoming: Incoming, idle: Option<Duration>, lease: Option<Lease>) -> Answer {
+        let idle = idle.map(|idle| (idle, Box::pin(tokio::time::sleep(idle))));
+        Answer { incoming, _lease: lease, left: BODY, idle }
     }
 }
 
@@ -220,7 +256,7 @@ impl Body for Answer {
         };
         let frame = match frame {
             None => return Poll::Ready(None),
-            Some(Err(error)) => return Poll::Ready(Some(Err(protocol_error(&error)))),
+            Some(Err(error)) => return Poll::Ready(Some(Err(failure::of_protocol(&error)))),
             Some(Ok(frame)) => frame,
         };
         let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);
@@ -232,47 +268,5 @@ impl Body for Answer {
             silence.as_mut().reset(Instant::now() + *idle);
         }
         Poll::Ready(Some(Ok(frame)))
-    }
-}
-
-fn connect_error(error: &io::Error) -> Error {
-    match error.kind() {
-        io::ErrorKind::ConnectionRefused => Error::ConnectionRefused,
-        io::ErrorKind::TimedOut => Error::ConnectionTimeout,
-        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => Error::DestinationIpUnroutable,
-        io::ErrorKind::AddrNotAvailable => Error::DestinationUnavailable,
-        io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => Error::ConnectionTerminated,
-        _ => Error::InternalError(Some(error.to_string())),
-    }
-}
-
-/// A guest that wants to know more of it asks for the handshake.
-fn tls_error(failure: &Failure) -> Error {
-    match failure {
-        Failure::Refused(_) => Error::TlsCertificateError,
-        Failure::Broken(error) => of_alert(error).unwrap_or_else(|| match error.get_ref() {
-            Some(source) if source.is::<rustls::Error>() => Error::TlsProtocolError,
-            _ => Error::ConnectionTerminated,
-        }),
-    }
-}
-
-/// What the server said on leaving, if that is what is behind an error.
-fn of_alert(error: &io::Error) -> Option<Error> {
-    let alert = tls::alert(error)?;
-    Some(Error::TlsAlertReceived { alert_id: Some(u8::from(alert)), alert_message: Some(tls::of_alert(alert)) })
-}
-
-fn protocol_error(error: &hyper::Error) -> Error {
-    let io = std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
-    if error.is_timeout() {
-        Error::ConnectionReadTimeout
-    } else if error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
-        Error::HttpResponseIncomplete
-    } else if let Some(error) = io {
-        // With TLS 1.3 a server says only after the handshake that it does not take the client's certificate.
-        of_alert(error).unwrap_or(Error::ConnectionTerminated)
-    } else {
-        Error::HttpProtocolError
     }
 }

@@ -32,6 +32,8 @@ use crate::identity::Identity;
 
 /// What is offered for `https`: HTTP/2 where the server speaks it.
 const HTTP: [&str; 2] = ["h2", "http/1.1"];
+/// What is offered where nothing else will do, so that a server which speaks both does not choose the other.
+const HTTP2: [&str; 1] = ["h2"];
 
 /// How TLS is spoken with each identity that is in use, so that roots are read once and sessions are resumed.
 #[derive(Default)]
@@ -69,10 +71,11 @@ struct Settings {
     made: OnceLock<Made>,
 }
 
-/// What the TLS library is given. Both differ in what is negotiated on top (ALPN, RFC 7301): a raw stream carries whatever the
+/// What the TLS library is given. They differ in what is negotiated on top (ALPN, RFC 7301): a raw stream carries whatever the
 /// guest speaks.
 struct Made {
     http: Arc<ClientConfig>,
+    http2: Arc<ClientConfig>,
     raw: Arc<ClientConfig>,
     verifier: Arc<Verifier>,
 }
@@ -82,6 +85,8 @@ struct Made {
 pub(super) enum Purpose {
     /// A request.
     Http,
+    /// A request that is sent by HTTP/2 or not at all.
+    Http2,
     /// Whatever the guest does with it.
     Stream,
 }
@@ -97,20 +102,21 @@ impl Settings {
             let algorithms = provider.signature_verification_algorithms;
             let verifier = Arc::new(Verifier::new(Arc::clone(&self.identity), roots, algorithms));
             let shown = Shown(self.identity.client.as_ref().map(|client| Arc::clone(client.certified())));
-            let mut raw = ClientConfig::builder()
+            let raw = ClientConfig::builder()
                 .dangerous()
                 .with_custom_certificate_verifier(Arc::<Verifier>::clone(&verifier))
                 .with_client_cert_resolver(Arc::new(shown));
-            let mut http = raw.clone();
-            // A session is resumed by whoever speaks the same.
-            http.resumption = rustls::client::Resumption::default();
-            let offered = |usual: &[&str]| match &self.identity.alpn {
-                Some(chosen) => chosen.iter().map(|name| name.as_bytes().to_vec()).collect(),
-                None => usual.iter().map(|name| name.as_bytes().to_vec()).collect(),
+            let offering = |usual: &[&str]| {
+                let mut config = raw.clone();
+                // A session is resumed by whoever speaks the same.
+                config.resumption = rustls::client::Resumption::default();
+                config.alpn_protocols = match &self.identity.alpn {
+                    Some(chosen) => chosen.iter().map(|name| name.as_bytes().to_vec()).collect(),
+                    None => usual.iter().map(|name| name.as_bytes().to_vec()).collect(),
+                };
+                Arc::new(config)
             };
-            http.alpn_protocols = offered(&HTTP);
-            raw.alpn_protocols = offered(&[]);
-            Made { http: Arc::new(http), raw: Arc::new(raw), verifier }
+            Made { http: offering(&HTTP), http2: offering(&HTTP2), raw: offering(&[]), verifier }
         })
     }
 }
@@ -152,6 +158,11 @@ impl Speaker {
         Speaker { tls, handshakes }
     }
 
+    /// The protocols that the operator has offered, if that is not left to the purpose.
+    pub(super) fn alpn(&self) -> Option<&[String]> {
+        self.tls.0.identity.alpn.as_deref()
+    }
+
     /// Shakes hands with the server that was dialled as `name`, or as the check says in place of that. The number is that under
     /// which the handshake was taken down.
     pub(super) async fn connect<S>(
@@ -168,6 +179,7 @@ impl Speaker {
         let made = settings.made();
         let config = match purpose {
             Purpose::Http => &made.http,
+            Purpose::Http2 => &made.http2,
             Purpose::Stream => &made.raw,
         };
         let connecting = tokio_rustls::TlsConnector::from(Arc::clone(config)).connect(name.clone(), transport);

@@ -5,6 +5,7 @@ mod bindings;
 mod build_probes;
 mod component;
 mod debian;
+mod python;
 mod record;
 mod schema;
 mod stable_rustc;

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Result, bail};
 
-use crate::toolchain::run;
+use crate::{python, toolchain::run};
 
 /// A program that tests use, and the Debian package that has it.
 struct Needed {
@@ -18,8 +18,9 @@ struct Needed {
 }
 
 /// What the tests need beyond Rust.
-const NEEDED: [Needed; 11] = [
+const NEEDED: [Needed; 12] = [
     Needed { program: "python3", package: "python3", why: "its HTTP server is a target that is not ours" },
+    Needed { program: "pip3", package: "python3-pip", why: "some servers come as Python packages" },
     Needed { program: "chronyd", package: "chrony", why: "a time server for the probe `ntp`" },
     Needed { program: "mariadbd", package: "mariadb-server", why: "the probe mysql is held to it" },
     Needed { program: "memcached", package: "memcached", why: "the probe memcached is held to it" },
@@ -39,7 +40,9 @@ const POSTGRES: &str = "/usr/lib/postgresql";
 
 /// Gets what is missing, and runs the tests of the host, and those of the guests' pure parts.
 pub(crate) fn all(repository: &Path) -> Result<()> {
+    let target = repository.join(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()));
     provide()?;
+    python::provide(&target)?;
     let cargo = |folder: &str| {
         let mut command = Command::new(env!("CARGO"));
         command.current_dir(repository.join(folder)).args(["test", "--locked", "--workspace"]);
@@ -49,7 +52,6 @@ pub(crate) fn all(repository: &Path) -> Result<()> {
     };
     run(&mut cargo("."))?;
     // The guests are a workspace of their own, and here built for this machine: a folder apart keeps both builds warm.
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| repository.join("target"), Into::into);
     run(cargo("probes").env("CARGO_TARGET_DIR", target.join("probes")))
 }
 

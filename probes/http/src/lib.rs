@@ -68,7 +68,7 @@ impl Probe for Http {
 fn ask(request: &Request<'_>, attempt: &mut Attempt) -> Result<Response, Failure> {
     attempt.phase("first-byte", |deadline| http::send(&request.as_http(), deadline)).map_err(|error| {
         match error.cause {
-            Cause::Certificate(_) => describe_certificate(Verdict::unhealthy(error.to_string())).into(),
+            Cause::Certificate(_) => certificate::described(Verdict::unhealthy(error.to_string())).into(),
             _ => error.into(),
         }
     })
@@ -88,22 +88,9 @@ fn describe_answer(verdict: Verdict, request: &Request<'_>, response: &Response,
         .detail("status", i64::from(response.status))
         .detail("url", request.url.to_string())
         .measurement("body-size", "By", length as f64);
-    let verdict = if request.url.secure() { describe_certificate(verdict) } else { verdict };
+    let verdict = if request.url.secure() { certificate::described(verdict) } else { verdict };
     match response.header("content-type") {
         Some(kind) => verdict.detail("content-type", first_line(&String::from_utf8_lossy(kind), SHOWN)),
-        None => verdict,
-    }
-}
-
-/// Says how long the certificate of the server that answered is valid.
-fn describe_certificate(verdict: Verdict) -> Verdict {
-    let handshake = certificate::latest_handshake();
-    match handshake.as_ref().and_then(|handshake| handshake.chain.first()) {
-        Some(own) => verdict.detail("certificate-not-after", certificate::date(own.not_after)).measurement(
-            "certificate-days-left",
-            "d",
-            own.days_left(),
-        ),
         None => verdict,
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::{
+    Verdict,
     bindings::probity::probe::tls::{Certificate, Handshake, Refusal, Verification, latest},
     clock,
 };
@@ -13,6 +14,18 @@ const DAY: i64 = 86_400;
 /// The latest handshake that was done for this probe, whatever came of it.
 pub fn latest_handshake() -> Option<Handshake> {
     latest().into_iter().next()
+}
+
+/// Says in a verdict how long the server's certificate is valid, as far as one was shown in the latest handshake.
+pub fn described(verdict: Verdict) -> Verdict {
+    match latest_handshake().as_ref().and_then(|handshake| handshake.chain.first()) {
+        Some(own) => verdict.detail("certificate-not-after", date(own.not_after)).measurement(
+            "certificate-days-left",
+            "d",
+            own.days_left(),
+        ),
+        None => verdict,
+    }
 }
 
 impl Handshake {

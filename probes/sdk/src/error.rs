@@ -53,6 +53,8 @@ pub enum Cause {
     },
     /// The server's certificate was refused; the text is a sentence of its own.
     Certificate(String),
+    /// The target does not speak HTTP/2, and what it was asked can be asked in no other way.
+    NoHttp2,
     /// The target did not keep to its protocol; the text says how.
     Protocol(String),
     /// The target has several addresses, and each failed.
@@ -91,6 +93,7 @@ impl fmt::Display for Cause {
             Self::Tls(text) => write!(f, "no secure connection ({text})"),
             Self::Handshake { with, why } => write!(f, "TLS handshake with {with} failed: {why}"),
             Self::Certificate(why) => f.write_str(why),
+            Self::NoHttp2 => f.write_str("no HTTP/2 is spoken"),
             Self::Protocol(text) => write!(f, "protocol violated ({text})"),
             Self::Each(failures) => {
                 f.write_str("all addresses failed (")?;

@@ -45,7 +45,7 @@ pub struct Response {
     pub headers: Vec<(String, Vec<u8>)>,
     // A body must outlive its stream, and a response its body: fields are dropped in this order.
     stream: InputStream,
-    _body: IncomingBody,
+    body: IncomingBody,
     _response: IncomingResponse,
     url: Url,
 }
@@ -74,7 +74,7 @@ pub fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(is_fine)
 }
 
-/// Sends a request, and waits for the head of the answer.
+/// Sends a request, and waits for the head of the answer. One of a gRPC content type is sent by HTTP/2, whether over TLS or not.
 ///
 /// # Errors
 ///
@@ -83,7 +83,7 @@ pub fn send(request: &Request<'_>, deadline: Deadline) -> Result<Response, Error
     let doing = |cause| Error::new(format!("asking {}", request.url), cause);
     let (status, headers, response) = exchange(request, deadline).map_err(doing)?;
     let (body, stream) = open_body(&response).map_err(doing)?;
-    Ok(Response { status, headers, stream, _body: body, _response: response, url: request.url.clone() })
+    Ok(Response { status, headers, stream, body, _response: response, url: request.url.clone() })
 }
 
 impl Response {
@@ -114,6 +114,28 @@ impl Response {
             }
         }
     }
+
+    /// What comes after the body, in the form of [`headers`](Self::headers); nothing if nothing does. Of the body, what is yet to
+    /// be read is passed over.
+    ///
+    /// # Errors
+    ///
+    /// As for [`read_body`](Self::read_body).
+    pub fn trailers(self, deadline: Deadline) -> Result<Vec<(String, Vec<u8>)>, Error> {
+        let Self { stream, body, url, .. } = self;
+        drop(stream);
+        let begun = Instant::now();
+        let pending = IncomingBody::finish(body);
+        let arrived = || {
+            // The outer error would mean that they were taken before: they are taken once, on the way out of the wait.
+            let trailers = pending.get().map(|taken| taken.unwrap_or(Err(ErrorCode::InternalError(None))));
+            trailers.transpose().map_err(|code| cause(code, begun))
+        };
+        let trailers = deadline
+            .until(|| pending.subscribe(), arrived)
+            .map_err(|cause| Error::new(format!("reading the trailers of {url}"), cause))?;
+        Ok(trailers.map(|fields| entries(&fields)).unwrap_or_default())
+    }
 }
 
 type Head = (u16, Vec<(String, Vec<u8>)>, IncomingResponse);
@@ -127,9 +149,11 @@ fn exchange(request: &Request<'_>, deadline: Deadline) -> Result<Head, Cause> {
         answer.transpose().map_err(|code| cause(code, begun))
     };
     let response = deadline.until(|| pending.subscribe(), answered)?;
-    let headers = response.headers().entries();
-    let headers = headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
-    Ok((response.status(), headers, response))
+    Ok((response.status(), entries(&response.headers()), response))
+}
+
+fn entries(fields: &Fields) -> Vec<(String, Vec<u8>)> {
+    fields.entries().into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect()
 }
 
 /// Hands the request to the runner, and its body after it.
@@ -221,6 +245,8 @@ fn read(stream: &InputStream, most: usize, deadline: Deadline) -> Result<Vec<u8>
         stream::arrived(stream, most).map_err(|error| match &error {
             StreamError::LastOperationFailed(failed) => match http_error_code(failed) {
                 Some(code) => cause(code, begun),
+                // The runner gives up when the probe does; wasmtime 48 has no code for what breaks off a body.
+                None if deadline.remaining().is_zero() => Cause::TimedOut(begun.elapsed()),
                 None => Cause::from(error),
             },
             StreamError::Closed => Cause::Closed,
@@ -261,7 +287,7 @@ fn cause(code: ErrorCode, begun: Instant) -> Cause {
         ErrorCode::HttpResponseBodySize(_) => protocol("the body is too long"),
         ErrorCode::HttpResponseTransferCoding(_) => protocol("the transfer coding is unknown"),
         ErrorCode::HttpResponseContentCoding(_) => protocol("the content coding is unknown"),
-        ErrorCode::HttpUpgradeFailed => protocol("the upgrade failed"),
+        ErrorCode::HttpUpgradeFailed => Cause::NoHttp2,
         ErrorCode::HttpProtocolError => protocol("this is not HTTP"),
         ErrorCode::LoopDetected => protocol("the request ran in a loop"),
         ErrorCode::InternalError(Some(text)) => Cause::Runner(first_line(&text, QUOTED)),

@@ -40,13 +40,14 @@ pub fn first_line(text: &str, most: usize) -> String {
 }
 
 /// `bytes` with `***` in the place of each of `secrets`: a target may repeat what it was told. The empty one is none.
-pub fn blot(bytes: &[u8], secrets: &[String]) -> Vec<u8> {
+pub fn blot(bytes: &[u8], secrets: &[impl AsRef<[u8]>]) -> Vec<u8> {
     let mut blotted = Vec::new();
     let mut rest = bytes;
     while let Some((first, others)) = rest.split_first() {
         // The longest, lest what it has more than another shows.
-        let found = secrets.iter().filter(|secret| !secret.is_empty() && rest.starts_with(secret.as_bytes()));
-        match found.map(String::len).max() {
+        let secrets = secrets.iter().map(AsRef::as_ref);
+        let found = secrets.filter(|secret| !secret.is_empty() && rest.starts_with(secret));
+        match found.map(<[u8]>::len).max() {
             Some(length) => {
                 blotted.extend(b"***");
                 rest = &rest[length..];

@@ -1,0 +1,59 @@
+//! What went wrong with a request, in the words of `wasi:http`.
+
+use std::{error, io};
+
+use wasmtime_wasi_http::Error;
+
+use crate::engine::tls::{self, Failure};
+
+/// Why there is no connection.
+pub(super) fn of_dialling(error: &io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => Error::ConnectionRefused,
+        io::ErrorKind::TimedOut => Error::ConnectionTimeout,
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => Error::DestinationIpUnroutable,
+        io::ErrorKind::AddrNotAvailable => Error::DestinationUnavailable,
+        io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => Error::ConnectionTerminated,
+        _ => Error::InternalError(Some(error.to_string())),
+    }
+}
+
+/// Why there is no secure connection. A guest that wants to know more of it asks for the handshake.
+pub(super) fn of_tls(failure: &Failure) -> Error {
+    match failure {
+        Failure::Refused(_) => Error::TlsCertificateError,
+        Failure::Broken(error) => of_alert(error).unwrap_or_else(|| match error.get_ref() {
+            Some(source) if source.is::<rustls::Error>() => Error::TlsProtocolError,
+            _ => Error::ConnectionTerminated,
+        }),
+    }
+}
+
+/// What the server said on leaving, if that is what is behind an error.
+fn of_alert(error: &io::Error) -> Option<Error> {
+    let alert = tls::alert(error)?;
+    Some(Error::TlsAlertReceived { alert_id: Some(u8::from(alert)), alert_message: Some(tls::of_alert(alert)) })
+}
+
+/// What broke the exchange, once there was a connection.
+pub(super) fn of_protocol(error: &hyper::Error) -> Error {
+    let source = error::Error::source(error);
+    let http2 = source.and_then(|source| source.downcast_ref::<h2::Error>());
+    let io = source.and_then(|source| source.downcast_ref::<io::Error>()).or(http2.and_then(h2::Error::get_io));
+    if error.is_timeout() {
+        Error::ConnectionReadTimeout
+    } else if error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
+        Error::HttpResponseIncomplete
+    } else if let Some(error) = io {
+        // With TLS 1.3 a server says only after the handshake that it does not take the client's certificate.
+        of_alert(error).unwrap_or(Error::ConnectionTerminated)
+    } else if let Some(error) = http2.filter(|error| error.is_remote()) {
+        // It has broken off, which is no breach of the protocol (RFC 9113, section 7).
+        match error.reason() {
+            Some(h2::Reason::HTTP_1_1_REQUIRED) => Error::HttpUpgradeFailed,
+            _ => Error::HttpResponseIncomplete,
+        }
+    } else {
+        Error::HttpProtocolError
+    }
+}

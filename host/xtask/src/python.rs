@@ -1,0 +1,67 @@
+//! Servers that come as Python packages: for tests, where Debian has none.
+//!
+//! Each lies beneath the target folder, in a folder of its own together with all that it depends on: the system's Python stays
+//! as it is, and none disturbs another. Tests ask `servers::python_package` for it by name.
+
+use std::{fs, path::Path, process::Command};
+
+use anyhow::{Context, Result};
+
+use crate::toolchain::{output, run};
+
+/// A package that tests use, and what pip installs for it.
+struct Package {
+    name: &'static str,
+    /// Pinned, with all that it depends on: what a test is held to should not change by itself.
+    requirements: &'static [&'static str],
+    why: &'static str,
+}
+
+/// What the tests need from PyPI.
+const NEEDED: [Package; 1] = [Package {
+    name: "grpcio-health-checking",
+    requirements: &[
+        "grpcio-health-checking==1.85.1",
+        "grpcio==1.85.1",
+        "protobuf==7.36.2",
+        "typing_extensions==4.16.0",
+    ],
+    why: "the probe grpc is held to it",
+}];
+
+/// Gets what is missing, or is there in another version or for another Python.
+pub(crate) fn provide(target: &Path) -> Result<()> {
+    let version = output(Command::new("python3").args(["-c", "import sys; print(sys.version)"]))?;
+    NEEDED.iter().try_for_each(|package| package.provide(&target.join("python"), &version))
+}
+
+impl Package {
+    fn provide(&self, folder: &Path, python: &str) -> Result<()> {
+        let (finished, begun) = (folder.join(self.name), folder.join(format!("{}.part", self.name)));
+        // What is installed, and for whom: compiled code fits one version of Python.
+        let (record, wanted) = ("installed.txt", format!("{}\n{python}\n", self.requirements.join("\n")));
+        if fs::read_to_string(finished.join(record)).is_ok_and(|installed| installed == wanted) {
+            return Ok(());
+        }
+        println!("the Python package {} is missing: {}", self.name, self.why);
+        remove(&begun)?;
+        let mut pip = Command::new("python3");
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]);
+        // Building one would take compilers, and most of an hour.
+        pip.args(["--only-binary", ":all:", "--target"]).arg(&begun).args(self.requirements);
+        println!("running: {pip:?}");
+        run(pip.env("PIP_ROOT_USER_ACTION", "ignore"))
+            .with_context(|| format!("the tests need the Python package {}; {}", self.name, self.why))?;
+        fs::write(begun.join(record), wanted)?;
+        remove(&finished)?;
+        // The last step, so that what is there is whole.
+        fs::rename(&begun, &finished).with_context(|| format!("moving {} into its place", begun.display()))
+    }
+}
+
+fn remove(folder: &Path) -> Result<()> {
+    if folder.exists() {
+        fs::remove_dir_all(folder).with_context(|| format!("removing {}", folder.display()))?;
+    }
+    Ok(())
+}
