@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Folders of `probes/` that are no probes.
-const NO_PROBES: [&str; 3] = ["dist", "sdk", "target"];
+const NO_PROBES: [&str; 4] = ["dist", "fuzz", "sdk", "target"];
 /// Those that are parts of probes, and are tried out as such.
 const TRIED_PARTS: [&str; 4] = ["database-ping", "dht-roundtrip", "mock-adapter", "pubsub-roundtrip"];
 /// The probes that some test here tries out.

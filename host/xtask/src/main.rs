@@ -5,6 +5,7 @@ mod bindings;
 mod build_probes;
 mod component;
 mod debian;
+mod fuzz;
 mod python;
 mod record;
 mod schema;
@@ -56,6 +57,14 @@ enum Chore {
         /// Which; all of them unless named.
         names: Vec<String>,
     },
+    /// Runs the standard probes against what a fuzzer thinks of, after getting `cargo fuzz`.
+    Fuzz {
+        /// Against which targets; all of them unless named.
+        names: Vec<String>,
+        /// For how long each.
+        #[arg(long, default_value_t = 10)]
+        seconds: u32,
+    },
     /// Runs every test there is, after getting what they need.
     Test,
 }
@@ -70,8 +79,14 @@ fn main() -> Result<()> {
         Chore::Bindings { check } => bindings::run(repository, check),
         Chore::Schema { check } => schema::write_or_check(repository, check),
         Chore::Bench { names } => bench::bench(repository, &names),
-        Chore::Test => test::all(repository),
+        Chore::Fuzz { names, seconds } => fuzz::fuzz(repository, &target(repository), &names, seconds),
+        Chore::Test => test::all(repository, &target(repository)),
     }
+}
+
+/// Where what is built goes.
+fn target(repository: &Path) -> PathBuf {
+    repository.join(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
 }
 
 /// The root of the repository that this was compiled in.

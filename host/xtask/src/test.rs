@@ -39,10 +39,9 @@ const MORE_FOLDERS: [&str; 2] = ["/usr/sbin", "/usr/local/sbin"];
 const POSTGRES: &str = "/usr/lib/postgresql";
 
 /// Gets what is missing, and runs the tests of the host, and those of the guests' pure parts.
-pub(crate) fn all(repository: &Path) -> Result<()> {
-    let target = repository.join(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()));
+pub(crate) fn all(repository: &Path, target: &Path) -> Result<()> {
     provide()?;
-    python::provide(&target)?;
+    python::provide(target)?;
     let cargo = |folder: &str| {
         let mut command = Command::new(env!("CARGO"));
         command.current_dir(repository.join(folder)).args(["test", "--locked", "--workspace"]);

@@ -31,7 +31,12 @@ pub mod adapter;
 mod attempt;
 pub mod base64;
 #[doc(hidden)]
+#[cfg(not(fuzzing))]
 #[allow(missing_docs, unreachable_pub, unsafe_code, clippy::panic, clippy::unwrap_used)]
+pub mod bindings;
+#[doc(hidden)]
+#[cfg(fuzzing)]
+#[path = "fuzzing/world.rs"]
 pub mod bindings;
 /// What the other worlds of the contract have beside that.
 #[doc(hidden)]
@@ -54,6 +59,12 @@ mod conversation;
 mod error;
 pub mod expected;
 mod findings;
+#[cfg(fuzzing)]
+pub mod fuzzing;
+#[cfg(fuzzing)]
+#[path = "bindings.rs"]
+#[allow(missing_docs, unreachable_pub, unsafe_code, unused, clippy::panic, clippy::unwrap_used)]
+mod generated;
 pub mod generic;
 pub mod http;
 pub mod net;

@@ -1,0 +1,6 @@
+//! What a PostgreSQL server may say.
+#![no_main]
+
+const SETTINGS: &str = r#"{ "host": "127.0.0.1", "user": "u", "password": "hunter2-hunter2", "replication": {} }"#;
+
+libfuzzer_sys::fuzz_target!(|said: &[u8]| probity_guest::fuzzing::database::<postgres::Postgres>(SETTINGS, said));
