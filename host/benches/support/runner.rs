@@ -85,6 +85,19 @@ impl Runner {
     }
 }
 
+impl Runner {
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What is served at `path`.
+    pub fn get(&self, path: &str) -> String {
+        let mut response = self.client.get(format!("{}{path}", self.address)).call().expect("an answer");
+        response.body_mut().read_to_string().expect("a text")
+    }
+}
+
 impl Drop for Runner {
     fn drop(&mut self) {
         // What it keeps is of no more interest, so it need not end in good order. If it has ended, all the better.
