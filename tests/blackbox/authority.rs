@@ -4,10 +4,15 @@ use std::{
     fs,
     path::Path,
     process::Command,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rustls::{
+    ServerConfig,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+};
 
 use crate::runner::{Home, Runner};
 
@@ -58,4 +63,11 @@ impl Authority {
 
 fn params(names: &[&str]) -> CertificateParams {
     CertificateParams::new(names.iter().map(ToString::to_string).collect::<Vec<_>>()).unwrap()
+}
+
+/// What makes a server of TLS one of those that are certified in a folder.
+pub fn server_of(folder: &Path) -> Arc<ServerConfig> {
+    let key = PrivateKeyDer::from_pem_file(folder.join("server.key")).unwrap();
+    let certificate = CertificateDer::from_pem_file(folder.join("server.crt")).unwrap();
+    Arc::new(ServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate], key).unwrap())
 }

@@ -25,6 +25,7 @@ mod grpc;
 mod http;
 mod imap;
 mod json_metric;
+mod kafka;
 mod leaks;
 mod live;
 mod memcached;

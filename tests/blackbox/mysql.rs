@@ -7,13 +7,10 @@ use std::{
     sync::Arc,
 };
 
-use rustls::{
-    ServerConfig, ServerConnection, StreamOwned,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::{
-    authority::Authority,
+    authority::{Authority, server_of},
     probes::try_out,
     runner::{BRISK, Deadline, Home},
     servers::{self, Server},
@@ -415,10 +412,7 @@ fn mysql_8_is_logged_in_at_by_its_own_way() {
     let authority = Authority::new("one");
     let folder = servers::folder();
     authority.certify(&["127.0.0.1"], folder.path());
-    let key = PrivateKeyDer::from_pem_file(folder.path().join("server.key")).unwrap();
-    let certificate = CertificateDer::from_pem_file(folder.path().join("server.crt")).unwrap();
-    let config = ServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate], key).unwrap();
-    let config = Arc::new(config);
+    let config = server_of(folder.path());
     let secure = [true, false].map(|is_cached| mysql_8(Some(Arc::clone(&config)), is_cached));
     let clear = [true, false].map(|is_cached| mysql_8(None, is_cached));
     let mut checks = BRISK.to_owned();

@@ -7,13 +7,13 @@ pub const EAGER: &str = "timeout = \"2s\"\n\
                          connection = { fall = 1, reconnect_delay = \"200ms\", reconnect_multiplier = 1.0 }\n\
                          circuit = { failures = \"off\" }\n";
 
-/// What a check comes to: its name, the user that it logs in as, its settings, its status, what its message says, and whether the
-/// failure lasts.
-pub type Case<'a> = (&'a str, &'a str, String, &'a str, &'a str, bool);
+/// What a check comes to: its name, the user that it logs in as or what else it has of its own, its settings, its status, what its
+/// message says, and whether the failure lasts.
+pub type Case<'a, T = &'a str> = (&'a str, T, String, &'a str, &'a str, bool);
 
 /// Waits until all of them have come to what they should.
 #[track_caller]
-pub fn wait_for_cases(runner: &Runner, cases: &[Case<'_>]) {
+pub fn wait_for_cases<T>(runner: &Runner, cases: &[Case<'_, T>]) {
     for (name, _, _, status, part, lasting) in cases {
         runner.wait_for_check(name, &format!("{status}, because {part:?}"), |check| {
             check.status() == *status && check.message().contains(part) && check.fault().is_empty()

@@ -5,7 +5,6 @@ mod login;
 mod message;
 mod replication;
 mod saslprep;
-mod scram;
 mod session;
 mod settings;
 

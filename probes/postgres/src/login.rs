@@ -3,11 +3,15 @@
 use std::fmt::{self, Write};
 
 use md5::{Digest, Md5};
+use probity_guest::scram::{Answered, Begun, Fault, Hash, Sha256};
 
 use crate::{
     message::{Request, encode},
-    scram::{self, Answered, Begun, Fault},
+    saslprep::prepare,
 };
+
+/// The mechanism of SASL that is known here.
+const MECHANISM: &str = Sha256::MECHANISM;
 
 /// A login under way.
 pub(crate) struct Login<'a> {
@@ -22,7 +26,7 @@ pub(crate) struct Login<'a> {
 pub(crate) enum Step {
     /// Nothing was asked for; the text is a nonce for when it is needed.
     Fresh(String),
-    Begun(Begun),
+    Begun(Begun<Sha256>),
     Answered(Answered),
     /// A password was sent, or the server has proven itself.
     Proven,
@@ -42,7 +46,11 @@ pub(crate) enum Refusal {
 impl Refusal {
     /// Whether it takes another setting to log in.
     pub(crate) fn is_permanent(&self) -> bool {
-        !matches!(self, Self::OutOfTurn | Self::Scram(_))
+        match self {
+            Self::OutOfTurn => false,
+            Self::Scram(fault) => fault.is_permanent(),
+            _ => true,
+        }
     }
 }
 
@@ -55,7 +63,7 @@ impl fmt::Display for Refusal {
                  or allow it by sslmode = \"disable\"",
             ),
             Self::Mechanisms(offered) => {
-                write!(f, "offers to log in by {}, and this probe by {}", offered.join(", "), scram::MECHANISM)
+                write!(f, "offers to log in by {}, and this probe by {}", offered.join(", "), MECHANISM)
             }
             Self::Method(number) => {
                 let name = match number {
@@ -98,17 +106,17 @@ impl Login<'_> {
             }
             (Step::Fresh(nonce), Request::Sasl(offered)) => {
                 password()?;
-                if !offered.iter().any(|name| name == scram::MECHANISM) {
+                if !offered.iter().any(|name| name == MECHANISM) {
                     return Err(Refusal::Mechanisms(offered.clone()));
                 }
                 let begun = Begun::new("", nonce);
                 let first = begun.message();
                 let length = (first.len() as u32).to_be_bytes();
-                let body = [scram::MECHANISM.as_bytes(), b"\0", &length, first.as_bytes()].concat();
+                let body = [MECHANISM.as_bytes(), b"\0", &length, first.as_bytes()].concat();
                 (Step::Begun(begun), Some(encode(b'p', &body)))
             }
             (Step::Begun(begun), Request::SaslContinue(challenge)) => {
-                let (answered, message) = begun.answer(challenge, password()?)?;
+                let (answered, message) = begun.answer(challenge, &prepare(password()?))?;
                 (Step::Answered(answered), Some(encode(b'p', message.as_bytes())))
             }
             (Step::Answered(answered), Request::SaslFinal(last)) => {
@@ -165,7 +173,7 @@ mod tests {
         let answer = |password, request| login(password, false).answer(&request);
         let other = vec!["OAUTHBEARER".to_owned()];
         assert_eq!(answer(None, Request::Md5([0; 4])), Err(Refusal::NoPassword));
-        assert_eq!(answer(None, Request::Sasl(vec![scram::MECHANISM.to_owned()])), Err(Refusal::NoPassword));
+        assert_eq!(answer(None, Request::Sasl(vec![MECHANISM.to_owned()])), Err(Refusal::NoPassword));
         assert_eq!(answer(Some("pw"), Request::Cleartext), Err(Refusal::InTheClear));
         assert_eq!(answer(Some("pw"), Request::Sasl(other.clone())), Err(Refusal::Mechanisms(other)));
         assert_eq!(answer(Some("pw"), Request::Unknown(7)), Err(Refusal::Method(7)));
@@ -176,7 +184,7 @@ mod tests {
     #[test]
     fn a_server_must_prove_itself() {
         let mut login = login(Some("pencil"), false);
-        login.answer(&Request::Sasl(vec![scram::MECHANISM.to_owned()])).unwrap();
+        login.answer(&Request::Sasl(vec![MECHANISM.to_owned()])).unwrap();
         assert_eq!(login.answer(&Request::Done), Err(Refusal::OutOfTurn));
         let challenge = b"r=rOprNGfwEbeRWgbNEkqOx,s=W22Z,i=1".to_vec();
         login.answer(&Request::SaslContinue(challenge)).unwrap();

@@ -71,6 +71,8 @@ pub mod net;
 mod probe;
 #[cfg(not(target_family = "wasm"))]
 pub mod schema;
+#[cfg(feature = "scram")]
+pub mod scram;
 pub mod settings;
 mod stream;
 pub mod tcp;

@@ -6,6 +6,7 @@ use rustls::{
     pki_types::{CertificateDer, ServerName},
 };
 use tokio::io;
+use wasmtime_wasi::{p2::StreamError, sockets::ErrorCode};
 
 use super::{
     certificate,
@@ -117,7 +118,7 @@ pub(in crate::engine) fn alert(error: &io::Error) -> Option<AlertDescription> {
 
 /// What went wrong with a connection.
 pub(in crate::engine) fn plain(error: &io::Error) -> String {
-    if error.kind() == io::ErrorKind::UnexpectedEof {
+    if is_cut_off(error) {
         return "closed without a word of TLS".to_owned();
     }
     match of_tls(error) {
@@ -128,6 +129,18 @@ pub(in crate::engine) fn plain(error: &io::Error) -> String {
         }
         Some(Error::NoApplicationProtocol) => "the server speaks none of the offered protocols (ALPN)".to_owned(),
         _ => error.to_string(),
+    }
+}
+
+/// Whether the connection ended before there was anything of use: closed, or reset, as by a server that has not read all it was
+/// told.
+fn is_cut_off(error: &io::Error) -> bool {
+    let of_guest = error.get_ref().and_then(|source| source.downcast_ref());
+    match of_guest {
+        Some(StreamError::LastOperationFailed(source)) => {
+            matches!(source.downcast_ref(), Some(ErrorCode::ConnectionReset))
+        }
+        _ => matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset),
     }
 }
 
@@ -216,6 +229,12 @@ mod tests {
             wrapped(Error::AlertReceived(AlertDescription::CertificateRequired)).contains("wants a client certificate")
         );
         assert!(wrapped(Error::AlertReceived(AlertDescription::UnknownCA)).contains("does not accept"));
-        assert_eq!(plain(&io::ErrorKind::UnexpectedEof.into()), "closed without a word of TLS");
+        for cut_off in [
+            io::ErrorKind::UnexpectedEof.into(),
+            io::ErrorKind::ConnectionReset.into(),
+            io::Error::other(StreamError::LastOperationFailed(ErrorCode::ConnectionReset.into())),
+        ] {
+            assert_eq!(plain(&cut_off), "closed without a word of TLS");
+        }
     }
 }
