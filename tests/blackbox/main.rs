@@ -28,6 +28,7 @@ mod json_metric;
 mod leaks;
 mod live;
 mod memcached;
+mod mqtt;
 mod mysql;
 mod nats;
 mod ntp;

@@ -1,13 +1,14 @@
 //! The standard probes: components that are part of this binary.
 
 /// Every standard probe: its name and its bytes. Built by `cargo xtask build-probes`.
-const STANDARD: [(&str, &[u8]); 17] = [
+const STANDARD: [(&str, &[u8]); 18] = [
     ("dns", include_bytes!("../../../probes/dist/dns.wasm")),
     ("grpc", include_bytes!("../../../probes/dist/grpc.wasm")),
     ("http", include_bytes!("../../../probes/dist/http.wasm")),
     ("imap", include_bytes!("../../../probes/dist/imap.wasm")),
     ("json-metric", include_bytes!("../../../probes/dist/json-metric.wasm")),
     ("memcached", include_bytes!("../../../probes/dist/memcached.wasm")),
+    ("mqtt", include_bytes!("../../../probes/dist/mqtt.wasm")),
     ("mysql", include_bytes!("../../../probes/dist/mysql.wasm")),
     ("nats", include_bytes!("../../../probes/dist/nats.wasm")),
     ("ntp", include_bytes!("../../../probes/dist/ntp.wasm")),
