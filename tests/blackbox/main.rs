@@ -11,6 +11,7 @@ mod runner;
 mod target;
 
 mod adapters;
+mod amqp;
 mod authority;
 mod command_line;
 mod configuration;

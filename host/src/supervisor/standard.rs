@@ -1,7 +1,8 @@
 //! The standard probes: components that are part of this binary.
 
 /// Every standard probe: its name and its bytes. Built by `cargo xtask build-probes`.
-const STANDARD: [(&str, &[u8]); 18] = [
+const STANDARD: [(&str, &[u8]); 19] = [
+    ("amqp", include_bytes!("../../../probes/dist/amqp.wasm")),
     ("dns", include_bytes!("../../../probes/dist/dns.wasm")),
     ("grpc", include_bytes!("../../../probes/dist/grpc.wasm")),
     ("http", include_bytes!("../../../probes/dist/http.wasm")),
