@@ -12,7 +12,8 @@ const NO_PROBES: [&str; 4] = ["dist", "fuzz", "sdk", "target"];
 /// Those that are parts of probes, and are tried out as such.
 const TRIED_PARTS: [&str; 4] = ["database-ping", "dht-roundtrip", "mock-adapter", "pubsub-roundtrip"];
 /// The probes that some test here tries out.
-pub const TRIED_PROBES: [&str; 18] = [
+pub const TRIED_PROBES: [&str; 20] = [
+    "amqp",
     "dns",
     "grpc",
     "http",
@@ -20,6 +21,7 @@ pub const TRIED_PROBES: [&str; 18] = [
     "json-metric",
     "kafka",
     "memcached",
+    "mqtt",
     "mysql",
     "nats",
     "ntp",

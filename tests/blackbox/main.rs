@@ -11,6 +11,7 @@ mod runner;
 mod target;
 
 mod adapters;
+mod amqp;
 mod authority;
 mod command_line;
 mod configuration;
@@ -29,6 +30,7 @@ mod kafka;
 mod leaks;
 mod live;
 mod memcached;
+mod mqtt;
 mod mysql;
 mod nats;
 mod ntp;

@@ -1,7 +1,8 @@
 //! The standard probes: components that are part of this binary.
 
 /// Every standard probe: its name and its bytes. Built by `cargo xtask build-probes`.
-const STANDARD: [(&str, &[u8]); 18] = [
+const STANDARD: [(&str, &[u8]); 20] = [
+    ("amqp", include_bytes!("../../../probes/dist/amqp.wasm")),
     ("dns", include_bytes!("../../../probes/dist/dns.wasm")),
     ("grpc", include_bytes!("../../../probes/dist/grpc.wasm")),
     ("http", include_bytes!("../../../probes/dist/http.wasm")),
@@ -9,6 +10,7 @@ const STANDARD: [(&str, &[u8]); 18] = [
     ("json-metric", include_bytes!("../../../probes/dist/json-metric.wasm")),
     ("kafka", include_bytes!("../../../probes/dist/kafka.wasm")),
     ("memcached", include_bytes!("../../../probes/dist/memcached.wasm")),
+    ("mqtt", include_bytes!("../../../probes/dist/mqtt.wasm")),
     ("mysql", include_bytes!("../../../probes/dist/mysql.wasm")),
     ("nats", include_bytes!("../../../probes/dist/nats.wasm")),
     ("ntp", include_bytes!("../../../probes/dist/ntp.wasm")),

@@ -18,14 +18,17 @@ struct Needed {
 }
 
 /// What the tests need beyond Rust.
-const NEEDED: [Needed; 13] = [
+const NEEDED: [Needed; 16] = [
     Needed { program: "python3", package: "python3", why: "its HTTP server is a target that is not ours" },
     Needed { program: "pip3", package: "python3-pip", why: "some servers come as Python packages" },
     Needed { program: "chronyd", package: "chrony", why: "a time server for the probe `ntp`" },
     Needed { program: "kcat", package: "kcat", why: "its library has brokers that the probe kafka is held to" },
     Needed { program: "mariadbd", package: "mariadb-server", why: "the probe mysql is held to it" },
     Needed { program: "memcached", package: "memcached", why: "the probe memcached is held to it" },
+    Needed { program: "mosquitto", package: "mosquitto", why: "the probe mqtt is held to it" },
+    Needed { program: "mosquitto_sub", package: "mosquitto-clients", why: "it sees what the probe mqtt sends" },
     Needed { program: "nats-server", package: "nats-server", why: "the probe nats is held to it" },
+    Needed { program: "rabbitmq-server", package: "rabbitmq-server", why: "the probe amqp is held to it" },
     Needed { program: "redis-server", package: "redis-server", why: "the probe redis is held to it" },
     Needed { program: "sshd", package: "openssh-server", why: "the probe ssh is held to it" },
     Needed { program: "smtpd", package: "opensmtpd", why: "the probe smtp is held to it" },

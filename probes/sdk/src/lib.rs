@@ -69,6 +69,7 @@ pub mod generic;
 pub mod http;
 pub mod net;
 mod probe;
+pub mod reader;
 #[cfg(not(target_family = "wasm"))]
 pub mod schema;
 #[cfg(feature = "scram")]
