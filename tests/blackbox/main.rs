@@ -27,6 +27,7 @@ mod imap;
 mod json_metric;
 mod leaks;
 mod live;
+mod mainline_dht;
 mod memcached;
 mod mysql;
 mod nats;

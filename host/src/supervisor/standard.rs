@@ -1,12 +1,13 @@
 //! The standard probes: components that are part of this binary.
 
 /// Every standard probe: its name and its bytes. Built by `cargo xtask build-probes`.
-const STANDARD: [(&str, &[u8]); 17] = [
+const STANDARD: [(&str, &[u8]); 18] = [
     ("dns", include_bytes!("../../../probes/dist/dns.wasm")),
     ("grpc", include_bytes!("../../../probes/dist/grpc.wasm")),
     ("http", include_bytes!("../../../probes/dist/http.wasm")),
     ("imap", include_bytes!("../../../probes/dist/imap.wasm")),
     ("json-metric", include_bytes!("../../../probes/dist/json-metric.wasm")),
+    ("mainline-dht", include_bytes!("../../../probes/dist/mainline-dht.wasm")),
     ("memcached", include_bytes!("../../../probes/dist/memcached.wasm")),
     ("mysql", include_bytes!("../../../probes/dist/mysql.wasm")),
     ("nats", include_bytes!("../../../probes/dist/nats.wasm")),

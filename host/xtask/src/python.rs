@@ -18,16 +18,23 @@ struct Package {
 }
 
 /// What the tests need from PyPI.
-const NEEDED: [Package; 1] = [Package {
-    name: "grpcio-health-checking",
-    requirements: &[
-        "grpcio-health-checking==1.85.1",
-        "grpcio==1.85.1",
-        "protobuf==7.36.2",
-        "typing_extensions==4.16.0",
-    ],
-    why: "the probe grpc is held to it",
-}];
+const NEEDED: [Package; 2] = [
+    Package {
+        name: "grpcio-health-checking",
+        requirements: &[
+            "grpcio-health-checking==1.85.1",
+            "grpcio==1.85.1",
+            "protobuf==7.36.2",
+            "typing_extensions==4.16.0",
+        ],
+        why: "the probe grpc is held to it",
+    },
+    Package {
+        name: "libtorrent",
+        requirements: &["libtorrent==2.1.1"],
+        why: "the probe mainline-dht is held to its nodes",
+    },
+];
 
 /// Gets what is missing, or is there in another version or for another Python.
 pub(crate) fn provide(target: &Path) -> Result<()> {
