@@ -126,29 +126,42 @@ impl Grant {
     }
 
     /// Fills a template of a probe's manifest with the settings of a check: `tcp:{host}:{port}`, or `url:{url}` for what
-    /// a URL needs: of `http` or `https` for requests, of `ws` or `wss` for a connection of the guest's own. `None` if a setting
-    /// it names is absent.
+    /// a URL needs: of `http` or `https` for requests, of `ws` or `wss` for a connection of the guest's own. A template that names
+    /// no port, though it needs one, takes it from the setting, which then reads `HOST:PORT`. A setting that is a list makes a
+    /// grant of each element. Nothing if a setting it names is absent.
     ///
     /// The template is taken apart before it is filled, so no setting can widen what it grants: a host of `*` is refused.
     ///
     /// # Errors
     ///
     /// As for parsing a grant.
-    pub fn from_template(template: &str, settings: &Value) -> Result<Option<Grant>, GrantError> {
+    pub fn from_template(template: &str, settings: &Value) -> Result<Vec<Grant>, GrantError> {
         if let Some(url) = template.strip_prefix("url:") {
-            return fill(url, settings).map_or(Ok(None), |url| Grant::of_url(&url).map(Some));
+            return fill(url, settings).iter().map(|url| Grant::of_url(url)).collect();
         }
         let (protocol, rest) = split_protocol(template)?;
         let (host, ports) = split_port(rest);
-        let Some(host) = fill(host, settings) else {
-            return Ok(None);
+        let hosts = fill(host, settings);
+        let Some(ports) = ports else {
+            return hosts.iter().map(|host| Grant::of_place(protocol, host)).collect();
         };
-        let ports = match ports.map(|ports| fill(ports, settings)) {
-            None => None,
-            Some(None) => return Ok(None),
-            Some(Some(ports)) => Some(parse_ports(&ports)?),
-        };
-        Grant::new(protocol, one_host(&host)?, ports, template).map(Some)
+        let mut grants = Vec::new();
+        for ports in fill(ports, settings) {
+            for host in &hosts {
+                grants.push(Grant::new(protocol, one_host(host)?, Some(parse_ports(&ports)?), template)?);
+            }
+        }
+        Ok(grants)
+    }
+
+    /// A grant of what a setting names alone: a host, with its port if the protocol can't do without.
+    fn of_place(protocol: Protocol, place: &str) -> Result<Grant, GrantError> {
+        if protocol == Protocol::Resolve || protocol.usual_port().is_some() {
+            return Grant::new(protocol, one_host(place)?, None, place);
+        }
+        let (host, port) = split_port(place);
+        let port = port.ok_or_else(|| GrantError::NoPort(place.into()))?;
+        Grant::new(protocol, one_host(host)?, Some(vec![one_port(port)?]), place)
     }
 
     fn of_url(url: &str) -> Result<Grant, GrantError> {
@@ -325,17 +338,23 @@ fn split_port(text: &str) -> (&str, Option<&str>) {
 
 fn parse_ports(text: &str) -> Result<Vec<RangeInclusive<u16>>, GrantError> {
     let bad = || GrantError::Port(text.into());
-    let port = |text: &str| text.parse::<u16>().ok().filter(|port| *port > 0).ok_or_else(bad);
     text.split(',')
         .map(|part| match part.split_once('-') {
             _ if part == "*" => Ok(1..=u16::MAX),
             Some((first, last)) => {
-                let (first, last) = (port(first)?, port(last)?);
+                let (first, last) =
+                    (*one_port(first).map_err(|_| bad())?.start(), *one_port(last).map_err(|_| bad())?.end());
                 if first <= last { Ok(first..=last) } else { Err(bad()) }
             }
-            None => port(part).map(|port| port..=port),
+            None => one_port(part).map_err(|_| bad()),
         })
         .collect()
+}
+
+/// A port, and nothing wider.
+fn one_port(text: &str) -> Result<RangeInclusive<u16>, GrantError> {
+    let port = text.parse::<u16>().ok().filter(|port| *port > 0);
+    port.map(|port| port..=port).ok_or_else(|| GrantError::Port(text.into()))
 }
 
 fn parse_host(text: &str) -> Result<Host, GrantError> {
@@ -375,15 +394,21 @@ fn is_name(text: &str) -> bool {
     text.len() <= 253 && text.split('.').all(label) && !text.split('.').next_back().is_some_and(numeric)
 }
 
-/// Puts a setting in the place of `{name}`, if that is what the text is; any other text stands for itself.
-fn fill(text: &str, settings: &Value) -> Option<String> {
+/// Puts a setting in the place of `{name}`, if that is what the text is: each of its elements, if it is a list, and nothing if it
+/// is absent. Any other text stands for itself.
+fn fill(text: &str, settings: &Value) -> Vec<String> {
     let Some(name) = text.strip_prefix('{').and_then(|text| text.strip_suffix('}')) else {
-        return Some(text.into());
+        return vec![text.into()];
     };
-    match settings.get(name)? {
+    let word = |value: &Value| match value {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
         _ => None,
+    };
+    match settings.get(name) {
+        Some(Value::Array(elements)) => elements.iter().filter_map(word).collect(),
+        Some(value) => word(value).into_iter().collect(),
+        None => Vec::new(),
     }
 }
 
@@ -497,14 +522,15 @@ mod tests {
 
     #[test]
     fn templates_are_filled_from_settings_and_never_widened() {
-        let settings =
-            json!({ "host": "DB", "port": 5432, "v6": "::1", "any": "*", "url": "https://a.b:8443/x?y", "list": [] });
+        let settings = json!({ "host": "DB", "port": 5432, "v6": "::1", "any": "*", "url": "https://a.b:8443/x?y", "list": [], "none": [true],
+                    "hosts": ["a", "b"], "places": ["DB:1", "[::1]:2"], "wide": ["*:1"], "ports": ["a:*"], "bare": ["a"] });
         let filled = |template: &str| {
-            Grant::from_template(template, &settings).map(|grant| grant.map(|grant| grant.to_string()))
+            let grants = Grant::from_template(template, &settings)?;
+            Ok::<_, GrantError>(grants.iter().map(ToString::to_string).collect::<Vec<_>>())
         };
-        assert_eq!(filled("tcp:{host}:{port}"), Ok(Some("tcp:db:5432".into())));
-        assert_eq!(filled("udp:{v6}:53"), Ok(Some("udp:[::1]:53".into())));
-        assert_eq!(filled("url:{url}"), Ok(Some("https:a.b:8443".into())));
+        assert_eq!(filled("tcp:{host}:{port}"), Ok(vec!["tcp:db:5432".into()]));
+        assert_eq!(filled("udp:{v6}:53"), Ok(vec!["udp:[::1]:53".into()]));
+        assert_eq!(filled("url:{url}"), Ok(vec!["https:a.b:8443".into()]));
         for (url, granted) in [
             ("https://a.b/", "https:a.b"),
             ("http://[::1]/", "http:[::1]"),
@@ -512,13 +538,22 @@ mod tests {
             ("wss://A.b", "tcp:a.b:443"),
             ("wss://10.0.0.7:8443/", "tcp:10.0.0.7:8443"),
         ] {
-            let grant = Grant::from_template("url:{url}", &json!({ "url": url })).unwrap().unwrap();
-            assert_eq!(grant.to_string(), granted, "{url}");
+            let grant = Grant::from_template("url:{url}", &json!({ "url": url })).unwrap();
+            assert_eq!(grant, [granted.parse().unwrap()], "{url}");
         }
         assert!(Grant::from_template("url:{url}", &json!({ "url": "wss://*/" })).is_err());
-        assert_eq!(filled("tcp:{absent}:{port}"), Ok(None));
-        assert_eq!(filled("tcp:{host}:{list}"), Ok(None));
-        assert_eq!(filled("resolve:{host}"), Ok(Some("resolve:db".into())));
+        assert_eq!(filled("tcp:{absent}:{port}"), Ok(Vec::new()));
+        assert_eq!(filled("tcp:{host}:{list}"), Ok(Vec::new()));
+        assert_eq!(filled("resolve:{host}"), Ok(vec!["resolve:db".into()]));
         assert!(filled("tcp:{any}:{port}").is_err());
+        assert_eq!(filled("tcp:{hosts}:{port}"), Ok(vec!["tcp:a:5432".into(), "tcp:b:5432".into()]));
+        assert_eq!(filled("udp:{places}"), Ok(vec!["udp:db:1".into(), "udp:[::1]:2".into()]));
+        assert_eq!(filled("udp:{none}"), Ok(Vec::new()));
+        for (template, part) in
+            [("udp:{wide}", "is not a host"), ("udp:{ports}", "is not a port"), ("udp:{bare}", "names no port")]
+        {
+            let error = filled(template).unwrap_err().to_string();
+            assert!(error.contains(part), "{template}: {error}");
+        }
     }
 }

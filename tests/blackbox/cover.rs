@@ -12,7 +12,7 @@ const NO_PROBES: [&str; 4] = ["dist", "fuzz", "sdk", "target"];
 /// Those that are parts of probes, and are tried out as such.
 const TRIED_PARTS: [&str; 4] = ["database-ping", "dht-roundtrip", "mock-adapter", "pubsub-roundtrip"];
 /// The probes that some test here tries out.
-pub const TRIED_PROBES: [&str; 20] = [
+pub const TRIED_PROBES: [&str; 21] = [
     "amqp",
     "dns",
     "grpc",
@@ -20,6 +20,7 @@ pub const TRIED_PROBES: [&str; 20] = [
     "imap",
     "json-metric",
     "kafka",
+    "mainline-dht",
     "memcached",
     "mqtt",
     "mysql",

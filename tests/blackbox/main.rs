@@ -29,6 +29,7 @@ mod json_metric;
 mod kafka;
 mod leaks;
 mod live;
+mod mainline_dht;
 mod memcached;
 mod mqtt;
 mod mysql;

@@ -2,7 +2,7 @@
 
 use std::{
     io::{Read, Write},
-    net::{SocketAddr, TcpListener, TcpStream, UdpSocket},
+    net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -146,20 +146,34 @@ impl Target {
             let length = u16::try_from(answer.len()).unwrap().to_be_bytes();
             stream.write_all(&[&length, answer.as_slice()].concat()).unwrap();
         });
-        let told = Arc::clone(&target.stop);
+        target.serve(socket, move |socket, datagram, from| {
+            for answer in datagrams(datagram) {
+                socket.send_to(&answer, from).unwrap();
+            }
+        });
+        target
+    }
+
+    /// Serves each datagram that comes to a free port of an address by `serve`, which knows who sent it.
+    pub fn udp_by(ip: IpAddr, serve: impl Fn(&UdpSocket, &[u8], SocketAddr) + Send + 'static) -> Target {
+        let socket = UdpSocket::bind((ip, 0)).unwrap();
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut target = Target { address: socket.local_addr().unwrap(), stop, servers: vec![] };
+        target.serve(socket, serve);
+        target
+    }
+
+    fn serve(&mut self, socket: UdpSocket, serve: impl Fn(&UdpSocket, &[u8], SocketAddr) + Send + 'static) {
+        let told = Arc::clone(&self.stop);
         socket.set_read_timeout(Some(POLL)).unwrap();
-        target.servers.push(thread::spawn(move || {
+        self.servers.push(thread::spawn(move || {
             let mut buffer = [0; 1024];
             while !told.load(Ordering::Relaxed) {
-                let Ok((length, from)) = socket.recv_from(&mut buffer) else {
-                    continue;
-                };
-                for answer in datagrams(&buffer[..length]) {
-                    socket.send_to(&answer, from).unwrap();
+                if let Ok((length, from)) = socket.recv_from(&mut buffer) {
+                    serve(&socket, &buffer[..length], from);
                 }
             }
         }));
-        target
     }
 }
 

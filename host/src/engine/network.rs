@@ -113,15 +113,19 @@ impl Network {
 
     /// Whether this address may be dialled; remembers the missing grant if not.
     pub(super) fn may_dial(&self, protocol: Protocol, address: IpAddr, port: u16) -> bool {
-        let address = canonical(address);
         let mut seen = self.seen();
-        let target = Target { protocol, address, port, names: seen.names.get(&address).map_or(&[], Vec::as_slice) };
+        let target = seen.target(protocol, address, port);
         if self.grants.allow(&target) {
             return true;
         }
         let missing = target.to_string();
         seen.miss(missing);
         false
+    }
+
+    /// Whether a datagram from this address may be received.
+    fn may_hear(&self, address: IpAddr, port: u16) -> bool {
+        self.grants.allow(&self.seen().target(Protocol::Udp, address, port))
     }
 
     /// The check that `wasi:sockets` makes of each address.
@@ -133,9 +137,9 @@ impl Network {
         move |address, usage| {
             let allowed = match usage {
                 SocketAddrUse::TcpConnect => network.may_dial(Protocol::Tcp, address.ip(), address.port()),
-                SocketAddrUse::UdpSend | SocketAddrUse::UdpReceive => {
-                    network.may_dial(Protocol::Udp, address.ip(), address.port())
-                }
+                SocketAddrUse::UdpSend => network.may_dial(Protocol::Udp, address.ip(), address.port()),
+                // Whoever sends here unasked must not make it look as if a grant were missing.
+                SocketAddrUse::UdpReceive => network.may_hear(address.ip(), address.port()),
                 // The system picks the local end of a socket that dials out; anything else would be a listener.
                 SocketAddrUse::TcpBind | SocketAddrUse::UdpBind => address.ip().is_unspecified() && address.port() == 0,
                 SocketAddrUse::TcpListen | SocketAddrUse::TcpAccept => false,
@@ -154,6 +158,12 @@ impl Network {
 }
 
 impl Seen {
+    /// What an address is to the grants.
+    fn target(&self, protocol: Protocol, address: IpAddr, port: u16) -> Target<'_> {
+        let address = canonical(address);
+        Target { protocol, address, port, names: self.names.get(&address).map_or(&[], Vec::as_slice) }
+    }
+
     /// What an open connection looks up for days must not fill the runner's memory.
     fn make_room(&mut self) {
         /// Far more than one target has; who passes it looks its names up again.

