@@ -36,6 +36,7 @@ mod probes;
 mod real_server;
 mod reconnection;
 mod redis;
+mod redis_roundtrips;
 mod rejected;
 mod reload;
 mod schedule;
