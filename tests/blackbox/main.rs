@@ -18,6 +18,8 @@ mod connections;
 mod cover;
 mod drop_in;
 mod embedding;
+mod etcd;
+mod etcd_impostors;
 mod events;
 mod faults;
 mod folder;

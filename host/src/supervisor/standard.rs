@@ -1,8 +1,9 @@
 //! The standard probes: components that are part of this binary.
 
 /// Every standard probe: its name and its bytes. Built by `cargo xtask build-probes`.
-const STANDARD: [(&str, &[u8]); 19] = [
+const STANDARD: [(&str, &[u8]); 20] = [
     ("dns", include_bytes!("../../../probes/dist/dns.wasm")),
+    ("etcd", include_bytes!("../../../probes/dist/etcd.wasm")),
     ("grpc", include_bytes!("../../../probes/dist/grpc.wasm")),
     ("http", include_bytes!("../../../probes/dist/http.wasm")),
     ("imap", include_bytes!("../../../probes/dist/imap.wasm")),
