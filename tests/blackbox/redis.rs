@@ -1,4 +1,4 @@
-//! The probe `redis`, against the real server and against some that only look like one.
+//! The probe `redis`, against the real server and against some that only look like one; and what all tests of Redis share.
 
 use std::{
     fs,
@@ -16,16 +16,18 @@ use crate::{
 };
 
 /// The password of the default user.
-const PASSWORD: &str = "correct-horse";
+pub const PASSWORD: &str = "correct-horse";
 /// What a runner is told in its environment, so that its settings need not say it.
 const SECRET: (&str, &str) = ("REDIS_PASSWORD", PASSWORD);
 /// A server on a port of its own, which keeps nothing, with more lines of its configuration.
-fn redis(more: &str) -> Option<Server> {
+pub fn redis(more: &str) -> Option<Server> {
     let program = servers::find("redis-server")?;
     let port = servers::free_port();
     let config = format!(
         "bind 127.0.0.1\nport {port}\nsave \"\"\nrequirepass {PASSWORD}\nmasterauth {PASSWORD}\nmaxmemory 100mb\nrepl-diskless-sync-delay 0\n\
-         user pinger on >only-ping +ping\n{more}\n"
+         user pinger on >only-ping +ping\n\
+         user keeper on >only-keep ~probity:* +set +get +del\n\
+         user teller on >only-tell resetchannels &probity:* +subscribe +publish\n{more}\n"
     );
     Some(start(program, port, servers::folder(), config))
 }
@@ -40,19 +42,23 @@ fn start(program: std::path::PathBuf, port: u16, folder: tempfile::TempDir, conf
 }
 
 fn check(name: &str, port: u16, settings: &str) -> String {
+    check_by("redis", name, port, settings)
+}
+
+pub fn check_by(probe: &str, name: &str, port: u16, settings: &str) -> String {
     format!(
-        "[[check]]\nname = \"{name}\"\nprobe = \"redis\"\n\
+        "[[check]]\nname = \"{name}\"\nprobe = \"{probe}\"\n\
          settings = {{ host = \"127.0.0.1\", port = {port}{settings} }}\n{EAGER}"
     )
 }
 
 /// The settings of a check that logs in.
-fn logged_in(more: &str) -> String {
+pub fn logged_in(more: &str) -> String {
     format!(r#", password = "${{env:REDIS_PASSWORD}}"{more}"#)
 }
 
 /// Starts a runner that knows the password.
-fn runner(config: &str) -> Runner {
+pub fn runner(config: &str) -> Runner {
     let home = Home::new(&format!("{BRISK}{config}"));
     let mut command = home.command(&["run", "--listen", "127.0.0.1:0", "--data-dir", "state"]);
     command.env(SECRET.0, SECRET.1);
@@ -60,7 +66,7 @@ fn runner(config: &str) -> Runner {
 }
 
 /// What a server answers to a line, once we have logged in.
-fn ask(port: u16, line: &str) -> String {
+pub fn ask(port: u16, line: &str) -> String {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     stream.write_all(format!("AUTH {PASSWORD}\r\n{line}\r\nQUIT\r\n").as_bytes()).unwrap();
     let mut answer = String::new();
@@ -74,9 +80,9 @@ fn a_server_is_watched_through_freeze_crash_and_return() {
     let port = server.port();
     let user = |name: &str, password: &str| format!(r#", username = "{name}", password = "{password}""#);
     let cases = [
-        ("good", logged_in(""), "healthy", "answered PING"),
-        ("whole", logged_in(r#", role = "master", memory_warn = 0.9, database = 3"#), "healthy", "answered PING"),
-        ("pinger", user("pinger", "only-ping"), "healthy", "answered PING"),
+        ("good", logged_in(""), "healthy", "answered"),
+        ("whole", logged_in(r#", role = "master", memory_warn = 0.9, database = 3"#), "healthy", "answered"),
+        ("pinger", user("pinger", "only-ping"), "healthy", "answered"),
         ("slow", logged_in(r#", degraded_after = "0s""#), "degraded", "more than 0.0 ms"),
         ("full", logged_in(", memory_warn = 0.001"), "degraded", "of its maxmemory"),
         ("fuller", logged_in(", memory_critical = 0.001"), "unhealthy", "of its maxmemory"),
@@ -139,6 +145,61 @@ fn a_server_is_watched_through_freeze_crash_and_return() {
 }
 
 #[test]
+fn a_server_is_asked() {
+    let Some(server) = redis("") else { return };
+    for line in ["RPUSH jobs a b c", "SET greeting \"hello world\""] {
+        let said = ask(server.port(), line);
+        assert!(!said.contains("-ERR"), "{said}");
+    }
+    let query = |command: &str, more: &str| logged_in(&format!(", query = '''{command}'''{more}"));
+    let cases = [
+        ("number", query("LLEN jobs", ""), "healthy", "answered the query"),
+        ("large", query("llen  jobs", ", degraded_above = 2"), "degraded", "the query gave 3, more than 2"),
+        ("text", query("GET greeting", r#", expect = "hello world""#), "healthy", "answered the query as expected"),
+        ("quoted", query(r#"ECHO "a \"b\"""#, r#", expect = 'a "b"'"#), "healthy", "as expected"),
+        (
+            "other",
+            query("GET greeting", r#", expect = "bye""#),
+            "unhealthy",
+            r#"the query gave "hello world", expected "bye""#,
+        ),
+        ("none", query("GET nothing", r#", expect = "bye""#), "unhealthy", "the query gave no value"),
+        ("list", query("LRANGE jobs 0 -1", r#", expect = "a b c""#), "healthy", "as expected"),
+        ("empty", query("LRANGE nothing 0 -1", r#", expect = "a""#), "unhealthy", "the query gave no value"),
+        ("nested", query(r#"EVAL "return {1,{2,{3}},'x'}" 0"#, r#", expect = "1 2 3 x""#), "healthy", "as expected"),
+        (
+            "wrong-type",
+            query("HGET greeting x", ""),
+            "unhealthy",
+            r#"refused the command: it answered the query with "-WRONGTYPE"#,
+        ),
+        ("unknown", query("FROB", ""), "unhealthy", r#"refused the command: it answered the query with "-ERR unknown"#),
+        ("long", query(r#"EVAL "return string.rep('x', 70000)" 0"#, ""), "unhealthy", "$70000\", expected 64 KiB"),
+        (
+            "many",
+            query("EVAL \"local t = {} for i = 1, 2000 do t[i] = i end return t\" 0", ""),
+            "unhealthy",
+            "*2000\", expected",
+        ),
+        ("secret", query("CONFIG GET requirepass", ""), "healthy", "answered the query"),
+    ];
+    let config: String = cases.iter().map(|(name, settings, ..)| check(name, server.port(), settings)).collect();
+    let senseless = check("senseless", server.port(), &query("GET \"greeting", ""));
+    let runner = runner(&(config + &senseless));
+    for (name, _, status, part) in &cases {
+        runner.wait_for_check(name, &format!("{status}, because {part:?}"), |check| {
+            check.status() == *status && check.message().contains(part) && check.fault().is_empty()
+        });
+    }
+    runner.wait_for_check("senseless", "is said to be so", |check| {
+        check.fault() == "invalid-settings" && check.0["fault"].to_string().contains("no closing quote")
+    });
+    assert!(runner.check("number").unwrap().0["measurements"].to_string().contains("\"value\""));
+    assert_eq!(runner.check("secret").unwrap().0["details"]["value"], "requirepass ***");
+    assert!(!runner.stop_and_tell_all().contains(PASSWORD));
+}
+
+#[test]
 fn a_replica_is_watched_through_the_loss_of_its_master() {
     let Some(mut master) = redis("") else { return };
     let follow = format!("replicaof 127.0.0.1 {}\n", master.port());
@@ -150,7 +211,9 @@ fn a_replica_is_watched_through_the_loss_of_its_master() {
             + &check("lenient", replica.port(), &logged_in(""))),
     );
     let well = |name: &str| {
-        runner.wait_for_check(name, "is well", |check| check.status() == "healthy" && check.message().contains("PING"));
+        runner.wait_for_check(name, "is well", |check| {
+            check.status() == "healthy" && check.message().contains("answered")
+        });
     };
     ["replica", "strict", "lenient"].into_iter().for_each(well);
     assert_eq!(runner.check("replica").unwrap().0["details"]["role"], "replica");
@@ -168,27 +231,39 @@ fn a_replica_is_watched_through_the_loss_of_its_master() {
 fn a_secure_server_must_be_who_it_says() {
     let Some(program) = servers::find("redis-server") else { return };
     let (authority, stranger) = (Authority::new("one"), Authority::new("two"));
-    let (port, folder) = (servers::free_port(), servers::folder());
-    authority.certify(&["127.0.0.1"], folder.path());
-    let files = folder.path().display().to_string();
-    let config = format!(
-        "bind 127.0.0.1\nport 0\nsave \"\"\ntls-port {port}\ntls-auth-clients no\n\
-         tls-cert-file {files}/server.crt\ntls-key-file {files}/server.key\n"
-    );
-    let server = start(program, port, folder, config);
+    let serve = |is_late: bool| {
+        let (port, folder) = (servers::free_port(), servers::folder());
+        let certify = if is_late { Authority::certify_late } else { Authority::certify };
+        certify(&authority, &["127.0.0.1"], folder.path());
+        let files = folder.path().display().to_string();
+        let config = format!(
+            "bind 127.0.0.1\nport 0\nsave \"\"\ntls-port {port}\ntls-auth-clients no\n\
+             tls-cert-file {files}/server.crt\ntls-key-file {files}/server.key\n"
+        );
+        start(program.clone(), port, folder, config)
+    };
+    let (server, late) = (serve(false), serve(true));
     let secure = |name: &str| check(name, server.port(), ", tls = true");
-    let config = format!(
-        "{BRISK}{}{}{}",
-        secure("good"),
-        secure("other-name").replace("127.0.0.1", "localhost"),
-        check("in-the-clear", server.port(), "")
-    );
-    let runner = authority.trusting_runner(&config);
+    let secure_by = |probe: &str| check_by(probe, &format!("good-{probe}"), server.port(), ", tls = true");
+    let config = [
+        BRISK,
+        &secure("good"),
+        &secure_by("redis-kv"),
+        &secure_by("redis-pubsub"),
+        &secure("other-name").replace("127.0.0.1", "localhost"),
+        &check("late", late.port(), ", tls = true"),
+        &check("in-the-clear", server.port(), ""),
+    ];
+    let runner = authority.trusting_runner(&config.concat());
     let other = stranger.trusting_runner(&format!("{BRISK}{}", secure("good")));
     let good = runner.wait_for_check("good", "is well", |check| check.status() == "healthy");
     assert!(good.0["measurements"].to_string().contains("\"tls\""), "{good:?}");
+    for name in ["good-redis-kv", "good-redis-pubsub"] {
+        runner.wait_for_check(name, "is well", |check| check.status() == "healthy");
+    }
     for (runner, name, part) in [
         (&runner, "other-name", "TLS handshake with localhost failed: the certificate is not for "),
+        (&runner, "late", "TLS handshake with 127.0.0.1 failed: "),
         (&runner, "in-the-clear", "while waiting for the answer of"),
         (&other, "good", "is not trusted by this system"),
     ] {
@@ -246,7 +321,7 @@ fn what_only_looks_like_a_server_gets_a_verdict() {
                 "is not well: it answered INFO with \"$999999999999\", expected a section of 64 KiB",
             ),
             ("late-info", at(&late_info, info), "unhealthy", "no answer within"),
-            ("uneven-info", at(&uneven_info, info), "unhealthy", "expected the end of a section"),
+            ("uneven-info", at(&uneven_info, info), "unhealthy", "expected the end of a string"),
             ("array", at(&array, ""), "unhealthy", r#"it answered PING with "*1", expected "+PONG""#),
             ("dribble", at(&dribble, ""), "unhealthy", "no answer within"),
             ("loading", at(&loading, ""), "unhealthy", "is still loading its data"),

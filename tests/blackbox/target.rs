@@ -120,8 +120,12 @@ impl Target {
             while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|read| read == 1) {
                 head.push(byte[0]);
             }
+            let head = String::from_utf8_lossy(&head);
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+            // A connection that ends with something unread is reset, and the answer may be lost.
+            let _ = stream.read_exact(&mut vec![0; length.map_or(0, |length| length.parse().unwrap())]);
             // Whoever asked may have lost his patience.
-            let _ = stream.write_all(answer(&String::from_utf8_lossy(&head)).as_bytes());
+            let _ = stream.write_all(answer(&head).as_bytes());
         })
     }
 

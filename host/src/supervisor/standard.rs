@@ -1,9 +1,10 @@
 //! The standard probes: components that are part of this binary.
 
 /// Every standard probe: its name and its bytes. Built by `cargo xtask build-probes`.
-const STANDARD: [(&str, &[u8]); 21] = [
+const STANDARD: [(&str, &[u8]); 24] = [
     ("amqp", include_bytes!("../../../probes/dist/amqp.wasm")),
     ("dns", include_bytes!("../../../probes/dist/dns.wasm")),
+    ("etcd", include_bytes!("../../../probes/dist/etcd.wasm")),
     ("grpc", include_bytes!("../../../probes/dist/grpc.wasm")),
     ("http", include_bytes!("../../../probes/dist/http.wasm")),
     ("imap", include_bytes!("../../../probes/dist/imap.wasm")),
@@ -17,6 +18,8 @@ const STANDARD: [(&str, &[u8]); 21] = [
     ("ntp", include_bytes!("../../../probes/dist/ntp.wasm")),
     ("postgres", include_bytes!("../../../probes/dist/postgres.wasm")),
     ("redis", include_bytes!("../../../probes/dist/redis.wasm")),
+    ("redis-kv", include_bytes!("../../../probes/dist/redis-kv.wasm")),
+    ("redis-pubsub", include_bytes!("../../../probes/dist/redis-pubsub.wasm")),
     ("smtp", include_bytes!("../../../probes/dist/smtp.wasm")),
     ("ssh", include_bytes!("../../../probes/dist/ssh.wasm")),
     ("tcp", include_bytes!("../../../probes/dist/tcp.wasm")),

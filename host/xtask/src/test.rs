@@ -18,11 +18,12 @@ struct Needed {
 }
 
 /// What the tests need beyond Rust.
-const NEEDED: [Needed; 16] = [
+const NEEDED: [Needed; 17] = [
     Needed { program: "python3", package: "python3", why: "its HTTP server is a target that is not ours" },
     Needed { program: "pip3", package: "python3-pip", why: "some servers come as Python packages" },
     Needed { program: "chronyd", package: "chrony", why: "a time server for the probe `ntp`" },
     Needed { program: "kcat", package: "kcat", why: "its library has brokers that the probe kafka is held to" },
+    Needed { program: "etcd", package: "etcd-server", why: "the probe etcd is held to it" },
     Needed { program: "mariadbd", package: "mariadb-server", why: "the probe mysql is held to it" },
     Needed { program: "memcached", package: "memcached", why: "the probe memcached is held to it" },
     Needed { program: "mosquitto", package: "mosquitto", why: "the probe mqtt is held to it" },

@@ -1,6 +1,6 @@
-//! What Redis may say.
+//! What Redis may say as a database.
 #![no_main]
 
 const SETTINGS: &str = r#"{ "host": "127.0.0.1", "password": "hunter2-hunter2", "role": "master" }"#;
 
-libfuzzer_sys::fuzz_target!(|said: &[u8]| probity_guest::fuzzing::check::<redis::Redis>(SETTINGS, said));
+libfuzzer_sys::fuzz_target!(|said: &[u8]| probity_guest::fuzzing::database::<redis::Server>(SETTINGS, said));

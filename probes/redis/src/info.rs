@@ -1,8 +1,43 @@
 //! A server's account of itself, which `INFO` asks for, and what it comes to.
 
-use probity_guest::{Status, settings::Share};
+use probity_guest::{Attempt, Failure, Findings, adapter::Examination, settings::Share};
 
-use crate::settings::{Role, Settings};
+use crate::{
+    session::Session,
+    settings::{Role, Settings},
+};
+
+/// What there is to tell of a server: its account of itself, where the settings ask for something that is in it.
+pub(crate) fn examine(
+    session: &mut Session,
+    settings: &Settings,
+    attempt: &mut Attempt,
+) -> Result<Examination, Failure> {
+    let mut findings = Findings::default();
+    if !settings.ask_for_info() {
+        return Ok(Examination::of(findings).detail("address", session.peer()));
+    }
+    let info = attempt.phase("info", |deadline| session.info(deadline))?;
+    let show = |said: &str| session.word(said);
+    info.judge(settings, &mut findings, show);
+    let mut told = Examination::of(findings).detail("address", session.peer());
+    if let Some(version) = info.get("redis_version") {
+        told = told.detail("version", show(version));
+    }
+    if let Some(role) = info.role() {
+        told = told.detail("role", role.to_string());
+    }
+    if let Some(replicas) = info.number("connected_slaves") {
+        told = told.detail("replicas", i64::try_from(replicas).unwrap_or(i64::MAX));
+    }
+    if let Some(used) = info.number("used_memory") {
+        told = told.measurement("memory-used", "By", used as f64);
+    }
+    if let Some(share) = info.memory_share() {
+        told = told.measurement("memory-share", "1", share.0);
+    }
+    Ok(told)
+}
 
 /// The account: lines of `name:value`, and others.
 pub(crate) struct Info(String);
@@ -36,39 +71,42 @@ impl Info {
         Some(Share(self.number("used_memory")? as f64 / limit as f64))
     }
 
-    /// What is wrong with the server, the worst first; continues a sentence about it. `show` makes its words fit to be shown.
-    pub(crate) fn shortcoming(&self, settings: &Settings, show: impl Fn(&str) -> String) -> Option<(Status, String)> {
-        let Some(role) = self.role() else {
-            let told = self.get("role").map_or("nothing".to_owned(), |role| format!("\"{}\"", show(role)));
-            return Some((Status::Unhealthy, format!("says {told} of its role, expected master or replica")));
-        };
-        if let Some(expected) = settings.role.filter(|expected| *expected != role) {
-            return Some((Status::Unhealthy, format!("is a {role}, expected a {expected}")));
+    /// What speaks against the server. `show` makes its words fit to be shown.
+    fn judge(&self, settings: &Settings, findings: &mut Findings, show: impl Fn(&str) -> String) {
+        match self.role() {
+            Some(role) => self.judge_role(role, settings, findings, &show),
+            None => {
+                let told = self.get("role").map_or("nothing".to_owned(), |role| format!("\"{}\"", show(role)));
+                findings.unhealthy(format!("it says {told} of its role, expected master or replica"));
+            }
         }
-        if role == Role::Replica && self.get("master_link_status") != Some("up") {
+        if let Some(share) = self.memory_share() {
+            let beyond = |limit: Option<Share>| limit.filter(|limit| share >= *limit);
+            let text = |limit| format!("it uses {share} of its maxmemory: {limit} or more");
+            match (beyond(settings.memory_critical), beyond(settings.memory_warn)) {
+                (Some(limit), _) => findings.unhealthy(text(limit)),
+                (None, Some(limit)) => findings.degraded(text(limit)),
+                (None, None) => {}
+            }
+        }
+    }
+
+    fn judge_role(&self, role: Role, settings: &Settings, findings: &mut Findings, show: &impl Fn(&str) -> String) {
+        if let Some(expected) = settings.role.filter(|expected| *expected != role) {
+            findings.unhealthy(format!("it is a {role}, expected a {expected}"));
+        } else if role == Role::Replica && self.get("master_link_status") != Some("up") {
             let part = |name| show(self.get(name).unwrap_or("?"));
             let (host, port) = (part("master_host"), part("master_port"));
             let underway = self.get("master_sync_in_progress") == Some("1");
-            let remark = if underway { "; it is being synchronised" } else { "" };
-            return Some((
-                Status::Unhealthy,
-                format!("is a replica without a link to its master {host}:{port}{remark}"),
-            ));
+            let remark = if underway { ", which is synchronising it" } else { "" };
+            findings.unhealthy(format!("it is a replica without a link to its master {host}:{port}{remark}"));
         }
-        let share = self.memory_share()?;
-        let beyond = |limit: Option<Share>| limit.filter(|limit| share >= *limit);
-        let (status, limit) = match (beyond(settings.memory_critical), beyond(settings.memory_warn)) {
-            (Some(limit), _) => (Status::Unhealthy, limit),
-            (None, Some(limit)) => (Status::Degraded, limit),
-            (None, None) => return None,
-        };
-        Some((status, format!("uses {share} of its maxmemory: {limit} or more")))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use probity_guest::settings::parse;
+    use probity_guest::{Finding, Status, settings::parse};
 
     use super::*;
 
@@ -89,37 +127,42 @@ mod tests {
         assert_eq!(Info::new(b"\xff:\xff").get("role"), None);
     }
 
+    /// All that is found, the gravest marked.
+    fn judge(info: &str, settings: &str) -> Vec<String> {
+        let settings = parse(&format!(r#"{{ "host": "a", {settings} }}"#)).unwrap();
+        let mut findings = Findings::default();
+        Info::new(info.as_bytes()).judge(&settings, &mut findings, str::to_owned);
+        let findings: Vec<Finding> = findings.into();
+        let mark = |status| if status == Status::Unhealthy { "! " } else { "" };
+        findings.into_iter().map(|Finding { status, text }| [mark(status), &text].concat()).collect()
+    }
+
     #[test]
-    fn a_shortcoming_tells_what_was_seen_and_expected() {
-        let judge = |info: &str, settings: &str| {
-            let settings = parse(&format!(r#"{{ "host": "a", {settings} }}"#)).unwrap();
-            Info::new(info.as_bytes()).shortcoming(&settings, str::to_owned)
-        };
-        let unhealthy = |text: &str| Some((Status::Unhealthy, text.to_owned()));
-        assert_eq!(judge(MASTER, r#""role": "master""#), None);
-        assert_eq!(judge(MASTER, r#""role": "replica""#), unhealthy("is a master, expected a replica"));
-        assert_eq!(judge(REPLICA, r#""role": "master""#), unhealthy("is a replica, expected a master"));
+    fn a_finding_tells_what_was_seen_and_expected() {
+        assert_eq!(judge(MASTER, r#""role": "master""#), [""; 0]);
+        assert_eq!(judge(MASTER, r#""role": "replica""#), ["! it is a master, expected a replica"]);
+        assert_eq!(judge(REPLICA, r#""role": "master""#), ["! it is a replica, expected a master"]);
         let severed = REPLICA.replace("status:up", "status:down");
-        let text = "is a replica without a link to its master 10.0.0.1:6379";
-        assert_eq!(judge(&severed, r#""role": "replica""#), unhealthy(text));
-        assert_eq!(judge(&severed, r#""memory_warn": 0.9"#), unhealthy(text));
+        let text = "! it is a replica without a link to its master 10.0.0.1:6379";
+        assert_eq!(judge(&severed, r#""role": "replica""#), [text]);
+        assert_eq!(judge(&severed, r#""memory_warn": 0.9"#), [text]);
         assert_eq!(
             judge(&(severed + "master_sync_in_progress:1\r\n"), r#""role": "replica""#),
-            unhealthy(&format!("{text}; it is being synchronised"))
+            [format!("{text}, which is synchronising it")]
         );
-        assert_eq!(judge(MASTER, r#""memory_warn": 0.86"#), None);
+        assert_eq!(judge(MASTER, r#""memory_warn": 0.86"#), [""; 0]);
         assert_eq!(
             judge(MASTER, r#""memory_warn": 0.85, "memory_critical": 0.9"#),
-            Some((Status::Degraded, "uses 85% of its maxmemory: 85% or more".to_owned()))
+            ["it uses 85% of its maxmemory: 85% or more"]
         );
         assert_eq!(
-            judge(MASTER, r#""memory_warn": 0.5, "memory_critical": 0.8"#),
-            unhealthy("uses 85% of its maxmemory: 80% or more")
+            judge(MASTER, r#""role": "replica", "memory_warn": 0.5, "memory_critical": 0.8"#),
+            ["! it is a master, expected a replica", "! it uses 85% of its maxmemory: 80% or more"]
         );
-        assert_eq!(judge(REPLICA, r#""memory_critical": 0.1"#), None);
-        let text = "says \"sentinel\" of its role, expected master or replica";
-        assert_eq!(judge("role:sentinel\n", r#""memory_warn": 0.9"#), unhealthy(text));
-        let text = "says nothing of its role, expected master or replica";
-        assert_eq!(judge("", r#""memory_warn": 0.9"#), unhealthy(text));
+        assert_eq!(judge(REPLICA, r#""memory_critical": 0.1"#), [""; 0]);
+        let text = "! it says \"sentinel\" of its role, expected master or replica";
+        assert_eq!(judge("role:sentinel\n", r#""memory_warn": 0.9"#), [text]);
+        let text = "! it says nothing of its role, expected master or replica";
+        assert_eq!(judge("", r#""memory_warn": 0.9"#), [text]);
     }
 }

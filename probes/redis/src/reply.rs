@@ -1,13 +1,14 @@
-//! The protocol of Redis (RESP 2), as far as a client of this kind needs it: what it sends is arrays of strings, and what it
-//! gets is a line or one string.
+//! The protocol of Redis (RESP 2): what is sent is arrays of strings, and what comes begins with a line that says what it is.
 
 /// A command, as an array of strings of any bytes.
-pub(crate) fn command(words: &[&str]) -> Vec<u8> {
-    let mut bytes = format!("*{}\r\n", words.len());
-    for word in words {
-        bytes.extend([&format!("${}\r\n", word.len()), *word, "\r\n"]);
+pub(crate) fn command<W: AsRef<[u8]>>(words: &[W]) -> Vec<u8> {
+    let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
+    for word in words.iter().map(AsRef::as_ref) {
+        bytes.extend(format!("${}\r\n", word.len()).bytes());
+        bytes.extend(word);
+        bytes.extend(b"\r\n");
     }
-    bytes.into_bytes()
+    bytes
 }
 
 /// What a reply begins with: its first line.
@@ -17,10 +18,14 @@ pub(crate) enum Head<'a> {
     Simple(&'a [u8]),
     /// The command was refused; the text begins with a word that says how.
     Error(&'a [u8]),
+    /// A whole number, as it was written.
+    Number(&'a [u8]),
+    /// Nothing, where there could be something.
+    Nil,
     /// A string of so many bytes follows.
     Bulk(u64),
-    /// Something else, which no command of this client is answered with.
-    Other,
+    /// So many elements follow.
+    Array(u64),
 }
 
 impl<'a> Head<'a> {
@@ -30,9 +35,10 @@ impl<'a> Head<'a> {
         match kind {
             b'+' => Some(Self::Simple(rest)),
             b'-' => Some(Self::Error(rest)),
-            b'$' if rest == b"-1" => Some(Self::Other),
+            b':' => number(rest.strip_prefix(b"-").unwrap_or(rest)).map(|_| Self::Number(rest)),
+            b'$' | b'*' if rest == b"-1" => Some(Self::Nil),
             b'$' => number(rest).map(Self::Bulk),
-            b':' | b'*' => number(rest.strip_prefix(b"-").unwrap_or(rest)).map(|_| Self::Other),
+            b'*' => number(rest).map(Self::Array),
             _ => None,
         }
     }
@@ -55,6 +61,12 @@ pub(crate) fn meaning(error: &[u8]) -> Option<(&'static str, bool)> {
         "WRONGPASS" => Some(("refused the credentials", true)),
         "NOAUTH" => Some(("asks for a password", true)),
         "NOPERM" => Some(("does not permit this user to do that", true)),
+        "READONLY" => Some(("is a replica that takes no writes", true)),
+        "MOVED" => Some(("is a node of a cluster, and that key is on another", true)),
+        "CLUSTERDOWN" => Some(("is a node of a cluster that is down", false)),
+        "OOM" => Some(("has no memory left", false)),
+        "MISCONF" => Some(("takes no writes, since it can't save its data", false)),
+        "NOREPLICAS" => Some(("takes no writes, since it has too few replicas", false)),
         "DENIED" => Some(("is in protected mode, and talks to its own machine alone", true)),
         "LOADING" => Some(("is still loading its data", false)),
         "MASTERDOWN" => Some(("is a replica that lost its master, and serves no stale data", false)),
@@ -71,6 +83,7 @@ mod tests {
     fn a_command_says_how_long_its_words_are() {
         assert_eq!(command(&["PING"]), b"*1\r\n$4\r\nPING\r\n");
         assert_eq!(command(&["AUTH", "pä\r\n"]), "*2\r\n$4\r\nAUTH\r\n$5\r\npä\r\n\r\n".as_bytes());
+        assert_eq!(command(&[b"GET".to_vec(), vec![0xff]]), b"*2\r\n$3\r\nGET\r\n$1\r\n\xff\r\n");
     }
 
     #[test]
@@ -81,10 +94,13 @@ mod tests {
             ("-ERR no", Some(Head::Error(b"ERR no"))),
             ("$0", Some(Head::Bulk(0))),
             ("$512", Some(Head::Bulk(512))),
-            ("$-1", Some(Head::Other)),
-            (":-7", Some(Head::Other)),
-            ("*3", Some(Head::Other)),
-            ("*-1", Some(Head::Other)),
+            ("$-1", Some(Head::Nil)),
+            (":-7", Some(Head::Number(b"-7"))),
+            ("*3", Some(Head::Array(3))),
+            ("*-1", Some(Head::Nil)),
+            ("*-2", None),
+            (":", None),
+            (":1x", None),
             ("", None),
             ("$", None),
             ("$+5", None),
@@ -110,6 +126,9 @@ mod tests {
             ("LOADING Redis is loading the dataset in memory", Some(false)),
             ("MASTERDOWN Link with MASTER is down", Some(false)),
             ("BUSY Redis is busy running a script.", Some(false)),
+            ("READONLY You can't write against a read only replica.", Some(true)),
+            ("MOVED 3999 127.0.0.1:6381", Some(true)),
+            ("OOM command not allowed when used memory > 'maxmemory'.", Some(false)),
             ("ERR max number of clients reached", Some(false)),
             ("ERR unknown command 'PING'", None),
             ("LOADINGS", None),

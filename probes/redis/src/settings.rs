@@ -1,10 +1,10 @@
-//! What the operator configures; settings.schema.json says what each setting means.
+//! What the operator configures of the server; settings.schema.json says what each setting means.
 
 use std::fmt;
 
 use probity_guest::{
     SettingProblem,
-    settings::{Port, Share, Span},
+    settings::{Port, Share},
 };
 use serde::Deserialize;
 
@@ -20,16 +20,19 @@ pub struct Settings {
     pub(crate) username: Option<String>,
     pub(crate) password: Option<String>,
     pub(crate) database: Option<u32>,
+    pub(crate) prefix: Option<String>,
     pub(crate) role: Option<Role>,
     pub(crate) memory_warn: Option<Share>,
     pub(crate) memory_critical: Option<Share>,
-    pub(crate) degraded_after: Option<Span>,
 }
 
 /// The port that Redis is registered for (IANA).
 fn usual_port() -> Port {
     Port(6379)
 }
+
+/// What the keys and channels of the probes begin with, unless the operator says otherwise: such that a user can be held to them.
+const USUAL_PREFIX: &str = "probity:";
 
 /// What a server is to its data.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
@@ -67,6 +70,21 @@ impl Settings {
         problems
     }
 
+    /// The same where nothing is written.
+    pub(crate) fn problems_of_reader(&self) -> Vec<SettingProblem> {
+        let mut problems = self.problems();
+        if self.prefix.is_some() {
+            let message = "of no use to `redis`, which has neither keys nor channels of its own; leave it out";
+            problems.push(SettingProblem::new("/prefix", message));
+        }
+        problems
+    }
+
+    /// What the name of a key or a channel begins with.
+    pub(crate) fn prefix(&self) -> &str {
+        self.prefix.as_deref().unwrap_or(USUAL_PREFIX)
+    }
+
     /// Whether the server's own account of itself is needed to judge it.
     pub(crate) fn ask_for_info(&self) -> bool {
         self.role.is_some() || self.memory_warn.is_some() || self.memory_critical.is_some()
@@ -98,5 +116,8 @@ mod tests {
             assert_eq!(pointers(&format!(r#"{{ "host": "a", {wrong} }}"#)), [pointer], "{wrong}");
         }
         assert_eq!(pointers(r#"{ "host": "" }"#), ["/host"]);
+        let prefixed = r#"{ "host": "a", "prefix": "p:" }"#;
+        assert_eq!(pointers(prefixed), Vec::<String>::new());
+        assert_eq!(settings::pointers(prefixed, Settings::problems_of_reader), ["/prefix"]);
     }
 }

@@ -121,12 +121,17 @@ impl Conversation {
 
     /// What the target said, quoted: made printable, cut, and without secrets.
     pub fn quote(&self, said: &[u8]) -> String {
-        excerpt(&blot(said, &self.secrets), SHOWN)
+        excerpt(&self.blot(said), SHOWN)
+    }
+
+    /// What the target said, whole, but without secrets.
+    pub fn blot(&self, said: &[u8]) -> Vec<u8> {
+        blot(said, &self.secrets)
     }
 
     /// What the target said, as a word or a few: made printable, cut, and without secrets.
     pub fn word(&self, said: &str) -> String {
-        first_line(&String::from_utf8_lossy(&blot(said.as_bytes(), &self.secrets)), SHOWN)
+        first_line(&String::from_utf8_lossy(&self.blot(said.as_bytes())), SHOWN)
     }
 
     fn take<T>(

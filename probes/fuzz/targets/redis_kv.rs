@@ -1,0 +1,6 @@
+//! What Redis may say as a store.
+#![no_main]
+
+const SETTINGS: &str = r#"{ "host": "127.0.0.1", "password": "hunter2-hunter2", "role": "master" }"#;
+
+libfuzzer_sys::fuzz_target!(|said: &[u8]| probity_guest::fuzzing::dht::<redis::Keys>(SETTINGS, said));
