@@ -66,11 +66,7 @@ pub fn database<A: Database>(settings: &str, said: &[u8]) {
     });
 }
 
-fn adapt<A: Adapter>(
-    settings: &str,
-    said: &[u8],
-    work: impl FnOnce(&mut A, &mut Attempt) -> Result<(), Failure>,
-) {
+fn adapt<A: Adapter>(settings: &str, said: &[u8], work: impl FnOnce(&mut A, &mut Attempt) -> Result<(), Failure>) {
     let settings = read(settings, A::validate);
     let mut attempt = begin(said);
     let came = A::open(settings, &mut attempt).and_then(|mut adapter| {

@@ -290,8 +290,7 @@ pub mod wasi {
 
             impl IncomingDatagramStream {
                 pub fn receive(&self, _: u64) -> Result<Vec<IncomingDatagram>, ErrorCode> {
-                    let remote_address =
-                        IpSocketAddress::Ipv4(Ipv4SocketAddress { port: 1, address: (127, 0, 0, 1) });
+                    let remote_address = IpSocketAddress::Ipv4(Ipv4SocketAddress { port: 1, address: (127, 0, 0, 1) });
                     Ok(next(u64::MAX).map(|data| IncomingDatagram { data, remote_address }).into_iter().collect())
                 }
 
@@ -374,12 +373,12 @@ pub mod wasi {
     /// An answer of `200`, whose body is what there is to read.
     pub mod http {
         pub mod types {
-            pub use crate::generated::wasi::http::types::{ErrorCode, Method, Scheme};
             use crate::bindings::wasi::io::{
                 error::Error,
                 poll::Pollable,
                 streams::{InputStream, OutputStream},
             };
+            pub use crate::generated::wasi::http::types::{ErrorCode, Method, Scheme};
 
             pub struct Fields;
 
@@ -521,10 +520,7 @@ pub mod wasi {
         pub mod outgoing_handler {
             use super::types::{ErrorCode, FutureIncomingResponse, OutgoingRequest, RequestOptions};
 
-            pub fn handle(
-                _: OutgoingRequest,
-                _: Option<RequestOptions>,
-            ) -> Result<FutureIncomingResponse, ErrorCode> {
+            pub fn handle(_: OutgoingRequest, _: Option<RequestOptions>) -> Result<FutureIncomingResponse, ErrorCode> {
                 Ok(FutureIncomingResponse)
             }
         }
