@@ -180,7 +180,8 @@ fn a_broker_is_watched_through_freeze_crash_and_return() {
     // Nothing is left behind: no session beside that of whoever asks, and no message that is kept.
     let patient = Deadline::new();
     let sessions = || hear(port, &["-t", "$SYS/broker/clients/total", "-C", "1", "-W", "5"]);
-    while sessions().trim() != "1" {
+    // Whoever asks may have come after the broker last counted.
+    while !matches!(sessions().trim(), "0" | "1") {
         patient.pause(|| format!("nobody else to have a session; there are {}", sessions()));
     }
     let kept = hear(port, &["-t", "#", "--retained-only", "-W", "1"]);
