@@ -36,6 +36,8 @@ pub const TRIED_PROBES: [&str; 22] = [
     "udp",
     "websocket",
 ];
+/// The probes that an adapter makes beside the one that it is named as.
+pub const MORE_PROBES: [&str; 2] = ["redis-kv", "redis-pubsub"];
 /// The examples that some test here tries out.
 const TRIED_EXAMPLES: [&str; 3] = ["embedding", "quickstart", "reconnection"];
 
