@@ -111,8 +111,8 @@ impl Network {
         Ok(addresses)
     }
 
-    /// Whether this address may be dialled; remembers the missing grant if not.
-    pub(super) fn may_dial(&self, protocol: Protocol, address: IpAddr, port: u16) -> bool {
+    /// Whether this address may be dialled, at a port if the protocol has any; remembers the missing grant if not.
+    pub(super) fn may_dial(&self, protocol: Protocol, address: IpAddr, port: Option<u16>) -> bool {
         let mut seen = self.seen();
         let target = seen.target(protocol, address, port);
         if self.grants.allow(&target) {
@@ -125,7 +125,7 @@ impl Network {
 
     /// Whether a datagram from this address may be received.
     fn may_hear(&self, address: IpAddr, port: u16) -> bool {
-        self.grants.allow(&self.seen().target(Protocol::Udp, address, port))
+        self.grants.allow(&self.seen().target(Protocol::Udp, address, Some(port)))
     }
 
     /// The check that `wasi:sockets` makes of each address.
@@ -136,8 +136,8 @@ impl Network {
         let network = self.clone();
         move |address, usage| {
             let allowed = match usage {
-                SocketAddrUse::TcpConnect => network.may_dial(Protocol::Tcp, address.ip(), address.port()),
-                SocketAddrUse::UdpSend => network.may_dial(Protocol::Udp, address.ip(), address.port()),
+                SocketAddrUse::TcpConnect => network.may_dial(Protocol::Tcp, address.ip(), Some(address.port())),
+                SocketAddrUse::UdpSend => network.may_dial(Protocol::Udp, address.ip(), Some(address.port())),
                 // Whoever sends here unasked must not make it look as if a grant were missing.
                 SocketAddrUse::UdpReceive => network.may_hear(address.ip(), address.port()),
                 // The system picks the local end of a socket that dials out; anything else would be a listener.
@@ -159,7 +159,7 @@ impl Network {
 
 impl Seen {
     /// What an address is to the grants.
-    fn target(&self, protocol: Protocol, address: IpAddr, port: u16) -> Target<'_> {
+    fn target(&self, protocol: Protocol, address: IpAddr, port: Option<u16>) -> Target<'_> {
         let address = canonical(address);
         Target { protocol, address, port, names: self.names.get(&address).map_or(&[], Vec::as_slice) }
     }
