@@ -9,6 +9,7 @@ mod compiled;
 mod component;
 mod ctx;
 mod http;
+mod icmp;
 mod network;
 mod output;
 mod run;
@@ -74,6 +75,7 @@ pub struct Engine {
     roomy: Profile,
     cache: Option<compiled::Cache>,
     resolver: network::Resolver,
+    sockets: icmp::Sockets,
     tls: tls::Configurations,
     /// Compiling is left one core at the most, so that it never delays runs on the others.
     compiling: Semaphore,
@@ -130,6 +132,7 @@ impl Engine {
             roomy,
             cache,
             resolver: network::Resolver::new(),
+            sockets: icmp::Sockets::new(),
             tls: tls::Configurations::default(),
             compiling: Semaphore::new(1),
             room: Arc::new(Semaphore::new(max_in_flight)),

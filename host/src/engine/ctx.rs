@@ -12,8 +12,9 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use wasmtime_wasi_tls::{WasiTlsCtx, WasiTlsCtxBuilder, WasiTlsCtxView, WasiTlsView, p2::LinkOptions};
 
 use super::{
-    bindings::{ip_name_lookup, log, tls},
+    bindings::{icmp, ip_name_lookup, log, tls},
     http::Requests,
+    icmp::{EchoView, Echoes, HasEchoes},
     network::{HasLookup, LookupView, Network},
     tls::{Handshakes, Speaker, Tls},
 };
@@ -33,6 +34,7 @@ pub(super) struct Ctx {
     pub(super) memory: Memory,
     pub(super) handshakes: Handshakes,
     check: Arc<str>,
+    echoes: Echoes,
     wasi: WasiCtx,
     http: WasiHttpCtx,
     requests: Requests,
@@ -41,8 +43,16 @@ pub(super) struct Ctx {
     logged: u32,
 }
 
+/// What the runner reaches out by for a guest.
+pub(super) struct Reach {
+    pub(super) network: Network,
+    pub(super) tls: Tls,
+    pub(super) echoes: Echoes,
+}
+
 impl Ctx {
-    pub(super) fn new(check: Arc<str>, network: Network, tls: Tls, memory: u64, deadline: Instant) -> Ctx {
+    pub(super) fn new(check: Arc<str>, reach: Reach, memory: u64, deadline: Instant) -> Ctx {
+        let Reach { network, tls, echoes } = reach;
         let mut table = ResourceTable::new();
         table.set_max_capacity(RESOURCES);
         let wasi = WasiCtx::builder()
@@ -58,6 +68,7 @@ impl Ctx {
             tls: WasiTlsCtxBuilder::new().provider(Box::new(speaker)).build(),
             handshakes,
             network,
+            echoes,
             memory: Memory { limit: memory, used: 0, peak: 0, table_elements: 0 },
             check,
             wasi,
@@ -97,6 +108,11 @@ pub(super) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Ctx>>
     wasmtime_wasi_tls::p2::add_to_linker(&mut linker, LinkOptions::default().tls(true))?;
     log::add_to_linker::<Ctx, HasSelf<Ctx>>(&mut linker, |ctx| ctx)?;
     tls::add_to_linker::<Ctx, HasSelf<Ctx>>(&mut linker, |ctx| ctx)?;
+    icmp::add_to_linker::<Ctx, HasEchoes>(&mut linker, |ctx| EchoView {
+        network: &ctx.network,
+        echoes: &ctx.echoes,
+        table: &mut ctx.table,
+    })?;
     // Ours takes the place of the stock one, which knows no names.
     linker.allow_shadowing(true);
     ip_name_lookup::add_to_linker::<Ctx, HasLookup>(&mut linker, |ctx| LookupView {

@@ -9,7 +9,8 @@ use wasmtime::{Store, StoreContextMut, Trap, UpdateDeadline};
 use super::{
     Engine, Prepared, Redact, Tls,
     bindings::types,
-    ctx::{Ctx, MemoryExceeded, TableExceeded},
+    ctx::{Ctx, MemoryExceeded, Reach, TableExceeded},
+    icmp::Echoes,
     network::Network,
     output,
 };
@@ -116,10 +117,13 @@ pub(super) struct Sandbox {
 impl Sandbox {
     /// A store for an instance, with the budgets of its first call.
     pub(super) fn new(engine: &Engine, prepared: &Prepared, request: &Request<'_>, term: Term) -> Sandbox {
-        let network = Network::new(Arc::clone(request.grants), engine.resolver.clone());
         let (check, memory) = (Arc::clone(request.check), request.limits.memory);
-        let tls = request.tls.map_or_else(|| engine.tls(&Arc::default()), Tls::clone);
-        let ctx = Ctx::new(check, network, tls, memory, term.deadline);
+        let reach = Reach {
+            network: Network::new(Arc::clone(request.grants), engine.resolver.clone()),
+            tls: request.tls.map_or_else(|| engine.tls(&Arc::default()), Tls::clone),
+            echoes: Echoes::new(engine.sockets.clone()),
+        };
+        let ctx = Ctx::new(check, reach, memory, term.deadline);
         let mut store = Store::new(prepared.engine(), ctx);
         store.limiter(|ctx| &mut ctx.memory);
         store.set_hostcall_fuel(HANDED_OVER);

@@ -21,6 +21,7 @@
 //   * with "probity:probe/log@0.1.0" = "crate::bindings::probity::probe::log"
 //   * with "probity:probe/tls@0.1.0" = "crate::bindings::probity::probe::tls"
 //   * with "probity:probe/types@0.1.0" = "crate::bindings::probity::probe::types"
+//   * with "probity:probe/icmp@0.1.0" = "crate::bindings::probity::probe::icmp"
 //   * pub-export-macro
 #[allow(unfulfilled_lint_expectations, unused_imports)]
 use crate::bindings::wasi::io::poll as __with_name0;
@@ -60,6 +61,8 @@ use crate::bindings::probity::probe::log as __with_name16;
 use crate::bindings::probity::probe::tls as __with_name17;
 #[allow(unfulfilled_lint_expectations, unused_imports)]
 use crate::bindings::probity::probe::types as __with_name18;
+#[allow(unfulfilled_lint_expectations, unused_imports)]
+use crate::bindings::probity::probe::icmp as __with_name19;
 #[rustfmt::skip]
 #[allow(dead_code, clippy::all)]
 pub mod exports {
@@ -1935,9 +1938,9 @@ macro_rules! __export_connector_probe_impl {
         =
         "component-type:wit-bindgen:0.60.0:probity:probe@0.1.0:connector-probe:imports and exports")]
         #[doc(hidden)] #[allow(clippy::octal_escapes)] pub static
-        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 13760] = *
+        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 14251] = *
         b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xbaj\x01A\x02\x01A@\x01\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xa5n\x01A\x02\x01AC\x01\
 B\x0a\x04\0\x08pollable\x03\x01\x01h\0\x01@\x01\x04self\x01\0\x7f\x04\0\x16[meth\
 od]pollable.ready\x01\x02\x01@\x01\x04self\x01\x01\0\x04\0\x16[method]pollable.b\
 lock\x01\x03\x01p\x01\x01py\x01@\x01\x02in\x04\0\x05\x04\0\x04poll\x01\x06\x03\0\
@@ -2202,21 +2205,32 @@ iptions\x0fsettings-schemas\x10default-interval\x0c\x0fdefault-timeout\x0c\x06me
 mory\x19\x08critical\x7f\x06grants\x1a\x04\0\x0bdescription\x03\0\x1b\x01r\x02\x06\
 status\x03\x04texts\x04\0\x07finding\x03\0\x1d\x01p\x1e\x01r\x04\x08findings\x1f\
 \x09permanent\x7f\x07details\x0a\x0cmeasurements\x0b\x04\0\x0bexamination\x03\0\x20\
-\x03\0\x19probity:probe/types@0.1.0\x05\"\x02\x03\0\x12\x07failure\x02\x03\0\x12\
-\x03run\x02\x03\0\x12\x07verdict\x02\x03\0\x12\x07problem\x01B\x13\x02\x03\x02\x01\
-#\x04\0\x07failure\x03\0\0\x02\x03\x02\x01$\x04\0\x03run\x03\0\x02\x02\x03\x02\x01\
-%\x04\0\x07verdict\x03\0\x04\x02\x03\x02\x01&\x04\0\x07problem\x03\0\x06\x04\0\x0a\
-connection\x03\x01\x01i\x08\x01j\x01\x09\x01\x01\x01@\x02\x08settingss\x03run\x03\
-\0\x0a\x04\0\x17[static]connection.open\x01\x0b\x01h\x08\x01j\x01\x05\x01\x07\x01\
-@\x02\x04self\x0c\x03run\x03\0\x0d\x04\0\x18[method]connection.check\x01\x0e\x01\
-@\x01\x04self\x0c\x01\0\x04\0\x18[method]connection.close\x01\x0f\x04\0\x1dprobi\
-ty:probe/connector@0.1.0\x05'\x02\x03\0\x12\x0bdescription\x02\x03\0\x12\x0fsett\
-ing-problem\x01B\x09\x02\x03\x02\x01(\x04\0\x0bdescription\x03\0\0\x02\x03\x02\x01\
-)\x04\0\x0fsetting-problem\x03\0\x02\x01@\0\0\x01\x04\0\x08describe\x01\x04\x01p\
-\x03\x01@\x01\x08settingss\0\x05\x04\0\x08validate\x01\x06\x04\0\x1cprobity:prob\
-e/manifest@0.1.0\x05*\x04\0#probity:probe/connector-probe@0.1.0\x04\0\x0b\x15\x01\
-\0\x0fconnector-probe\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-com\
-ponent\x070.254.2\x10wit-bindgen-rust\x060.60.0";
+\x03\0\x19probity:probe/types@0.1.0\x05\"\x02\x03\0\x12\x0bnanoseconds\x01B\x19\x02\
+\x03\x02\x01\x0c\x04\0\x0aip-address\x03\0\0\x02\x03\x02\x01#\x04\0\x0bnanosecon\
+ds\x03\0\x02\x01q\x04\x06denied\0\0\x0bunsupported\x01s\0\x08no-route\0\0\x05oth\
+er\x01s\0\x04\0\x05error\x03\0\x04\x01r\x05\x08sequence{\x0around-trip\x03\x03tt\
+l}\x0cpayload-sizey\x06intact\x7f\x04\0\x05reply\x03\0\x06\x01r\x03\x08sequence{\
+\x06sender\x01\x04code}\x04\0\x09complaint\x03\0\x08\x01q\x03\x05reply\x01\x07\0\
+\x17destination-unreachable\x01\x09\0\x0dtime-exceeded\x01\x09\0\x04\0\x06answer\
+\x03\0\x0a\x04\0\x04echo\x03\x01\x01i\x0c\x01j\x01\x0d\x01\x05\x01@\x01\x06remot\
+e\x01\0\x0e\x04\0\x11[static]echo.open\x01\x0f\x01h\x0c\x01j\0\x01\x05\x01@\x03\x04\
+self\x10\x08sequence{\x0cpayload-sizey\0\x11\x04\0\x11[method]echo.send\x01\x12\x01\
+k\x0b\x01j\x01\x13\x01\x05\x01@\x02\x04self\x10\x04wait\x03\0\x14\x04\0\x14[meth\
+od]echo.receive\x01\x15\x03\0\x18probity:probe/icmp@0.1.0\x05$\x02\x03\0\x12\x07\
+failure\x02\x03\0\x12\x03run\x02\x03\0\x12\x07verdict\x02\x03\0\x12\x07problem\x01\
+B\x13\x02\x03\x02\x01%\x04\0\x07failure\x03\0\0\x02\x03\x02\x01&\x04\0\x03run\x03\
+\0\x02\x02\x03\x02\x01'\x04\0\x07verdict\x03\0\x04\x02\x03\x02\x01(\x04\0\x07pro\
+blem\x03\0\x06\x04\0\x0aconnection\x03\x01\x01i\x08\x01j\x01\x09\x01\x01\x01@\x02\
+\x08settingss\x03run\x03\0\x0a\x04\0\x17[static]connection.open\x01\x0b\x01h\x08\
+\x01j\x01\x05\x01\x07\x01@\x02\x04self\x0c\x03run\x03\0\x0d\x04\0\x18[method]con\
+nection.check\x01\x0e\x01@\x01\x04self\x0c\x01\0\x04\0\x18[method]connection.clo\
+se\x01\x0f\x04\0\x1dprobity:probe/connector@0.1.0\x05)\x02\x03\0\x12\x0bdescript\
+ion\x02\x03\0\x12\x0fsetting-problem\x01B\x09\x02\x03\x02\x01*\x04\0\x0bdescript\
+ion\x03\0\0\x02\x03\x02\x01+\x04\0\x0fsetting-problem\x03\0\x02\x01@\0\0\x01\x04\
+\0\x08describe\x01\x04\x01p\x03\x01@\x01\x08settingss\0\x05\x04\0\x08validate\x01\
+\x06\x04\0\x1cprobity:probe/manifest@0.1.0\x05,\x04\0#probity:probe/connector-pr\
+obe@0.1.0\x04\0\x0b\x15\x01\0\x0fconnector-probe\x03\0\0\0G\x09producers\x01\x0c\
+processed-by\x02\x0dwit-component\x070.254.2\x10wit-bindgen-rust\x060.60.0";
         };
     };
 }
@@ -2229,8 +2243,8 @@ pub use __export_connector_probe_impl as export;
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 13340] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xf6f\x01A\x02\x01A6\x01\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 13831] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xe1j\x01A\x02\x01A9\x01\
 B\x0a\x04\0\x08pollable\x03\x01\x01h\0\x01@\x01\x04self\x01\0\x7f\x04\0\x16[meth\
 od]pollable.ready\x01\x02\x01@\x01\x04self\x01\x01\0\x04\0\x16[method]pollable.b\
 lock\x01\x03\x01p\x01\x01py\x01@\x01\x02in\x04\0\x05\x04\0\x04poll\x01\x06\x03\0\
@@ -2495,10 +2509,21 @@ iptions\x0fsettings-schemas\x10default-interval\x0c\x0fdefault-timeout\x0c\x06me
 mory\x19\x08critical\x7f\x06grants\x1a\x04\0\x0bdescription\x03\0\x1b\x01r\x02\x06\
 status\x03\x04texts\x04\0\x07finding\x03\0\x1d\x01p\x1e\x01r\x04\x08findings\x1f\
 \x09permanent\x7f\x07details\x0a\x0cmeasurements\x0b\x04\0\x0bexamination\x03\0\x20\
-\x03\0\x19probity:probe/types@0.1.0\x05\"\x04\0Cprobity:probe/connector-probe-wi\
-th-all-of-its-exports-removed@0.1.0\x04\0\x0b5\x01\0/connector-probe-with-all-of\
--its-exports-removed\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-comp\
-onent\x070.254.2\x10wit-bindgen-rust\x060.60.0";
+\x03\0\x19probity:probe/types@0.1.0\x05\"\x02\x03\0\x12\x0bnanoseconds\x01B\x19\x02\
+\x03\x02\x01\x0c\x04\0\x0aip-address\x03\0\0\x02\x03\x02\x01#\x04\0\x0bnanosecon\
+ds\x03\0\x02\x01q\x04\x06denied\0\0\x0bunsupported\x01s\0\x08no-route\0\0\x05oth\
+er\x01s\0\x04\0\x05error\x03\0\x04\x01r\x05\x08sequence{\x0around-trip\x03\x03tt\
+l}\x0cpayload-sizey\x06intact\x7f\x04\0\x05reply\x03\0\x06\x01r\x03\x08sequence{\
+\x06sender\x01\x04code}\x04\0\x09complaint\x03\0\x08\x01q\x03\x05reply\x01\x07\0\
+\x17destination-unreachable\x01\x09\0\x0dtime-exceeded\x01\x09\0\x04\0\x06answer\
+\x03\0\x0a\x04\0\x04echo\x03\x01\x01i\x0c\x01j\x01\x0d\x01\x05\x01@\x01\x06remot\
+e\x01\0\x0e\x04\0\x11[static]echo.open\x01\x0f\x01h\x0c\x01j\0\x01\x05\x01@\x03\x04\
+self\x10\x08sequence{\x0cpayload-sizey\0\x11\x04\0\x11[method]echo.send\x01\x12\x01\
+k\x0b\x01j\x01\x13\x01\x05\x01@\x02\x04self\x10\x04wait\x03\0\x14\x04\0\x14[meth\
+od]echo.receive\x01\x15\x03\0\x18probity:probe/icmp@0.1.0\x05$\x04\0Cprobity:pro\
+be/connector-probe-with-all-of-its-exports-removed@0.1.0\x04\0\x0b5\x01\0/connec\
+tor-probe-with-all-of-its-exports-removed\x03\0\0\0G\x09producers\x01\x0cprocess\
+ed-by\x02\x0dwit-component\x070.254.2\x10wit-bindgen-rust\x060.60.0";
 #[inline(never)]
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {
