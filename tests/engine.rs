@@ -129,11 +129,21 @@ async fn a_refusal_names_the_grant_to_add() {
 }
 
 #[tokio::test]
-async fn an_echo_needs_a_grant_of_its_own() {
-    let attempt = check(&engine(None), guest::fixture("echoes"), LIMITS, &["tcp:*:*"]).await;
-    let (kind, message) = fault(&attempt);
-    assert_eq!(kind, FaultKind::Denied, "{message}");
-    assert!(message.ends_with(r#"add to the check: allow = ["icmp:127.0.0.1"]"#), "{message}");
+async fn an_echo_and_each_look_have_grants_of_their_own() {
+    let engine = engine(None);
+    for (name, grants) in
+        [("echoes", r#"["icmp:127.0.0.1"]"#), ("looks-around", r#"["system:disk", "system:memory", "system:cpu"]"#)]
+    {
+        let attempt = check(&engine, guest::fixture(name), LIMITS, &["tcp:*:*"]).await;
+        let (kind, message) = fault(&attempt);
+        assert_eq!(kind, FaultKind::Denied, "{name}: {message}");
+        assert!(message.ends_with(&format!("add to the check: allow = {grants}")), "{name}: {message}");
+    }
+    let attempt = check(&engine, guest::fixture("looks-around"), LIMITS, &["system:disk", "system:cpu"]).await;
+    assert!(fault(&attempt).1.ends_with(r#"allow = ["system:memory"]"#), "{attempt:?}");
+    let all = ["system:disk", "system:memory", "system:cpu"];
+    let attempt = check(&engine, guest::fixture("looks-around"), LIMITS, &all).await;
+    assert_eq!(status(&attempt), Status::Healthy, "{attempt:?}");
 }
 
 #[tokio::test]

@@ -12,8 +12,10 @@ mod http;
 mod icmp;
 mod network;
 mod output;
+mod refusals;
 mod run;
 mod session;
+mod system;
 mod tls;
 
 use std::{path::Path, sync::Arc, time::Duration};
@@ -76,6 +78,7 @@ pub struct Engine {
     cache: Option<compiled::Cache>,
     resolver: network::Resolver,
     sockets: icmp::Sockets,
+    disks: system::Disks,
     tls: tls::Configurations,
     /// Compiling is left one core at the most, so that it never delays runs on the others.
     compiling: Semaphore,
@@ -133,6 +136,7 @@ impl Engine {
             cache,
             resolver: network::Resolver::new(),
             sockets: icmp::Sockets::new(),
+            disks: system::Disks::new(),
             tls: tls::Configurations::default(),
             compiling: Semaphore::new(1),
             room: Arc::new(Semaphore::new(max_in_flight)),

@@ -9,6 +9,7 @@ wasmtime::component::bindgen!({
         world host {
             import probity:probe/icmp@0.1.0;
             import probity:probe/log@0.1.0;
+            import probity:probe/system@0.1.0;
             import probity:probe/tls@0.1.0;
             import wasi:sockets/ip-name-lookup@0.2.12;
             export probity:probe/checker@0.1.0;
@@ -20,6 +21,7 @@ wasmtime::component::bindgen!({
     world: "probity:host/host",
     imports: {
         "probity:probe/icmp": async | trappable,
+        "probity:probe/system": async | trappable,
         default: trappable,
     },
     exports: { default: async },
@@ -38,7 +40,7 @@ wasmtime::component::bindgen!({
 
 pub use self::{
     exports::probity::probe::{checker, connector, manifest},
-    probity::probe::{icmp, log, tls, types},
+    probity::probe::{icmp, log, system, tls, types},
     wasi::sockets::ip_name_lookup,
 };
 
@@ -51,9 +53,10 @@ pub const MANIFEST: &str = "probity:probe/manifest@0.1.0";
 
 /// Every interface that a component may import, with the newest version there is of each. An older one of the same
 /// compatible series (0.2.x, 0.1.0) is served by it.
-pub const OFFERED: [&str; 34] = [
+pub const OFFERED: [&str; 35] = [
     "probity:probe/icmp@0.1.0",
     "probity:probe/log@0.1.0",
+    "probity:probe/system@0.1.0",
     "probity:probe/tls@0.1.0",
     "probity:probe/types@0.1.0",
     "wasi:cli/environment@0.2.12",

@@ -13,6 +13,8 @@ use super::{
     icmp::Echoes,
     network::Network,
     output,
+    refusals::Refusals,
+    system::Machine,
 };
 use crate::grant::Grants;
 
@@ -118,10 +120,13 @@ impl Sandbox {
     /// A store for an instance, with the budgets of its first call.
     pub(super) fn new(engine: &Engine, prepared: &Prepared, request: &Request<'_>, term: Term) -> Sandbox {
         let (check, memory) = (Arc::clone(request.check), request.limits.memory);
+        let (grants, refusals) = (Arc::clone(request.grants), Refusals::default());
         let reach = Reach {
-            network: Network::new(Arc::clone(request.grants), engine.resolver.clone()),
+            network: Network::new(Arc::clone(&grants), engine.resolver.clone(), refusals.clone()),
             tls: request.tls.map_or_else(|| engine.tls(&Arc::default()), Tls::clone),
             echoes: Echoes::new(engine.sockets.clone()),
+            machine: Machine::new(grants, refusals.clone(), engine.disks.clone()),
+            refusals,
         };
         let ctx = Ctx::new(check, reach, memory, term.deadline);
         let mut store = Store::new(prepared.engine(), ctx);
@@ -218,7 +223,7 @@ impl Sandbox {
 
     /// A call that was refused something, and did not find its target up all the same, says nothing of the target.
     fn or_denied(&self, outcome: Outcome, redact: Redact<'_>) -> Outcome {
-        let missing = self.store.data().network.missing();
+        let missing = self.store.data().refusals.missing();
         let up = matches!(&outcome, Outcome::Verdict(verdict) if verdict.status.is_up());
         if up || missing.is_empty() {
             return outcome;

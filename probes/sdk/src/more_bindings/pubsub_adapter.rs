@@ -22,6 +22,7 @@
 //   * with "probity:probe/tls@0.1.0" = "crate::bindings::probity::probe::tls"
 //   * with "probity:probe/types@0.1.0" = "crate::bindings::probity::probe::types"
 //   * with "probity:probe/icmp@0.1.0" = "crate::bindings::probity::probe::icmp"
+//   * with "probity:probe/system@0.1.0" = "crate::bindings::probity::probe::system"
 //   * pub-export-macro
 #[allow(unfulfilled_lint_expectations, unused_imports)]
 use crate::bindings::wasi::io::poll as __with_name0;
@@ -63,6 +64,8 @@ use crate::bindings::probity::probe::tls as __with_name17;
 use crate::bindings::probity::probe::types as __with_name18;
 #[allow(unfulfilled_lint_expectations, unused_imports)]
 use crate::bindings::probity::probe::icmp as __with_name19;
+#[allow(unfulfilled_lint_expectations, unused_imports)]
+use crate::bindings::probity::probe::system as __with_name20;
 #[rustfmt::skip]
 #[allow(dead_code, clippy::all)]
 pub mod exports {
@@ -3829,9 +3832,9 @@ macro_rules! __export_pubsub_adapter_impl {
         : () = { #[rustfmt::skip] #[cfg(target_arch = "wasm32")] #[unsafe (link_section =
         "component-type:wit-bindgen:0.60.0:probity:probe@0.1.0:pubsub-adapter:imports and exports")]
         #[doc(hidden)] #[allow(clippy::octal_escapes)] pub static
-        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 14434] = *
+        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 15067] = *
         b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xddo\x01A\x02\x01A@\x01\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xd6t\x01A\x02\x01AB\x01\
 B\x0a\x04\0\x08pollable\x03\x01\x01h\0\x01@\x01\x04self\x01\0\x7f\x04\0\x16[meth\
 od]pollable.ready\x01\x02\x01@\x01\x04self\x01\x01\0\x04\0\x16[method]pollable.b\
 lock\x01\x03\x01p\x01\x01py\x01@\x01\x02in\x04\0\x05\x04\0\x04poll\x01\x06\x03\0\
@@ -4107,12 +4110,26 @@ l}\x0cpayload-sizey\x06intact\x7f\x04\0\x05reply\x03\0\x06\x01r\x03\x08sequence{
 e\x01\0\x0e\x04\0\x11[static]echo.open\x01\x0f\x01h\x0c\x01j\0\x01\x05\x01@\x03\x04\
 self\x10\x08sequence{\x0cpayload-sizey\0\x11\x04\0\x11[method]echo.send\x01\x12\x01\
 k\x0b\x01j\x01\x13\x01\x05\x01@\x02\x04self\x10\x04wait\x03\0\x14\x04\0\x14[meth\
-od]echo.receive\x01\x15\x03\0\x18probity:probe/icmp@0.1.0\x05$\x02\x03\0\x12\x0b\
-description\x02\x03\0\x12\x0bexamination\x02\x03\0\x12\x07failure\x02\x03\0\x12\x03\
-run\x02\x03\0\x12\x0fsetting-problem\x01B*\x02\x03\x02\x01%\x04\0\x0bdescription\
-\x03\0\0\x02\x03\x02\x01&\x04\0\x0bexamination\x03\0\x02\x02\x03\x02\x01'\x04\0\x07\
-failure\x03\0\x04\x02\x03\x02\x01#\x04\0\x0bnanoseconds\x03\0\x06\x02\x03\x02\x01\
-(\x04\0\x03run\x03\0\x08\x02\x03\x02\x01)\x04\0\x0fsetting-problem\x03\0\x0a\x01\
+od]echo.receive\x01\x15\x03\0\x18probity:probe/icmp@0.1.0\x05$\x01B\x1e\x02\x03\x02\
+\x01#\x04\0\x0bnanoseconds\x03\0\0\x01q\x05\x06denied\0\0\x0bunsupported\x01s\0\x09\
+not-found\0\0\x09timed-out\0\0\x06broken\x01s\0\x04\0\x05error\x03\0\x02\x01r\x03\
+\x05totalw\x04freew\x09availablew\x04\0\x06inodes\x03\0\x04\x01k\x05\x01r\x07\x05\
+totalw\x04freew\x09availablew\x06inodes\x06\x04kinds\x0bmount-points\x09read-onl\
+y\x7f\x04\0\x04disk\x03\0\x07\x01r\x04\x04paths\x05limitw\x04usedw\x0breclaimabl\
+ew\x04\0\x0cmemory-group\x03\0\x09\x01k\x0a\x01r\x05\x05totalw\x09availablew\x0a\
+swap-totalw\x09swap-freew\x0dcontrol-group\x0b\x04\0\x06memory\x03\0\x0c\x01r\x03\
+\x03oneu\x04fiveu\x07fifteenu\x04\0\x04load\x03\0\x0e\x01r\x05\x04paths\x05cores\
+u\x07periodsw\x11throttled-periodsw\x09throttled\x01\x04\0\x09cpu-group\x03\0\x10\
+\x01k\x11\x01r\x07\x05coresy\x04busy\x01\x04idle\x01\x06iowait\x01\x05steal\x01\x04\
+load\x0f\x0dcontrol-group\x12\x04\0\x03cpu\x03\0\x13\x01j\x01\x08\x01\x03\x01@\x02\
+\x04paths\x04wait\x01\0\x15\x04\0\x09read-disk\x01\x16\x01j\x01\x0d\x01\x03\x01@\
+\0\0\x17\x04\0\x0bread-memory\x01\x18\x01j\x01\x14\x01\x03\x01@\0\0\x19\x04\0\x08\
+read-cpu\x01\x1a\x03\0\x1aprobity:probe/system@0.1.0\x05%\x02\x03\0\x12\x0bdescr\
+iption\x02\x03\0\x12\x0bexamination\x02\x03\0\x12\x07failure\x02\x03\0\x12\x03ru\
+n\x02\x03\0\x12\x0fsetting-problem\x01B*\x02\x03\x02\x01&\x04\0\x0bdescription\x03\
+\0\0\x02\x03\x02\x01'\x04\0\x0bexamination\x03\0\x02\x02\x03\x02\x01(\x04\0\x07f\
+ailure\x03\0\x04\x02\x03\x02\x01#\x04\0\x0bnanoseconds\x03\0\x06\x02\x03\x02\x01\
+)\x04\0\x03run\x03\0\x08\x02\x03\x02\x01*\x04\0\x0fsetting-problem\x03\0\x0a\x01\
 p}\x01r\x02\x07channels\x07payload\x0c\x04\0\x07message\x03\0\x0d\x04\0\x07sessi\
 on\x03\x01\x01i\x0f\x01j\x01\x10\x01\x05\x01@\x02\x08settingss\x03run\x09\0\x11\x04\
 \0\x14[static]session.open\x01\x12\x01h\x0f\x01@\x01\x04self\x13\0s\x04\0\x14[me\
@@ -4123,7 +4140,7 @@ oad\x0c\0\x15\x04\0\x17[method]session.publish\x01\x17\x01k\x0e\x01j\x01\x18\x01
 \x1a\x01j\x01\x03\x01\x05\x01@\x01\x04self\x13\0\x1b\x04\0\x17[method]session.ex\
 amine\x01\x1c\x01@\x01\x04self\x13\x01\0\x04\0\x15[method]session.close\x01\x1d\x01\
 @\0\0\x01\x04\0\x08describe\x01\x1e\x01p\x0b\x01@\x01\x08settingss\0\x1f\x04\0\x08\
-validate\x01\x20\x04\0\x1aprobity:probe/pubsub@0.1.0\x05*\x04\0\"probity:probe/p\
+validate\x01\x20\x04\0\x1aprobity:probe/pubsub@0.1.0\x05+\x04\0\"probity:probe/p\
 ubsub-adapter@0.1.0\x04\0\x0b\x14\x01\0\x0epubsub-adapter\x03\0\0\0G\x09producer\
 s\x01\x0cprocessed-by\x02\x0dwit-component\x070.254.2\x10wit-bindgen-rust\x060.6\
 0.0";
@@ -4139,8 +4156,8 @@ pub use __export_pubsub_adapter_impl as export;
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 13829] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xe0j\x01A\x02\x01A9\x01\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 14462] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xd9o\x01A\x02\x01A;\x01\
 B\x0a\x04\0\x08pollable\x03\x01\x01h\0\x01@\x01\x04self\x01\0\x7f\x04\0\x16[meth\
 od]pollable.ready\x01\x02\x01@\x01\x04self\x01\x01\0\x04\0\x16[method]pollable.b\
 lock\x01\x03\x01p\x01\x01py\x01@\x01\x02in\x04\0\x05\x04\0\x04poll\x01\x06\x03\0\
@@ -4416,10 +4433,24 @@ l}\x0cpayload-sizey\x06intact\x7f\x04\0\x05reply\x03\0\x06\x01r\x03\x08sequence{
 e\x01\0\x0e\x04\0\x11[static]echo.open\x01\x0f\x01h\x0c\x01j\0\x01\x05\x01@\x03\x04\
 self\x10\x08sequence{\x0cpayload-sizey\0\x11\x04\0\x11[method]echo.send\x01\x12\x01\
 k\x0b\x01j\x01\x13\x01\x05\x01@\x02\x04self\x10\x04wait\x03\0\x14\x04\0\x14[meth\
-od]echo.receive\x01\x15\x03\0\x18probity:probe/icmp@0.1.0\x05$\x04\0Bprobity:pro\
-be/pubsub-adapter-with-all-of-its-exports-removed@0.1.0\x04\0\x0b4\x01\0.pubsub-\
-adapter-with-all-of-its-exports-removed\x03\0\0\0G\x09producers\x01\x0cprocessed\
--by\x02\x0dwit-component\x070.254.2\x10wit-bindgen-rust\x060.60.0";
+od]echo.receive\x01\x15\x03\0\x18probity:probe/icmp@0.1.0\x05$\x01B\x1e\x02\x03\x02\
+\x01#\x04\0\x0bnanoseconds\x03\0\0\x01q\x05\x06denied\0\0\x0bunsupported\x01s\0\x09\
+not-found\0\0\x09timed-out\0\0\x06broken\x01s\0\x04\0\x05error\x03\0\x02\x01r\x03\
+\x05totalw\x04freew\x09availablew\x04\0\x06inodes\x03\0\x04\x01k\x05\x01r\x07\x05\
+totalw\x04freew\x09availablew\x06inodes\x06\x04kinds\x0bmount-points\x09read-onl\
+y\x7f\x04\0\x04disk\x03\0\x07\x01r\x04\x04paths\x05limitw\x04usedw\x0breclaimabl\
+ew\x04\0\x0cmemory-group\x03\0\x09\x01k\x0a\x01r\x05\x05totalw\x09availablew\x0a\
+swap-totalw\x09swap-freew\x0dcontrol-group\x0b\x04\0\x06memory\x03\0\x0c\x01r\x03\
+\x03oneu\x04fiveu\x07fifteenu\x04\0\x04load\x03\0\x0e\x01r\x05\x04paths\x05cores\
+u\x07periodsw\x11throttled-periodsw\x09throttled\x01\x04\0\x09cpu-group\x03\0\x10\
+\x01k\x11\x01r\x07\x05coresy\x04busy\x01\x04idle\x01\x06iowait\x01\x05steal\x01\x04\
+load\x0f\x0dcontrol-group\x12\x04\0\x03cpu\x03\0\x13\x01j\x01\x08\x01\x03\x01@\x02\
+\x04paths\x04wait\x01\0\x15\x04\0\x09read-disk\x01\x16\x01j\x01\x0d\x01\x03\x01@\
+\0\0\x17\x04\0\x0bread-memory\x01\x18\x01j\x01\x14\x01\x03\x01@\0\0\x19\x04\0\x08\
+read-cpu\x01\x1a\x03\0\x1aprobity:probe/system@0.1.0\x05%\x04\0Bprobity:probe/pu\
+bsub-adapter-with-all-of-its-exports-removed@0.1.0\x04\0\x0b4\x01\0.pubsub-adapt\
+er-with-all-of-its-exports-removed\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\
+\x0dwit-component\x070.254.2\x10wit-bindgen-rust\x060.60.0";
 #[inline(never)]
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {
