@@ -12,7 +12,7 @@ const NO_PROBES: [&str; 4] = ["dist", "fuzz", "sdk", "target"];
 /// Those that are parts of probes, and are tried out as such.
 const TRIED_PARTS: [&str; 4] = ["database-ping", "dht-roundtrip", "mock-adapter", "pubsub-roundtrip"];
 /// The probes that some test here tries out.
-pub const TRIED_PROBES: [&str; 22] = [
+pub const TRIED_PROBES: [&str; 23] = [
     "amqp",
     "dns",
     "etcd",
@@ -27,6 +27,7 @@ pub const TRIED_PROBES: [&str; 22] = [
     "mysql",
     "nats",
     "ntp",
+    "ping",
     "postgres",
     "redis",
     "smtp",

@@ -1,8 +1,10 @@
 //! The standard probes: components that are part of this binary.
 
 /// Every standard probe: its name and its bytes. Built by `cargo xtask build-probes`.
-const STANDARD: [(&str, &[u8]); 24] = [
+const STANDARD: [(&str, &[u8]); 28] = [
     ("amqp", include_bytes!("../../../probes/dist/amqp.wasm")),
+    ("database-ping", include_bytes!("../../../probes/dist/database-ping.wasm")),
+    ("dht-roundtrip", include_bytes!("../../../probes/dist/dht-roundtrip.wasm")),
     ("dns", include_bytes!("../../../probes/dist/dns.wasm")),
     ("etcd", include_bytes!("../../../probes/dist/etcd.wasm")),
     ("grpc", include_bytes!("../../../probes/dist/grpc.wasm")),
@@ -16,7 +18,9 @@ const STANDARD: [(&str, &[u8]); 24] = [
     ("mysql", include_bytes!("../../../probes/dist/mysql.wasm")),
     ("nats", include_bytes!("../../../probes/dist/nats.wasm")),
     ("ntp", include_bytes!("../../../probes/dist/ntp.wasm")),
+    ("ping", include_bytes!("../../../probes/dist/ping.wasm")),
     ("postgres", include_bytes!("../../../probes/dist/postgres.wasm")),
+    ("pubsub-roundtrip", include_bytes!("../../../probes/dist/pubsub-roundtrip.wasm")),
     ("redis", include_bytes!("../../../probes/dist/redis.wasm")),
     ("redis-kv", include_bytes!("../../../probes/dist/redis-kv.wasm")),
     ("redis-pubsub", include_bytes!("../../../probes/dist/redis-pubsub.wasm")),
