@@ -72,7 +72,7 @@ fn a_check_that_can_not_be_made_is_unknown() {
     let table: [(&[&str], &str); 6] = [
         (
             &["./absent.wasm"],
-            "there is no file `./absent.wasm`, and no standard probe of this name; there are dns, http, ",
+            "there is no file `./absent.wasm`, and no standard probe of this name; there are amqp, cpu, disk, ",
         ),
         (&["./junk.wasm"], "./junk.wasm is not a probe that can run here: this is not WebAssembly"),
         (&["tcp", "--set", "host"], "`--set host` has no value; write it as `--set host=localhost`"),

@@ -1,10 +1,12 @@
 //! The standard probes: components that are part of this binary.
 
 /// Every standard probe: its name and its bytes. Built by `cargo xtask build-probes`.
-const STANDARD: [(&str, &[u8]); 28] = [
+const STANDARD: [(&str, &[u8]); 31] = [
     ("amqp", include_bytes!("../../../probes/dist/amqp.wasm")),
+    ("cpu", include_bytes!("../../../probes/dist/cpu.wasm")),
     ("database-ping", include_bytes!("../../../probes/dist/database-ping.wasm")),
     ("dht-roundtrip", include_bytes!("../../../probes/dist/dht-roundtrip.wasm")),
+    ("disk", include_bytes!("../../../probes/dist/disk.wasm")),
     ("dns", include_bytes!("../../../probes/dist/dns.wasm")),
     ("etcd", include_bytes!("../../../probes/dist/etcd.wasm")),
     ("grpc", include_bytes!("../../../probes/dist/grpc.wasm")),
@@ -14,6 +16,7 @@ const STANDARD: [(&str, &[u8]); 28] = [
     ("kafka", include_bytes!("../../../probes/dist/kafka.wasm")),
     ("mainline-dht", include_bytes!("../../../probes/dist/mainline-dht.wasm")),
     ("memcached", include_bytes!("../../../probes/dist/memcached.wasm")),
+    ("memory", include_bytes!("../../../probes/dist/memory.wasm")),
     ("mqtt", include_bytes!("../../../probes/dist/mqtt.wasm")),
     ("mysql", include_bytes!("../../../probes/dist/mysql.wasm")),
     ("nats", include_bytes!("../../../probes/dist/nats.wasm")),
