@@ -129,6 +129,79 @@ async fn a_refusal_names_the_grant_to_add() {
 }
 
 #[tokio::test]
+async fn an_echo_and_each_look_have_grants_of_their_own() {
+    let engine = engine(None);
+    for (name, grants) in
+        [("echoes", r#"["icmp:127.0.0.1"]"#), ("looks-around", r#"["system:disk", "system:memory", "system:cpu"]"#)]
+    {
+        let attempt = check(&engine, guest::fixture(name), LIMITS, &["tcp:*:*"]).await;
+        let (kind, message) = fault(&attempt);
+        assert_eq!(kind, FaultKind::Denied, "{name}: {message}");
+        assert!(message.ends_with(&format!("add to the check: allow = {grants}")), "{name}: {message}");
+    }
+    let attempt = check(&engine, guest::fixture("looks-around"), LIMITS, &["system:disk", "system:cpu"]).await;
+    assert!(fault(&attempt).1.ends_with(r#"allow = ["system:memory"]"#), "{attempt:?}");
+    let all = ["system:disk", "system:memory", "system:cpu"];
+    let attempt = check(&engine, guest::fixture("looks-around"), LIMITS, &all).await;
+    assert_eq!(status(&attempt), Status::Healthy, "{attempt:?}");
+}
+
+#[tokio::test]
+async fn echoes_come_back_within_bounds() {
+    if !can_send_echo_requests() {
+        return eprintln!("SKIPPED: this process may send no echo requests");
+    }
+    let engine = engine(None);
+    let allow = ["icmp:127.0.0.1"];
+    for name in ["echoes", "hoards-sockets"] {
+        let attempt = check(&engine, guest::fixture(name), LIMITS, &allow).await;
+        assert_eq!(status(&attempt), Status::Healthy, "{name}: {attempt:?}");
+    }
+    // Whoever waits is cut off, and his socket with him.
+    let brief = Limits { timeout: Duration::from_millis(300), ..LIMITS };
+    let waits = tokio::spawn({
+        let engine = Arc::clone(&engine);
+        async move { check(&engine, guest::fixture("waits-for-an-echo"), brief, &allow).await }
+    });
+    while sockets() == 0 && !waits.is_finished() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(sockets(), 1);
+    let attempt = waits.await.unwrap();
+    assert_eq!(fault(&attempt).0, FaultKind::Timeout, "{attempt:?}");
+    assert_eq!(sockets(), 0);
+}
+
+#[track_caller]
+fn status(attempt: &Attempt) -> Status {
+    match &attempt.outcome {
+        Outcome::Verdict(verdict) => verdict.status,
+        Outcome::Fault(fault) => panic!("a fault: {fault:?}"),
+    }
+}
+
+/// Whether this process has the capability `CAP_NET_RAW`; where groups have the right, others test it.
+fn can_send_echo_requests() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let capabilities = status.lines().find_map(|line| line.strip_prefix("CapEff:")).unwrap().trim();
+    u64::from_str_radix(capabilities, 16).unwrap() & 1 << 13 != 0
+}
+
+/// How many sockets for echo requests this process has.
+fn sockets() -> usize {
+    // The tenth column is the socket's inode.
+    let tables = ["raw", "icmp"].map(|kind| std::fs::read_to_string(format!("/proc/self/net/{kind}")).unwrap());
+    let of_icmp: Vec<String> = tables
+        .iter()
+        .flat_map(|table| table.lines().skip(1))
+        .map(|line| format!("socket:[{}]", line.split_whitespace().nth(9).unwrap()))
+        .collect();
+    let files = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
+    let targets = files.filter_map(|file| std::fs::read_link(file.path()).ok());
+    targets.filter(|target| of_icmp.iter().any(|socket| target.as_os_str() == socket.as_str())).count()
+}
+
+#[tokio::test]
 async fn what_is_no_probe_says_what_it_is() {
     let engine = engine(None);
     let good = guest::saying("fine");

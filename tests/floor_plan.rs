@@ -30,12 +30,14 @@ const MAY_SEE: [(&str, &[&str]); 17] = [
 ];
 
 /// Who alone may name a library.
-const BELONGS_TO: [(&str, &str); 8] = [
+const BELONGS_TO: [(&str, &str); 10] = [
     ("wasmtime", "engine"),
     ("wasmtime_wasi", "engine"),
     ("wasmtime_wasi_http", "engine"),
     ("wasmtime_wasi_tls", "engine"),
     ("wasmparser", "engine"),
+    ("nix", "engine"),
+    ("socket2", "engine"),
     ("axum", "http"),
     ("notify", "watch"),
     ("clap", "cli"),

@@ -65,7 +65,7 @@ pub fn main() -> ExitCode {
     let usual = if matches!(command, Command::Run(_)) { "info" } else { "warn" };
     let done = telemetry::start(arguments.log.as_deref().unwrap_or(usual), arguments.log_format).and_then(|()| {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        runtime.block_on(async {
+        let done = runtime.block_on(async {
             match command {
                 Command::Run(run) => run.execute().await,
                 Command::Check(check) => check.execute().await,
@@ -74,7 +74,10 @@ pub fn main() -> ExitCode {
                 Command::Validate(validate) => validate.execute().await,
                 Command::Schema(schema) => schema.execute(),
             }
-        })
+        });
+        // What has not ended by now is a call to a resolver or to a file system that hangs, and would be waited for.
+        runtime.shutdown_background();
+        done
     });
     done.unwrap_or_else(|error| {
         eprintln!("probity: {error:#}");

@@ -9,10 +9,13 @@ mod compiled;
 mod component;
 mod ctx;
 mod http;
+mod icmp;
 mod network;
 mod output;
+mod refusals;
 mod run;
 mod session;
+mod system;
 mod tls;
 
 use std::{path::Path, sync::Arc, time::Duration};
@@ -74,6 +77,8 @@ pub struct Engine {
     roomy: Profile,
     cache: Option<compiled::Cache>,
     resolver: network::Resolver,
+    sockets: icmp::Sockets,
+    disks: system::Disks,
     tls: tls::Configurations,
     /// Compiling is left one core at the most, so that it never delays runs on the others.
     compiling: Semaphore,
@@ -130,6 +135,8 @@ impl Engine {
             roomy,
             cache,
             resolver: network::Resolver::new(),
+            sockets: icmp::Sockets::new(),
+            disks: system::Disks::new(),
             tls: tls::Configurations::default(),
             compiling: Semaphore::new(1),
             room: Arc::new(Semaphore::new(max_in_flight)),

@@ -12,8 +12,10 @@ const NO_PROBES: [&str; 4] = ["dist", "fuzz", "sdk", "target"];
 /// Those that are parts of probes, and are tried out as such.
 const TRIED_PARTS: [&str; 4] = ["database-ping", "dht-roundtrip", "mock-adapter", "pubsub-roundtrip"];
 /// The probes that some test here tries out.
-pub const TRIED_PROBES: [&str; 22] = [
+pub const TRIED_PROBES: [&str; 26] = [
     "amqp",
+    "cpu",
+    "disk",
     "dns",
     "etcd",
     "grpc",
@@ -23,10 +25,12 @@ pub const TRIED_PROBES: [&str; 22] = [
     "kafka",
     "mainline-dht",
     "memcached",
+    "memory",
     "mqtt",
     "mysql",
     "nats",
     "ntp",
+    "ping",
     "postgres",
     "redis",
     "smtp",

@@ -481,6 +481,11 @@ impl Runner {
         Usage { resident_kib: field("VmRSS:"), threads: field("Threads:"), files }
     }
 
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     fn pid(&self) -> Pid {
         Pid::from_raw(i32::try_from(self.process.id()).unwrap()).unwrap()
     }

@@ -7,7 +7,9 @@ wasmtime::component::bindgen!({
         package probity:host;
 
         world host {
+            import probity:probe/icmp@0.1.0;
             import probity:probe/log@0.1.0;
+            import probity:probe/system@0.1.0;
             import probity:probe/tls@0.1.0;
             import wasi:sockets/ip-name-lookup@0.2.12;
             export probity:probe/checker@0.1.0;
@@ -17,10 +19,15 @@ wasmtime::component::bindgen!({
     ",
     path: "../wit",
     world: "probity:host/host",
-    imports: { default: trappable },
+    imports: {
+        "probity:probe/icmp": async | trappable,
+        "probity:probe/system": async | trappable,
+        default: trappable,
+    },
     exports: { default: async },
     require_store_data_send: true,
     with: {
+        "probity:probe/icmp.echo": super::icmp::Echo,
         "wasi:io": wasmtime_wasi::p2::bindings::io,
         "wasi:sockets/network": wasmtime_wasi::p2::bindings::sockets::network,
         // Ours, because the stock one resolves any name or none.
@@ -33,7 +40,7 @@ wasmtime::component::bindgen!({
 
 pub use self::{
     exports::probity::probe::{checker, connector, manifest},
-    probity::probe::{log, tls, types},
+    probity::probe::{icmp, log, system, tls, types},
     wasi::sockets::ip_name_lookup,
 };
 
@@ -46,8 +53,10 @@ pub const MANIFEST: &str = "probity:probe/manifest@0.1.0";
 
 /// Every interface that a component may import, with the newest version there is of each. An older one of the same
 /// compatible series (0.2.x, 0.1.0) is served by it.
-pub const OFFERED: [&str; 33] = [
+pub const OFFERED: [&str; 35] = [
+    "probity:probe/icmp@0.1.0",
     "probity:probe/log@0.1.0",
+    "probity:probe/system@0.1.0",
     "probity:probe/tls@0.1.0",
     "probity:probe/types@0.1.0",
     "wasi:cli/environment@0.2.12",

@@ -12,9 +12,12 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use wasmtime_wasi_tls::{WasiTlsCtx, WasiTlsCtxBuilder, WasiTlsCtxView, WasiTlsView, p2::LinkOptions};
 
 use super::{
-    bindings::{ip_name_lookup, log, tls},
+    bindings::{icmp, ip_name_lookup, log, system, tls},
     http::Requests,
+    icmp::{EchoView, Echoes, HasEchoes},
     network::{HasLookup, LookupView, Network},
+    refusals::Refusals,
+    system::Machine,
     tls::{Handshakes, Speaker, Tls},
 };
 
@@ -29,10 +32,13 @@ const LOG_LINE: usize = 1_024;
 
 /// The data of a run, or of an open connection.
 pub(super) struct Ctx {
-    pub(super) network: Network,
+    pub(super) refusals: Refusals,
     pub(super) memory: Memory,
     pub(super) handshakes: Handshakes,
     check: Arc<str>,
+    network: Network,
+    echoes: Echoes,
+    machine: Machine,
     wasi: WasiCtx,
     http: WasiHttpCtx,
     requests: Requests,
@@ -41,8 +47,18 @@ pub(super) struct Ctx {
     logged: u32,
 }
 
+/// What the runner reaches out by for a guest.
+pub(super) struct Reach {
+    pub(super) refusals: Refusals,
+    pub(super) network: Network,
+    pub(super) tls: Tls,
+    pub(super) echoes: Echoes,
+    pub(super) machine: Machine,
+}
+
 impl Ctx {
-    pub(super) fn new(check: Arc<str>, network: Network, tls: Tls, memory: u64, deadline: Instant) -> Ctx {
+    pub(super) fn new(check: Arc<str>, reach: Reach, memory: u64, deadline: Instant) -> Ctx {
+        let Reach { refusals, network, tls, echoes, machine } = reach;
         let mut table = ResourceTable::new();
         table.set_max_capacity(RESOURCES);
         let wasi = WasiCtx::builder()
@@ -57,7 +73,10 @@ impl Ctx {
             requests: Requests::new(network.clone(), speaker.clone(), deadline),
             tls: WasiTlsCtxBuilder::new().provider(Box::new(speaker)).build(),
             handshakes,
+            refusals,
             network,
+            echoes,
+            machine,
             memory: Memory { limit: memory, used: 0, peak: 0, table_elements: 0 },
             check,
             wasi,
@@ -74,7 +93,7 @@ impl Ctx {
 
     /// Counts anew what is counted for each call, and gives its requests until `deadline`.
     pub(super) fn begin_call(&mut self, deadline: Instant) {
-        self.network.begin_call();
+        self.refusals.begin_call();
         self.requests.end_at(deadline);
         self.memory.peak = self.memory.used;
         self.logged = 0;
@@ -97,6 +116,12 @@ pub(super) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Ctx>>
     wasmtime_wasi_tls::p2::add_to_linker(&mut linker, LinkOptions::default().tls(true))?;
     log::add_to_linker::<Ctx, HasSelf<Ctx>>(&mut linker, |ctx| ctx)?;
     tls::add_to_linker::<Ctx, HasSelf<Ctx>>(&mut linker, |ctx| ctx)?;
+    icmp::add_to_linker::<Ctx, HasEchoes>(&mut linker, |ctx| EchoView {
+        network: &ctx.network,
+        echoes: &ctx.echoes,
+        table: &mut ctx.table,
+    })?;
+    system::add_to_linker::<Ctx, HasSelf<Machine>>(&mut linker, |ctx| &mut ctx.machine)?;
     // Ours takes the place of the stock one, which knows no names.
     linker.allow_shadowing(true);
     ip_name_lookup::add_to_linker::<Ctx, HasLookup>(&mut linker, |ctx| LookupView {

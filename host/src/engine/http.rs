@@ -142,7 +142,7 @@ impl Exchange {
         })?;
         let mut failure = Error::DestinationNotFound;
         for address in addresses {
-            if !self.network.may_dial(protocol, address, port) {
+            if !self.network.may_dial(protocol, address, Some(port)) {
                 failure = Error::HttpRequestDenied;
                 continue;
             }

@@ -25,7 +25,7 @@ use wasmtime_wasi::{
     sockets::SocketAddrUse,
 };
 
-use super::bindings::ip_name_lookup;
+use super::{bindings::ip_name_lookup, refusals::Refusals};
 use crate::grant::{Grants, Protocol, Target, canonical};
 
 /// Look-ups under way at the same time, over all runs. Each may hold a thread for as long as the system's resolver waits,
@@ -54,35 +54,22 @@ impl Resolver {
     }
 }
 
+/// The names that were resolved to an address in this run, or while this connection was open.
 #[derive(Debug, Default)]
-struct Seen {
-    /// The names that were resolved to an address in this run, or while this connection was open.
-    names: HashMap<IpAddr, Vec<String>>,
-    /// The grants that were missing, in the order in which they were missed.
-    missing: Vec<String>,
-}
+struct Seen(HashMap<IpAddr, Vec<String>>);
 
 /// One run's view of the network. Clones share it.
 #[derive(Clone, Debug)]
 pub(super) struct Network {
     grants: Arc<Grants>,
     resolver: Resolver,
+    refusals: Refusals,
     seen: Arc<Mutex<Seen>>,
 }
 
 impl Network {
-    pub(super) fn new(grants: Arc<Grants>, resolver: Resolver) -> Network {
-        Network { grants, resolver, seen: Arc::default() }
-    }
-
-    /// Forgets what was missing, for the next call.
-    pub(super) fn begin_call(&self) {
-        self.seen().missing.clear();
-    }
-
-    /// The grants that were missing in this call.
-    pub(super) fn missing(&self) -> Vec<String> {
-        self.seen().missing.clone()
+    pub(super) fn new(grants: Arc<Grants>, resolver: Resolver, refusals: Refusals) -> Network {
+        Network { grants, resolver, refusals, seen: Arc::default() }
     }
 
     /// The addresses of a name, or of a literal address.
@@ -96,14 +83,14 @@ impl Network {
             return Ok(vec![canonical(address)]);
         }
         if !self.grants.allow_lookup(name) {
-            self.miss(format!("resolve:{name}"));
+            self.refusals.add(format!("{}:{name}", Protocol::Resolve));
             return Err(std::io::ErrorKind::PermissionDenied.into());
         }
         let addresses = self.resolver.clone().resolve(name.to_owned()).await?;
         let mut seen = self.seen();
         seen.make_room();
         for address in &addresses {
-            let names = seen.names.entry(*address).or_default();
+            let names = seen.0.entry(*address).or_default();
             if !names.iter().any(|known| known == name) {
                 names.push(name.to_owned());
             }
@@ -111,21 +98,20 @@ impl Network {
         Ok(addresses)
     }
 
-    /// Whether this address may be dialled; remembers the missing grant if not.
-    pub(super) fn may_dial(&self, protocol: Protocol, address: IpAddr, port: u16) -> bool {
-        let mut seen = self.seen();
+    /// Whether this address may be dialled, at a port if the protocol has any; remembers the missing grant if not.
+    pub(super) fn may_dial(&self, protocol: Protocol, address: IpAddr, port: Option<u16>) -> bool {
+        let seen = self.seen();
         let target = seen.target(protocol, address, port);
-        if self.grants.allow(&target) {
-            return true;
+        let allowed = self.grants.allow(&target);
+        if !allowed {
+            self.refusals.add(target.to_string());
         }
-        let missing = target.to_string();
-        seen.miss(missing);
-        false
+        allowed
     }
 
     /// Whether a datagram from this address may be received.
     fn may_hear(&self, address: IpAddr, port: u16) -> bool {
-        self.grants.allow(&self.seen().target(Protocol::Udp, address, port))
+        self.grants.allow(&self.seen().target(Protocol::Udp, address, Some(port)))
     }
 
     /// The check that `wasi:sockets` makes of each address.
@@ -136,8 +122,8 @@ impl Network {
         let network = self.clone();
         move |address, usage| {
             let allowed = match usage {
-                SocketAddrUse::TcpConnect => network.may_dial(Protocol::Tcp, address.ip(), address.port()),
-                SocketAddrUse::UdpSend => network.may_dial(Protocol::Udp, address.ip(), address.port()),
+                SocketAddrUse::TcpConnect => network.may_dial(Protocol::Tcp, address.ip(), Some(address.port())),
+                SocketAddrUse::UdpSend => network.may_dial(Protocol::Udp, address.ip(), Some(address.port())),
                 // Whoever sends here unasked must not make it look as if a grant were missing.
                 SocketAddrUse::UdpReceive => network.may_hear(address.ip(), address.port()),
                 // The system picks the local end of a socket that dials out; anything else would be a listener.
@@ -148,10 +134,6 @@ impl Network {
         }
     }
 
-    fn miss(&self, grant: String) {
-        self.seen().miss(grant);
-    }
-
     fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -159,25 +141,17 @@ impl Network {
 
 impl Seen {
     /// What an address is to the grants.
-    fn target(&self, protocol: Protocol, address: IpAddr, port: u16) -> Target<'_> {
+    fn target(&self, protocol: Protocol, address: IpAddr, port: Option<u16>) -> Target<'_> {
         let address = canonical(address);
-        Target { protocol, address, port, names: self.names.get(&address).map_or(&[], Vec::as_slice) }
+        Target { protocol, address, port, names: self.0.get(&address).map_or(&[], Vec::as_slice) }
     }
 
     /// What an open connection looks up for days must not fill the runner's memory.
     fn make_room(&mut self) {
         /// Far more than one target has; who passes it looks its names up again.
         const MOST: usize = 1_000;
-        if self.names.len() >= MOST {
-            self.names.clear();
-        }
-    }
-
-    fn miss(&mut self, grant: String) {
-        /// A probe that dials at random must not fill the runner's memory with its refusals.
-        const MOST: usize = 8;
-        if self.missing.len() < MOST && !self.missing.contains(&grant) {
-            self.missing.push(grant);
+        if self.0.len() >= MOST {
+            self.0.clear();
         }
     }
 }

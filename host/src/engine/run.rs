@@ -9,9 +9,12 @@ use wasmtime::{Store, StoreContextMut, Trap, UpdateDeadline};
 use super::{
     Engine, Prepared, Redact, Tls,
     bindings::types,
-    ctx::{Ctx, MemoryExceeded, TableExceeded},
+    ctx::{Ctx, MemoryExceeded, Reach, TableExceeded},
+    icmp::Echoes,
     network::Network,
     output,
+    refusals::Refusals,
+    system::Machine,
 };
 use crate::grant::Grants;
 
@@ -116,10 +119,16 @@ pub(super) struct Sandbox {
 impl Sandbox {
     /// A store for an instance, with the budgets of its first call.
     pub(super) fn new(engine: &Engine, prepared: &Prepared, request: &Request<'_>, term: Term) -> Sandbox {
-        let network = Network::new(Arc::clone(request.grants), engine.resolver.clone());
         let (check, memory) = (Arc::clone(request.check), request.limits.memory);
-        let tls = request.tls.map_or_else(|| engine.tls(&Arc::default()), Tls::clone);
-        let ctx = Ctx::new(check, network, tls, memory, term.deadline);
+        let (grants, refusals) = (Arc::clone(request.grants), Refusals::default());
+        let reach = Reach {
+            network: Network::new(Arc::clone(&grants), engine.resolver.clone(), refusals.clone()),
+            tls: request.tls.map_or_else(|| engine.tls(&Arc::default()), Tls::clone),
+            echoes: Echoes::new(engine.sockets.clone()),
+            machine: Machine::new(grants, refusals.clone(), engine.disks.clone()),
+            refusals,
+        };
+        let ctx = Ctx::new(check, reach, memory, term.deadline);
         let mut store = Store::new(prepared.engine(), ctx);
         store.limiter(|ctx| &mut ctx.memory);
         store.set_hostcall_fuel(HANDED_OVER);
@@ -214,7 +223,7 @@ impl Sandbox {
 
     /// A call that was refused something, and did not find its target up all the same, says nothing of the target.
     fn or_denied(&self, outcome: Outcome, redact: Redact<'_>) -> Outcome {
-        let missing = self.store.data().network.missing();
+        let missing = self.store.data().refusals.missing();
         let up = matches!(&outcome, Outcome::Verdict(verdict) if verdict.status.is_up());
         if up || missing.is_empty() {
             return outcome;

@@ -1,8 +1,12 @@
 //! The standard probes: components that are part of this binary.
 
 /// Every standard probe: its name and its bytes. Built by `cargo xtask build-probes`.
-const STANDARD: [(&str, &[u8]); 24] = [
+const STANDARD: [(&str, &[u8]); 31] = [
     ("amqp", include_bytes!("../../../probes/dist/amqp.wasm")),
+    ("cpu", include_bytes!("../../../probes/dist/cpu.wasm")),
+    ("database-ping", include_bytes!("../../../probes/dist/database-ping.wasm")),
+    ("dht-roundtrip", include_bytes!("../../../probes/dist/dht-roundtrip.wasm")),
+    ("disk", include_bytes!("../../../probes/dist/disk.wasm")),
     ("dns", include_bytes!("../../../probes/dist/dns.wasm")),
     ("etcd", include_bytes!("../../../probes/dist/etcd.wasm")),
     ("grpc", include_bytes!("../../../probes/dist/grpc.wasm")),
@@ -12,11 +16,14 @@ const STANDARD: [(&str, &[u8]); 24] = [
     ("kafka", include_bytes!("../../../probes/dist/kafka.wasm")),
     ("mainline-dht", include_bytes!("../../../probes/dist/mainline-dht.wasm")),
     ("memcached", include_bytes!("../../../probes/dist/memcached.wasm")),
+    ("memory", include_bytes!("../../../probes/dist/memory.wasm")),
     ("mqtt", include_bytes!("../../../probes/dist/mqtt.wasm")),
     ("mysql", include_bytes!("../../../probes/dist/mysql.wasm")),
     ("nats", include_bytes!("../../../probes/dist/nats.wasm")),
     ("ntp", include_bytes!("../../../probes/dist/ntp.wasm")),
+    ("ping", include_bytes!("../../../probes/dist/ping.wasm")),
     ("postgres", include_bytes!("../../../probes/dist/postgres.wasm")),
+    ("pubsub-roundtrip", include_bytes!("../../../probes/dist/pubsub-roundtrip.wasm")),
     ("redis", include_bytes!("../../../probes/dist/redis.wasm")),
     ("redis-kv", include_bytes!("../../../probes/dist/redis-kv.wasm")),
     ("redis-pubsub", include_bytes!("../../../probes/dist/redis-pubsub.wasm")),

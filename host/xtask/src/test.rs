@@ -18,7 +18,7 @@ struct Needed {
 }
 
 /// What the tests need beyond Rust.
-const NEEDED: [Needed; 17] = [
+const NEEDED: [Needed; 22] = [
     Needed { program: "python3", package: "python3", why: "its HTTP server is a target that is not ours" },
     Needed { program: "pip3", package: "python3-pip", why: "some servers come as Python packages" },
     Needed { program: "chronyd", package: "chrony", why: "a time server for the probe `ntp`" },
@@ -35,6 +35,11 @@ const NEEDED: [Needed; 17] = [
     Needed { program: "smtpd", package: "opensmtpd", why: "the probe smtp is held to it" },
     Needed { program: "dovecot", package: "dovecot-imapd", why: "the probe imap is held to it" },
     Needed { program: "postgres", package: "postgresql", why: "the probe postgres is held to it" },
+    Needed { program: "ip", package: "iproute2", why: "it makes the network that the probe ping is held to" },
+    Needed { program: "nft", package: "nftables", why: "it loses packets in that network" },
+    Needed { program: "sysctl", package: "procps", why: "it says who may send echo requests there" },
+    Needed { program: "nsenter", package: "util-linux", why: "it goes to where that network is" },
+    Needed { program: "mount", package: "mount", why: "it makes file systems for the probe disk to look at" },
     Needed { program: "openssl", package: "openssl", why: "its TLS server is a target that is not ours" },
 ];
 

@@ -960,7 +960,7 @@ pub mod probity {
                 /// Whether a check with this probe is critical where the operator does not say.
                 pub critical: bool,
                 /// The grants that a check needs, as templates over its settings: `tcp:{host}:{port}`, `url:{url}` (of `http`, `https`,
-                /// `ws` or `wss`), `resolve:{name}`. A template that names an absent setting grants nothing.
+                /// `ws` or `wss`), `icmp:{host}`, `resolve:{name}`, `system:disk`. A template that names an absent setting grants nothing.
                 pub grants: _rt::Vec<_rt::String>,
             }
             impl ::core::fmt::Debug for Description {
@@ -1021,6 +1021,1343 @@ pub mod probity {
                         .field("details", &self.details)
                         .field("measurements", &self.measurements)
                         .finish()
+                }
+            }
+        }
+        /// Echo requests over ICMP (RFC 792) and ICMPv6 (RFC 4443, section 4), as `ping` sends them.
+        ///
+        /// The runner makes the packets and matches what comes back: by the address that answered, by the identifier and the sequence
+        /// number, and by a random number in the payload, so that nothing that somebody else sent is taken for an answer.
+        #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+        pub mod icmp {
+            #[used]
+            #[doc(hidden)]
+            static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
+            use super::super::super::_rt;
+            pub type IpAddress = super::super::super::wasi::sockets::network::IpAddress;
+            pub type Nanoseconds = super::super::super::probity::probe::types::Nanoseconds;
+            /// Why nothing was sent, or can be heard.
+            #[derive(Clone, PartialEq)]
+            pub enum Error {
+                /// The check lacks a grant such as `icmp:gateway.internal`.
+                Denied,
+                /// The runner's system does not let it send echo requests. The text says what to set.
+                Unsupported(_rt::String),
+                /// This machine knows no way to the address.
+                NoRoute,
+                /// Anything else; the text is a few words about it.
+                Other(_rt::String),
+            }
+            impl ::core::fmt::Debug for Error {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    match self {
+                        Error::Denied => f.debug_tuple("Error::Denied").finish(),
+                        Error::Unsupported(e) => {
+                            f.debug_tuple("Error::Unsupported").field(e).finish()
+                        }
+                        Error::NoRoute => f.debug_tuple("Error::NoRoute").finish(),
+                        Error::Other(e) => {
+                            f.debug_tuple("Error::Other").field(e).finish()
+                        }
+                    }
+                }
+            }
+            impl ::core::fmt::Display for Error {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    write!(f, "{:?}", self)
+                }
+            }
+            impl ::core::error::Error for Error {}
+            /// The answer to an echo request.
+            #[repr(C)]
+            #[derive(Clone, Copy, PartialEq)]
+            pub struct Reply {
+                pub sequence: u16,
+                /// From when the request was sent until the system had the reply.
+                pub round_trip: Nanoseconds,
+                /// What was left of the reply's time to live, or hop limit, when it arrived.
+                pub ttl: u8,
+                /// Bytes of payload that came back.
+                pub payload_size: u32,
+                /// Whether the payload came back as it was sent.
+                pub intact: bool,
+            }
+            impl ::core::fmt::Debug for Reply {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Reply")
+                        .field("sequence", &self.sequence)
+                        .field("round-trip", &self.round_trip)
+                        .field("ttl", &self.ttl)
+                        .field("payload-size", &self.payload_size)
+                        .field("intact", &self.intact)
+                        .finish()
+                }
+            }
+            /// What a router, or the target's own system, says of an echo request in place of an answer.
+            #[repr(C)]
+            #[derive(Clone, Copy, PartialEq)]
+            pub struct Complaint {
+                pub sequence: u16,
+                /// Who says so.
+                pub sender: IpAddress,
+                /// The ICMP code, whose meaning depends on the family: for `destination-unreachable`, 1 is an unreachable host in ICMP,
+                /// and a prohibition in ICMPv6.
+                pub code: u8,
+            }
+            impl ::core::fmt::Debug for Complaint {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Complaint")
+                        .field("sequence", &self.sequence)
+                        .field("sender", &self.sender)
+                        .field("code", &self.code)
+                        .finish()
+                }
+            }
+            /// What came of an echo request.
+            #[derive(Clone, Copy, PartialEq)]
+            pub enum Answer {
+                Reply(Reply),
+                /// ICMP type 3, ICMPv6 type 1.
+                DestinationUnreachable(Complaint),
+                /// ICMP type 11, ICMPv6 type 3: it went through too many routers, or in a circle.
+                TimeExceeded(Complaint),
+            }
+            impl ::core::fmt::Debug for Answer {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    match self {
+                        Answer::Reply(e) => {
+                            f.debug_tuple("Answer::Reply").field(e).finish()
+                        }
+                        Answer::DestinationUnreachable(e) => {
+                            f.debug_tuple("Answer::DestinationUnreachable")
+                                .field(e)
+                                .finish()
+                        }
+                        Answer::TimeExceeded(e) => {
+                            f.debug_tuple("Answer::TimeExceeded").field(e).finish()
+                        }
+                    }
+                }
+            }
+            /// Echo requests to one address, and what comes back.
+            #[derive(Debug)]
+            #[repr(transparent)]
+            pub struct Echo {
+                handle: _rt::Resource<Echo>,
+            }
+            impl Echo {
+                #[doc(hidden)]
+                pub unsafe fn from_handle(handle: u32) -> Self {
+                    Self {
+                        handle: unsafe { _rt::Resource::from_handle(handle) },
+                    }
+                }
+                #[doc(hidden)]
+                pub fn take_handle(&self) -> u32 {
+                    _rt::Resource::take_handle(&self.handle)
+                }
+                #[doc(hidden)]
+                pub fn handle(&self) -> u32 {
+                    _rt::Resource::handle(&self.handle)
+                }
+            }
+            unsafe impl _rt::WasmResource for Echo {
+                #[inline]
+                unsafe fn drop(_handle: u32) {
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "probity:probe/icmp@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "[resource-drop]echo"]
+                        fn drop(_: i32);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn drop(_: i32) {
+                        unreachable!()
+                    }
+                    unsafe {
+                        drop(_handle as i32);
+                    }
+                }
+            }
+            impl Echo {
+                #[allow(unused_unsafe, clippy::all)]
+                /// Waits for its turn if very many are open in the whole runner. A run may have eight open at a time.
+                #[allow(async_fn_in_trait)]
+                pub fn open(remote: IpAddress) -> Result<Echo, Error> {
+                    unsafe {
+                        #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                        #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                        struct RetArea(
+                            [::core::mem::MaybeUninit<
+                                u8,
+                            >; 4 * ::core::mem::size_of::<*const u8>()],
+                        );
+                        let mut ret_area = RetArea(
+                            [::core::mem::MaybeUninit::uninit(); 4
+                                * ::core::mem::size_of::<*const u8>()],
+                        );
+                        use super::super::super::wasi::sockets::network::IpAddress as V2;
+                        let (
+                            result3_0,
+                            result3_1,
+                            result3_2,
+                            result3_3,
+                            result3_4,
+                            result3_5,
+                            result3_6,
+                            result3_7,
+                            result3_8,
+                        ) = match remote {
+                            V2::Ipv4(e) => {
+                                let (t0_0, t0_1, t0_2, t0_3) = e;
+                                (
+                                    0i32,
+                                    _rt::as_i32(t0_0),
+                                    _rt::as_i32(t0_1),
+                                    _rt::as_i32(t0_2),
+                                    _rt::as_i32(t0_3),
+                                    0i32,
+                                    0i32,
+                                    0i32,
+                                    0i32,
+                                )
+                            }
+                            V2::Ipv6(e) => {
+                                let (t1_0, t1_1, t1_2, t1_3, t1_4, t1_5, t1_6, t1_7) = e;
+                                (
+                                    1i32,
+                                    _rt::as_i32(t1_0),
+                                    _rt::as_i32(t1_1),
+                                    _rt::as_i32(t1_2),
+                                    _rt::as_i32(t1_3),
+                                    _rt::as_i32(t1_4),
+                                    _rt::as_i32(t1_5),
+                                    _rt::as_i32(t1_6),
+                                    _rt::as_i32(t1_7),
+                                )
+                            }
+                        };
+                        let ptr4 = ret_area.0.as_mut_ptr().cast::<u8>();
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "probity:probe/icmp@0.1.0")]
+                        unsafe extern "C" {
+                            #[link_name = "[static]echo.open"]
+                            fn wit_import5(
+                                _: i32,
+                                _: i32,
+                                _: i32,
+                                _: i32,
+                                _: i32,
+                                _: i32,
+                                _: i32,
+                                _: i32,
+                                _: i32,
+                                _: *mut u8,
+                            );
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import5(
+                            _: i32,
+                            _: i32,
+                            _: i32,
+                            _: i32,
+                            _: i32,
+                            _: i32,
+                            _: i32,
+                            _: i32,
+                            _: i32,
+                            _: *mut u8,
+                        ) {
+                            unreachable!()
+                        }
+                        wit_import5(
+                            result3_0,
+                            result3_1,
+                            result3_2,
+                            result3_3,
+                            result3_4,
+                            result3_5,
+                            result3_6,
+                            result3_7,
+                            result3_8,
+                            ptr4,
+                        );
+                        let l6 = i32::from(*ptr4.add(0).cast::<u8>());
+                        let result16 = match l6 {
+                            0 => {
+                                let e = {
+                                    let l7 = *ptr4
+                                        .add(::core::mem::size_of::<*const u8>())
+                                        .cast::<i32>();
+                                    Echo::from_handle(l7 as u32)
+                                };
+                                Ok(e)
+                            }
+                            1 => {
+                                let e = {
+                                    let l8 = i32::from(
+                                        *ptr4.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                    );
+                                    let v15 = match l8 {
+                                        0 => Error::Denied,
+                                        1 => {
+                                            let e15 = {
+                                                let l9 = *ptr4
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l10 = *ptr4
+                                                    .add(3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len11 = l10;
+                                                let bytes11 = _rt::Vec::from_raw_parts(
+                                                    l9.cast(),
+                                                    len11,
+                                                    len11,
+                                                );
+                                                _rt::string_lift(bytes11)
+                                            };
+                                            Error::Unsupported(e15)
+                                        }
+                                        2 => Error::NoRoute,
+                                        n => {
+                                            debug_assert_eq!(n, 3, "invalid enum discriminant");
+                                            let e15 = {
+                                                let l12 = *ptr4
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l13 = *ptr4
+                                                    .add(3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len14 = l13;
+                                                let bytes14 = _rt::Vec::from_raw_parts(
+                                                    l12.cast(),
+                                                    len14,
+                                                    len14,
+                                                );
+                                                _rt::string_lift(bytes14)
+                                            };
+                                            Error::Other(e15)
+                                        }
+                                    };
+                                    v15
+                                };
+                                Err(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                        };
+                        result16
+                    }
+                }
+            }
+            impl Echo {
+                #[allow(unused_unsafe, clippy::all)]
+                /// Sends a request with this sequence number and so many bytes of payload, from 8 to 65507; `ping` sends 56. A number that
+                /// was used before stands for the new request from now on. The latest 1024 requests are remembered.
+                #[allow(async_fn_in_trait)]
+                pub fn send(
+                    &self,
+                    sequence: u16,
+                    payload_size: u32,
+                ) -> Result<(), Error> {
+                    unsafe {
+                        #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                        #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                        struct RetArea(
+                            [::core::mem::MaybeUninit<
+                                u8,
+                            >; 4 * ::core::mem::size_of::<*const u8>()],
+                        );
+                        let mut ret_area = RetArea(
+                            [::core::mem::MaybeUninit::uninit(); 4
+                                * ::core::mem::size_of::<*const u8>()],
+                        );
+                        let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "probity:probe/icmp@0.1.0")]
+                        unsafe extern "C" {
+                            #[link_name = "[method]echo.send"]
+                            fn wit_import1(_: i32, _: i32, _: i32, _: *mut u8);
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import1(
+                            _: i32,
+                            _: i32,
+                            _: i32,
+                            _: *mut u8,
+                        ) {
+                            unreachable!()
+                        }
+                        wit_import1(
+                            (self).handle() as i32,
+                            _rt::as_i32(&sequence),
+                            _rt::as_i32(&payload_size),
+                            ptr0,
+                        );
+                        let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+                        let result11 = match l2 {
+                            0 => {
+                                let e = ();
+                                Ok(e)
+                            }
+                            1 => {
+                                let e = {
+                                    let l3 = i32::from(
+                                        *ptr0.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                    );
+                                    let v10 = match l3 {
+                                        0 => Error::Denied,
+                                        1 => {
+                                            let e10 = {
+                                                let l4 = *ptr0
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l5 = *ptr0
+                                                    .add(3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len6 = l5;
+                                                let bytes6 = _rt::Vec::from_raw_parts(
+                                                    l4.cast(),
+                                                    len6,
+                                                    len6,
+                                                );
+                                                _rt::string_lift(bytes6)
+                                            };
+                                            Error::Unsupported(e10)
+                                        }
+                                        2 => Error::NoRoute,
+                                        n => {
+                                            debug_assert_eq!(n, 3, "invalid enum discriminant");
+                                            let e10 = {
+                                                let l7 = *ptr0
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l8 = *ptr0
+                                                    .add(3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len9 = l8;
+                                                let bytes9 = _rt::Vec::from_raw_parts(
+                                                    l7.cast(),
+                                                    len9,
+                                                    len9,
+                                                );
+                                                _rt::string_lift(bytes9)
+                                            };
+                                            Error::Other(e10)
+                                        }
+                                    };
+                                    v10
+                                };
+                                Err(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                        };
+                        result11
+                    }
+                }
+            }
+            impl Echo {
+                #[allow(unused_unsafe, clippy::all)]
+                /// The next answer to any request that has none yet; nothing if none comes within `wait`.
+                #[allow(async_fn_in_trait)]
+                pub fn receive(
+                    &self,
+                    wait: Nanoseconds,
+                ) -> Result<Option<Answer>, Error> {
+                    unsafe {
+                        #[repr(align(8))]
+                        struct RetArea([::core::mem::MaybeUninit<u8>; 56]);
+                        let mut ret_area = RetArea(
+                            [::core::mem::MaybeUninit::uninit(); 56],
+                        );
+                        let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "probity:probe/icmp@0.1.0")]
+                        unsafe extern "C" {
+                            #[link_name = "[method]echo.receive"]
+                            fn wit_import1(_: i32, _: i64, _: *mut u8);
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import1(_: i32, _: i64, _: *mut u8) {
+                            unreachable!()
+                        }
+                        wit_import1((self).handle() as i32, _rt::as_i64(wait), ptr0);
+                        let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+                        let result51 = match l2 {
+                            0 => {
+                                let e = {
+                                    let l3 = i32::from(*ptr0.add(8).cast::<u8>());
+                                    match l3 {
+                                        0 => None,
+                                        1 => {
+                                            let e = {
+                                                let l4 = i32::from(*ptr0.add(16).cast::<u8>());
+                                                let v42 = match l4 {
+                                                    0 => {
+                                                        let e42 = {
+                                                            let l5 = i32::from(*ptr0.add(24).cast::<u16>());
+                                                            let l6 = *ptr0.add(32).cast::<i64>();
+                                                            let l7 = i32::from(*ptr0.add(40).cast::<u8>());
+                                                            let l8 = *ptr0.add(44).cast::<i32>();
+                                                            let l9 = i32::from(*ptr0.add(48).cast::<u8>());
+                                                            Reply {
+                                                                sequence: l5 as u16,
+                                                                round_trip: l6 as u64,
+                                                                ttl: l7 as u8,
+                                                                payload_size: l8 as u32,
+                                                                intact: _rt::bool_lift(l9 as u8),
+                                                            }
+                                                        };
+                                                        Answer::Reply(e42)
+                                                    }
+                                                    1 => {
+                                                        let e42 = {
+                                                            let l10 = i32::from(*ptr0.add(24).cast::<u16>());
+                                                            let l11 = i32::from(*ptr0.add(26).cast::<u8>());
+                                                            use super::super::super::wasi::sockets::network::IpAddress as V24;
+                                                            let v24 = match l11 {
+                                                                0 => {
+                                                                    let e24 = {
+                                                                        let l12 = i32::from(*ptr0.add(28).cast::<u8>());
+                                                                        let l13 = i32::from(*ptr0.add(29).cast::<u8>());
+                                                                        let l14 = i32::from(*ptr0.add(30).cast::<u8>());
+                                                                        let l15 = i32::from(*ptr0.add(31).cast::<u8>());
+                                                                        (l12 as u8, l13 as u8, l14 as u8, l15 as u8)
+                                                                    };
+                                                                    V24::Ipv4(e24)
+                                                                }
+                                                                n => {
+                                                                    debug_assert_eq!(n, 1, "invalid enum discriminant");
+                                                                    let e24 = {
+                                                                        let l16 = i32::from(*ptr0.add(28).cast::<u16>());
+                                                                        let l17 = i32::from(*ptr0.add(30).cast::<u16>());
+                                                                        let l18 = i32::from(*ptr0.add(32).cast::<u16>());
+                                                                        let l19 = i32::from(*ptr0.add(34).cast::<u16>());
+                                                                        let l20 = i32::from(*ptr0.add(36).cast::<u16>());
+                                                                        let l21 = i32::from(*ptr0.add(38).cast::<u16>());
+                                                                        let l22 = i32::from(*ptr0.add(40).cast::<u16>());
+                                                                        let l23 = i32::from(*ptr0.add(42).cast::<u16>());
+                                                                        (
+                                                                            l16 as u16,
+                                                                            l17 as u16,
+                                                                            l18 as u16,
+                                                                            l19 as u16,
+                                                                            l20 as u16,
+                                                                            l21 as u16,
+                                                                            l22 as u16,
+                                                                            l23 as u16,
+                                                                        )
+                                                                    };
+                                                                    V24::Ipv6(e24)
+                                                                }
+                                                            };
+                                                            let l25 = i32::from(*ptr0.add(44).cast::<u8>());
+                                                            Complaint {
+                                                                sequence: l10 as u16,
+                                                                sender: v24,
+                                                                code: l25 as u8,
+                                                            }
+                                                        };
+                                                        Answer::DestinationUnreachable(e42)
+                                                    }
+                                                    n => {
+                                                        debug_assert_eq!(n, 2, "invalid enum discriminant");
+                                                        let e42 = {
+                                                            let l26 = i32::from(*ptr0.add(24).cast::<u16>());
+                                                            let l27 = i32::from(*ptr0.add(26).cast::<u8>());
+                                                            use super::super::super::wasi::sockets::network::IpAddress as V40;
+                                                            let v40 = match l27 {
+                                                                0 => {
+                                                                    let e40 = {
+                                                                        let l28 = i32::from(*ptr0.add(28).cast::<u8>());
+                                                                        let l29 = i32::from(*ptr0.add(29).cast::<u8>());
+                                                                        let l30 = i32::from(*ptr0.add(30).cast::<u8>());
+                                                                        let l31 = i32::from(*ptr0.add(31).cast::<u8>());
+                                                                        (l28 as u8, l29 as u8, l30 as u8, l31 as u8)
+                                                                    };
+                                                                    V40::Ipv4(e40)
+                                                                }
+                                                                n => {
+                                                                    debug_assert_eq!(n, 1, "invalid enum discriminant");
+                                                                    let e40 = {
+                                                                        let l32 = i32::from(*ptr0.add(28).cast::<u16>());
+                                                                        let l33 = i32::from(*ptr0.add(30).cast::<u16>());
+                                                                        let l34 = i32::from(*ptr0.add(32).cast::<u16>());
+                                                                        let l35 = i32::from(*ptr0.add(34).cast::<u16>());
+                                                                        let l36 = i32::from(*ptr0.add(36).cast::<u16>());
+                                                                        let l37 = i32::from(*ptr0.add(38).cast::<u16>());
+                                                                        let l38 = i32::from(*ptr0.add(40).cast::<u16>());
+                                                                        let l39 = i32::from(*ptr0.add(42).cast::<u16>());
+                                                                        (
+                                                                            l32 as u16,
+                                                                            l33 as u16,
+                                                                            l34 as u16,
+                                                                            l35 as u16,
+                                                                            l36 as u16,
+                                                                            l37 as u16,
+                                                                            l38 as u16,
+                                                                            l39 as u16,
+                                                                        )
+                                                                    };
+                                                                    V40::Ipv6(e40)
+                                                                }
+                                                            };
+                                                            let l41 = i32::from(*ptr0.add(44).cast::<u8>());
+                                                            Complaint {
+                                                                sequence: l26 as u16,
+                                                                sender: v40,
+                                                                code: l41 as u8,
+                                                            }
+                                                        };
+                                                        Answer::TimeExceeded(e42)
+                                                    }
+                                                };
+                                                v42
+                                            };
+                                            Some(e)
+                                        }
+                                        _ => _rt::invalid_enum_discriminant(),
+                                    }
+                                };
+                                Ok(e)
+                            }
+                            1 => {
+                                let e = {
+                                    let l43 = i32::from(*ptr0.add(8).cast::<u8>());
+                                    let v50 = match l43 {
+                                        0 => Error::Denied,
+                                        1 => {
+                                            let e50 = {
+                                                let l44 = *ptr0
+                                                    .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l45 = *ptr0
+                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len46 = l45;
+                                                let bytes46 = _rt::Vec::from_raw_parts(
+                                                    l44.cast(),
+                                                    len46,
+                                                    len46,
+                                                );
+                                                _rt::string_lift(bytes46)
+                                            };
+                                            Error::Unsupported(e50)
+                                        }
+                                        2 => Error::NoRoute,
+                                        n => {
+                                            debug_assert_eq!(n, 3, "invalid enum discriminant");
+                                            let e50 = {
+                                                let l47 = *ptr0
+                                                    .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l48 = *ptr0
+                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len49 = l48;
+                                                let bytes49 = _rt::Vec::from_raw_parts(
+                                                    l47.cast(),
+                                                    len49,
+                                                    len49,
+                                                );
+                                                _rt::string_lift(bytes49)
+                                            };
+                                            Error::Other(e50)
+                                        }
+                                    };
+                                    v50
+                                };
+                                Err(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                        };
+                        result51
+                    }
+                }
+            }
+        }
+        /// The machine that the runner is on. Each function needs its grant: `system:disk`, `system:memory`, `system:cpu`.
+        ///
+        /// What the kernel counts is for the whole machine, also for a runner in a container. Where a control group limits the runner,
+        /// that is told beside it: of the groups that it is in, the one that leaves the least.
+        #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+        pub mod system {
+            #[used]
+            #[doc(hidden)]
+            static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
+            use super::super::super::_rt;
+            pub type Nanoseconds = super::super::super::probity::probe::types::Nanoseconds;
+            /// Why there is no answer.
+            #[derive(Clone, PartialEq)]
+            pub enum Error {
+                /// The check lacks the grant.
+                Denied,
+                /// This system does not tell, or not this runner. The text says what, and what to do about it.
+                Unsupported(_rt::String),
+                /// There is nothing at that path.
+                NotFound,
+                /// The file system did not answer in time; one that is reached over a network may not for hours.
+                TimedOut,
+                /// The file system answered with an error, which the text is.
+                Broken(_rt::String),
+            }
+            impl ::core::fmt::Debug for Error {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    match self {
+                        Error::Denied => f.debug_tuple("Error::Denied").finish(),
+                        Error::Unsupported(e) => {
+                            f.debug_tuple("Error::Unsupported").field(e).finish()
+                        }
+                        Error::NotFound => f.debug_tuple("Error::NotFound").finish(),
+                        Error::TimedOut => f.debug_tuple("Error::TimedOut").finish(),
+                        Error::Broken(e) => {
+                            f.debug_tuple("Error::Broken").field(e).finish()
+                        }
+                    }
+                }
+            }
+            impl ::core::fmt::Display for Error {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    write!(f, "{:?}", self)
+                }
+            }
+            impl ::core::error::Error for Error {}
+            /// The files that a file system can hold, and how many more.
+            #[repr(C)]
+            #[derive(Clone, Copy, PartialEq)]
+            pub struct Inodes {
+                pub total: u64,
+                pub free: u64,
+                /// Of these, the ones that are not kept back for root.
+                pub available: u64,
+            }
+            impl ::core::fmt::Debug for Inodes {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Inodes")
+                        .field("total", &self.total)
+                        .field("free", &self.free)
+                        .field("available", &self.available)
+                        .finish()
+                }
+            }
+            /// The file system at a path.
+            #[derive(Clone, PartialEq)]
+            pub struct Disk {
+                /// Bytes that it can hold.
+                pub total: u64,
+                /// Bytes that nothing is stored in.
+                pub free: u64,
+                /// Of these, the bytes that are not kept back for root.
+                pub available: u64,
+                /// `none` if the file system makes them as it needs them.
+                pub inodes: Option<Inodes>,
+                /// As the kernel calls it: `ext4`, `tmpfs`, `nfs4`. Empty if it does not tell.
+                pub kind: _rt::String,
+                /// Where it is mounted. Empty if the kernel does not tell.
+                pub mount_point: _rt::String,
+                /// Whether nothing can be written to it.
+                pub read_only: bool,
+            }
+            impl ::core::fmt::Debug for Disk {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Disk")
+                        .field("total", &self.total)
+                        .field("free", &self.free)
+                        .field("available", &self.available)
+                        .field("inodes", &self.inodes)
+                        .field("kind", &self.kind)
+                        .field("mount-point", &self.mount_point)
+                        .field("read-only", &self.read_only)
+                        .finish()
+                }
+            }
+            /// A control group that limits the runner's memory, in bytes.
+            #[derive(Clone, PartialEq)]
+            pub struct MemoryGroup {
+                /// Its path in the hierarchy of groups, such as `/system.slice/probity.service`.
+                pub path: _rt::String,
+                pub limit: u64,
+                /// What its processes use together, files in memory included.
+                pub used: u64,
+                /// Of that, files in memory that were not used lately: the kernel drops them before anybody has to do without.
+                pub reclaimable: u64,
+            }
+            impl ::core::fmt::Debug for MemoryGroup {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("MemoryGroup")
+                        .field("path", &self.path)
+                        .field("limit", &self.limit)
+                        .field("used", &self.used)
+                        .field("reclaimable", &self.reclaimable)
+                        .finish()
+                }
+            }
+            /// The machine's memory, in bytes.
+            #[derive(Clone, PartialEq)]
+            pub struct Memory {
+                pub total: u64,
+                /// What can be had without swapping, in the kernel's own estimate.
+                pub available: u64,
+                /// 0 if there is none.
+                pub swap_total: u64,
+                pub swap_free: u64,
+                /// `none` if no group limits it.
+                pub control_group: Option<MemoryGroup>,
+            }
+            impl ::core::fmt::Debug for Memory {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Memory")
+                        .field("total", &self.total)
+                        .field("available", &self.available)
+                        .field("swap-total", &self.swap_total)
+                        .field("swap-free", &self.swap_free)
+                        .field("control-group", &self.control_group)
+                        .finish()
+                }
+            }
+            /// How many tasks worked or waited to, on average over 1, 5 and 15 minutes. On Linux tasks that wait for a disk count too.
+            #[repr(C)]
+            #[derive(Clone, Copy, PartialEq)]
+            pub struct Load {
+                pub one: f64,
+                pub five: f64,
+                pub fifteen: f64,
+            }
+            impl ::core::fmt::Debug for Load {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Load")
+                        .field("one", &self.one)
+                        .field("five", &self.five)
+                        .field("fifteen", &self.fifteen)
+                        .finish()
+                }
+            }
+            /// A control group that limits the runner's processors.
+            #[derive(Clone, PartialEq)]
+            pub struct CpuGroup {
+                /// Its path in the hierarchy of groups.
+                pub path: _rt::String,
+                /// The cores that it may keep busy: 0.5 is half of one.
+                pub cores: f64,
+                /// Periods so far in which it ran. Its time is counted out for each, which is a tenth of a second, mostly.
+                pub periods: u64,
+                /// Of these, the periods in which it had used up its time, and was held back.
+                pub throttled_periods: u64,
+                /// For how long it was held back, all in all.
+                pub throttled: Nanoseconds,
+            }
+            impl ::core::fmt::Debug for CpuGroup {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("CpuGroup")
+                        .field("path", &self.path)
+                        .field("cores", &self.cores)
+                        .field("periods", &self.periods)
+                        .field("throttled-periods", &self.throttled_periods)
+                        .field("throttled", &self.throttled)
+                        .finish()
+                }
+            }
+            /// The machine's processors. Times are since it was started, of all cores together, and in ticks of the kernel: a hundredth
+            /// of a second, mostly.
+            #[derive(Clone, PartialEq)]
+            pub struct Cpu {
+                /// Cores that are in use.
+                pub cores: u32,
+                /// Working: for programs, for the kernel, for interrupts.
+                pub busy: Nanoseconds,
+                /// Doing nothing.
+                pub idle: Nanoseconds,
+                /// Doing nothing while somebody waits for a disk. The kernel's figure is a rough one, and can even shrink.
+                pub iowait: Nanoseconds,
+                /// Kept from working by the hypervisor, which gave the time to other machines.
+                pub steal: Nanoseconds,
+                pub load: Load,
+                /// `none` if no group limits it.
+                pub control_group: Option<CpuGroup>,
+            }
+            impl ::core::fmt::Debug for Cpu {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Cpu")
+                        .field("cores", &self.cores)
+                        .field("busy", &self.busy)
+                        .field("idle", &self.idle)
+                        .field("iowait", &self.iowait)
+                        .field("steal", &self.steal)
+                        .field("load", &self.load)
+                        .field("control-group", &self.control_group)
+                        .finish()
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// What is at an absolute path. It is waited for so long: a call to a file system that hangs goes on behind the runner's
+            /// back, and whoever asks for the same path meanwhile waits for that one.
+            #[allow(async_fn_in_trait)]
+            pub fn read_disk(path: &str, wait: Nanoseconds) -> Result<Disk, Error> {
+                unsafe {
+                    #[repr(align(8))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 72 + 4 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 72
+                            + 4 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let vec0 = path;
+                    let ptr0 = vec0.as_ptr().cast::<u8>();
+                    let len0 = vec0.len();
+                    let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "probity:probe/system@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "read-disk"]
+                        fn wit_import2(_: *mut u8, _: usize, _: i64, _: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import2(
+                        _: *mut u8,
+                        _: usize,
+                        _: i64,
+                        _: *mut u8,
+                    ) {
+                        unreachable!()
+                    }
+                    wit_import2(ptr0.cast_mut(), len0, _rt::as_i64(wait), ptr1);
+                    let l3 = i32::from(*ptr1.add(0).cast::<u8>());
+                    let result26 = match l3 {
+                        0 => {
+                            let e = {
+                                let l4 = *ptr1.add(8).cast::<i64>();
+                                let l5 = *ptr1.add(16).cast::<i64>();
+                                let l6 = *ptr1.add(24).cast::<i64>();
+                                let l7 = i32::from(*ptr1.add(32).cast::<u8>());
+                                let l11 = *ptr1.add(64).cast::<*mut u8>();
+                                let l12 = *ptr1
+                                    .add(64 + 1 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let len13 = l12;
+                                let bytes13 = _rt::Vec::from_raw_parts(
+                                    l11.cast(),
+                                    len13,
+                                    len13,
+                                );
+                                let l14 = *ptr1
+                                    .add(64 + 2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l15 = *ptr1
+                                    .add(64 + 3 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let len16 = l15;
+                                let bytes16 = _rt::Vec::from_raw_parts(
+                                    l14.cast(),
+                                    len16,
+                                    len16,
+                                );
+                                let l17 = i32::from(
+                                    *ptr1
+                                        .add(64 + 4 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>(),
+                                );
+                                Disk {
+                                    total: l4 as u64,
+                                    free: l5 as u64,
+                                    available: l6 as u64,
+                                    inodes: match l7 {
+                                        0 => None,
+                                        1 => {
+                                            let e = {
+                                                let l8 = *ptr1.add(40).cast::<i64>();
+                                                let l9 = *ptr1.add(48).cast::<i64>();
+                                                let l10 = *ptr1.add(56).cast::<i64>();
+                                                Inodes {
+                                                    total: l8 as u64,
+                                                    free: l9 as u64,
+                                                    available: l10 as u64,
+                                                }
+                                            };
+                                            Some(e)
+                                        }
+                                        _ => _rt::invalid_enum_discriminant(),
+                                    },
+                                    kind: _rt::string_lift(bytes13),
+                                    mount_point: _rt::string_lift(bytes16),
+                                    read_only: _rt::bool_lift(l17 as u8),
+                                }
+                            };
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l18 = i32::from(*ptr1.add(8).cast::<u8>());
+                                let v25 = match l18 {
+                                    0 => Error::Denied,
+                                    1 => {
+                                        let e25 = {
+                                            let l19 = *ptr1
+                                                .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l20 = *ptr1
+                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len21 = l20;
+                                            let bytes21 = _rt::Vec::from_raw_parts(
+                                                l19.cast(),
+                                                len21,
+                                                len21,
+                                            );
+                                            _rt::string_lift(bytes21)
+                                        };
+                                        Error::Unsupported(e25)
+                                    }
+                                    2 => Error::NotFound,
+                                    3 => Error::TimedOut,
+                                    n => {
+                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                        let e25 = {
+                                            let l22 = *ptr1
+                                                .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l23 = *ptr1
+                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len24 = l23;
+                                            let bytes24 = _rt::Vec::from_raw_parts(
+                                                l22.cast(),
+                                                len24,
+                                                len24,
+                                            );
+                                            _rt::string_lift(bytes24)
+                                        };
+                                        Error::Broken(e25)
+                                    }
+                                };
+                                v25
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result26
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            #[allow(async_fn_in_trait)]
+            pub fn read_memory() -> Result<Memory, Error> {
+                unsafe {
+                    #[repr(align(8))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 72 + 2 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 72
+                            + 2 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "probity:probe/system@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "read-memory"]
+                        fn wit_import1(_: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import1(_: *mut u8) {
+                        unreachable!()
+                    }
+                    wit_import1(ptr0);
+                    let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+                    let result22 = match l2 {
+                        0 => {
+                            let e = {
+                                let l3 = *ptr0.add(8).cast::<i64>();
+                                let l4 = *ptr0.add(16).cast::<i64>();
+                                let l5 = *ptr0.add(24).cast::<i64>();
+                                let l6 = *ptr0.add(32).cast::<i64>();
+                                let l7 = i32::from(*ptr0.add(40).cast::<u8>());
+                                Memory {
+                                    total: l3 as u64,
+                                    available: l4 as u64,
+                                    swap_total: l5 as u64,
+                                    swap_free: l6 as u64,
+                                    control_group: match l7 {
+                                        0 => None,
+                                        1 => {
+                                            let e = {
+                                                let l8 = *ptr0.add(48).cast::<*mut u8>();
+                                                let l9 = *ptr0
+                                                    .add(48 + 1 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len10 = l9;
+                                                let bytes10 = _rt::Vec::from_raw_parts(
+                                                    l8.cast(),
+                                                    len10,
+                                                    len10,
+                                                );
+                                                let l11 = *ptr0
+                                                    .add(48 + 2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<i64>();
+                                                let l12 = *ptr0
+                                                    .add(56 + 2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<i64>();
+                                                let l13 = *ptr0
+                                                    .add(64 + 2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<i64>();
+                                                MemoryGroup {
+                                                    path: _rt::string_lift(bytes10),
+                                                    limit: l11 as u64,
+                                                    used: l12 as u64,
+                                                    reclaimable: l13 as u64,
+                                                }
+                                            };
+                                            Some(e)
+                                        }
+                                        _ => _rt::invalid_enum_discriminant(),
+                                    },
+                                }
+                            };
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l14 = i32::from(*ptr0.add(8).cast::<u8>());
+                                let v21 = match l14 {
+                                    0 => Error::Denied,
+                                    1 => {
+                                        let e21 = {
+                                            let l15 = *ptr0
+                                                .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l16 = *ptr0
+                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len17 = l16;
+                                            let bytes17 = _rt::Vec::from_raw_parts(
+                                                l15.cast(),
+                                                len17,
+                                                len17,
+                                            );
+                                            _rt::string_lift(bytes17)
+                                        };
+                                        Error::Unsupported(e21)
+                                    }
+                                    2 => Error::NotFound,
+                                    3 => Error::TimedOut,
+                                    n => {
+                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                        let e21 = {
+                                            let l18 = *ptr0
+                                                .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l19 = *ptr0
+                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len20 = l19;
+                                            let bytes20 = _rt::Vec::from_raw_parts(
+                                                l18.cast(),
+                                                len20,
+                                                len20,
+                                            );
+                                            _rt::string_lift(bytes20)
+                                        };
+                                        Error::Broken(e21)
+                                    }
+                                };
+                                v21
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result22
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            #[allow(async_fn_in_trait)]
+            pub fn read_cpu() -> Result<Cpu, Error> {
+                unsafe {
+                    #[repr(align(8))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 112 + 2 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 112
+                            + 2 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "probity:probe/system@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "read-cpu"]
+                        fn wit_import1(_: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import1(_: *mut u8) {
+                        unreachable!()
+                    }
+                    wit_import1(ptr0);
+                    let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+                    let result27 = match l2 {
+                        0 => {
+                            let e = {
+                                let l3 = *ptr0.add(8).cast::<i32>();
+                                let l4 = *ptr0.add(16).cast::<i64>();
+                                let l5 = *ptr0.add(24).cast::<i64>();
+                                let l6 = *ptr0.add(32).cast::<i64>();
+                                let l7 = *ptr0.add(40).cast::<i64>();
+                                let l8 = *ptr0.add(48).cast::<f64>();
+                                let l9 = *ptr0.add(56).cast::<f64>();
+                                let l10 = *ptr0.add(64).cast::<f64>();
+                                let l11 = i32::from(*ptr0.add(72).cast::<u8>());
+                                Cpu {
+                                    cores: l3 as u32,
+                                    busy: l4 as u64,
+                                    idle: l5 as u64,
+                                    iowait: l6 as u64,
+                                    steal: l7 as u64,
+                                    load: Load {
+                                        one: l8,
+                                        five: l9,
+                                        fifteen: l10,
+                                    },
+                                    control_group: match l11 {
+                                        0 => None,
+                                        1 => {
+                                            let e = {
+                                                let l12 = *ptr0.add(80).cast::<*mut u8>();
+                                                let l13 = *ptr0
+                                                    .add(80 + 1 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len14 = l13;
+                                                let bytes14 = _rt::Vec::from_raw_parts(
+                                                    l12.cast(),
+                                                    len14,
+                                                    len14,
+                                                );
+                                                let l15 = *ptr0
+                                                    .add(80 + 2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<f64>();
+                                                let l16 = *ptr0
+                                                    .add(88 + 2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<i64>();
+                                                let l17 = *ptr0
+                                                    .add(96 + 2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<i64>();
+                                                let l18 = *ptr0
+                                                    .add(104 + 2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<i64>();
+                                                CpuGroup {
+                                                    path: _rt::string_lift(bytes14),
+                                                    cores: l15,
+                                                    periods: l16 as u64,
+                                                    throttled_periods: l17 as u64,
+                                                    throttled: l18 as u64,
+                                                }
+                                            };
+                                            Some(e)
+                                        }
+                                        _ => _rt::invalid_enum_discriminant(),
+                                    },
+                                }
+                            };
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l19 = i32::from(*ptr0.add(8).cast::<u8>());
+                                let v26 = match l19 {
+                                    0 => Error::Denied,
+                                    1 => {
+                                        let e26 = {
+                                            let l20 = *ptr0
+                                                .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l21 = *ptr0
+                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len22 = l21;
+                                            let bytes22 = _rt::Vec::from_raw_parts(
+                                                l20.cast(),
+                                                len22,
+                                                len22,
+                                            );
+                                            _rt::string_lift(bytes22)
+                                        };
+                                        Error::Unsupported(e26)
+                                    }
+                                    2 => Error::NotFound,
+                                    3 => Error::TimedOut,
+                                    n => {
+                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                        let e26 = {
+                                            let l23 = *ptr0
+                                                .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l24 = *ptr0
+                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len25 = l24;
+                                            let bytes25 = _rt::Vec::from_raw_parts(
+                                                l23.cast(),
+                                                len25,
+                                                len25,
+                                            );
+                                            _rt::string_lift(bytes25)
+                                        };
+                                        Error::Broken(e26)
+                                    }
+                                };
+                                v26
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result27
                 }
             }
         }
@@ -15593,9 +16930,9 @@ macro_rules! __export_checker_probe_impl {
         =
         "component-type:wit-bindgen:0.60.0:probity:probe@0.1.0:checker-probe:imports and exports")]
         #[doc(hidden)] #[allow(clippy::octal_escapes)] pub static
-        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 13594] = *
+        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 14718] = *
         b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\x96i\x01A\x02\x01A?\x01\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xfaq\x01A\x02\x01AD\x01\
 B\x0a\x04\0\x08pollable\x03\x01\x01h\0\x01@\x01\x04self\x01\0\x7f\x04\0\x16[meth\
 od]pollable.ready\x01\x02\x01@\x01\x04self\x01\x01\0\x04\0\x16[method]pollable.b\
 lock\x01\x03\x01p\x01\x01py\x01@\x01\x02in\x04\0\x05\x04\0\x04poll\x01\x06\x03\0\
@@ -15860,17 +17197,42 @@ iptions\x0fsettings-schemas\x10default-interval\x0c\x0fdefault-timeout\x0c\x06me
 mory\x19\x08critical\x7f\x06grants\x1a\x04\0\x0bdescription\x03\0\x1b\x01r\x02\x06\
 status\x03\x04texts\x04\0\x07finding\x03\0\x1d\x01p\x1e\x01r\x04\x08findings\x1f\
 \x09permanent\x7f\x07details\x0a\x0cmeasurements\x0b\x04\0\x0bexamination\x03\0\x20\
-\x03\0\x19probity:probe/types@0.1.0\x05\"\x02\x03\0\x12\x03run\x02\x03\0\x12\x07\
-verdict\x02\x03\0\x12\x07problem\x01B\x09\x02\x03\x02\x01#\x04\0\x03run\x03\0\0\x02\
-\x03\x02\x01$\x04\0\x07verdict\x03\0\x02\x02\x03\x02\x01%\x04\0\x07problem\x03\0\
-\x04\x01j\x01\x03\x01\x05\x01@\x02\x08settingss\x03run\x01\0\x06\x04\0\x05check\x01\
-\x07\x04\0\x1bprobity:probe/checker@0.1.0\x05&\x02\x03\0\x12\x0bdescription\x02\x03\
-\0\x12\x0fsetting-problem\x01B\x09\x02\x03\x02\x01'\x04\0\x0bdescription\x03\0\0\
-\x02\x03\x02\x01(\x04\0\x0fsetting-problem\x03\0\x02\x01@\0\0\x01\x04\0\x08descr\
-ibe\x01\x04\x01p\x03\x01@\x01\x08settingss\0\x05\x04\0\x08validate\x01\x06\x04\0\
-\x1cprobity:probe/manifest@0.1.0\x05)\x04\0!probity:probe/checker-probe@0.1.0\x04\
-\0\x0b\x13\x01\0\x0dchecker-probe\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\
-\x0dwit-component\x070.254.2\x10wit-bindgen-rust\x060.60.0";
+\x03\0\x19probity:probe/types@0.1.0\x05\"\x02\x03\0\x12\x0bnanoseconds\x01B\x19\x02\
+\x03\x02\x01\x0c\x04\0\x0aip-address\x03\0\0\x02\x03\x02\x01#\x04\0\x0bnanosecon\
+ds\x03\0\x02\x01q\x04\x06denied\0\0\x0bunsupported\x01s\0\x08no-route\0\0\x05oth\
+er\x01s\0\x04\0\x05error\x03\0\x04\x01r\x05\x08sequence{\x0around-trip\x03\x03tt\
+l}\x0cpayload-sizey\x06intact\x7f\x04\0\x05reply\x03\0\x06\x01r\x03\x08sequence{\
+\x06sender\x01\x04code}\x04\0\x09complaint\x03\0\x08\x01q\x03\x05reply\x01\x07\0\
+\x17destination-unreachable\x01\x09\0\x0dtime-exceeded\x01\x09\0\x04\0\x06answer\
+\x03\0\x0a\x04\0\x04echo\x03\x01\x01i\x0c\x01j\x01\x0d\x01\x05\x01@\x01\x06remot\
+e\x01\0\x0e\x04\0\x11[static]echo.open\x01\x0f\x01h\x0c\x01j\0\x01\x05\x01@\x03\x04\
+self\x10\x08sequence{\x0cpayload-sizey\0\x11\x04\0\x11[method]echo.send\x01\x12\x01\
+k\x0b\x01j\x01\x13\x01\x05\x01@\x02\x04self\x10\x04wait\x03\0\x14\x04\0\x14[meth\
+od]echo.receive\x01\x15\x03\0\x18probity:probe/icmp@0.1.0\x05$\x01B\x1e\x02\x03\x02\
+\x01#\x04\0\x0bnanoseconds\x03\0\0\x01q\x05\x06denied\0\0\x0bunsupported\x01s\0\x09\
+not-found\0\0\x09timed-out\0\0\x06broken\x01s\0\x04\0\x05error\x03\0\x02\x01r\x03\
+\x05totalw\x04freew\x09availablew\x04\0\x06inodes\x03\0\x04\x01k\x05\x01r\x07\x05\
+totalw\x04freew\x09availablew\x06inodes\x06\x04kinds\x0bmount-points\x09read-onl\
+y\x7f\x04\0\x04disk\x03\0\x07\x01r\x04\x04paths\x05limitw\x04usedw\x0breclaimabl\
+ew\x04\0\x0cmemory-group\x03\0\x09\x01k\x0a\x01r\x05\x05totalw\x09availablew\x0a\
+swap-totalw\x09swap-freew\x0dcontrol-group\x0b\x04\0\x06memory\x03\0\x0c\x01r\x03\
+\x03oneu\x04fiveu\x07fifteenu\x04\0\x04load\x03\0\x0e\x01r\x05\x04paths\x05cores\
+u\x07periodsw\x11throttled-periodsw\x09throttled\x01\x04\0\x09cpu-group\x03\0\x10\
+\x01k\x11\x01r\x07\x05coresy\x04busy\x01\x04idle\x01\x06iowait\x01\x05steal\x01\x04\
+load\x0f\x0dcontrol-group\x12\x04\0\x03cpu\x03\0\x13\x01j\x01\x08\x01\x03\x01@\x02\
+\x04paths\x04wait\x01\0\x15\x04\0\x09read-disk\x01\x16\x01j\x01\x0d\x01\x03\x01@\
+\0\0\x17\x04\0\x0bread-memory\x01\x18\x01j\x01\x14\x01\x03\x01@\0\0\x19\x04\0\x08\
+read-cpu\x01\x1a\x03\0\x1aprobity:probe/system@0.1.0\x05%\x02\x03\0\x12\x03run\x02\
+\x03\0\x12\x07verdict\x02\x03\0\x12\x07problem\x01B\x09\x02\x03\x02\x01&\x04\0\x03\
+run\x03\0\0\x02\x03\x02\x01'\x04\0\x07verdict\x03\0\x02\x02\x03\x02\x01(\x04\0\x07\
+problem\x03\0\x04\x01j\x01\x03\x01\x05\x01@\x02\x08settingss\x03run\x01\0\x06\x04\
+\0\x05check\x01\x07\x04\0\x1bprobity:probe/checker@0.1.0\x05)\x02\x03\0\x12\x0bd\
+escription\x02\x03\0\x12\x0fsetting-problem\x01B\x09\x02\x03\x02\x01*\x04\0\x0bd\
+escription\x03\0\0\x02\x03\x02\x01+\x04\0\x0fsetting-problem\x03\0\x02\x01@\0\0\x01\
+\x04\0\x08describe\x01\x04\x01p\x03\x01@\x01\x08settingss\0\x05\x04\0\x08validat\
+e\x01\x06\x04\0\x1cprobity:probe/manifest@0.1.0\x05,\x04\0!probity:probe/checker\
+-probe@0.1.0\x04\0\x0b\x13\x01\0\x0dchecker-probe\x03\0\0\0G\x09producers\x01\x0c\
+processed-by\x02\x0dwit-component\x070.254.2\x10wit-bindgen-rust\x060.60.0";
         };
     };
 }
@@ -15883,8 +17245,8 @@ pub use __export_checker_probe_impl as export;
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 13336] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xf4f\x01A\x02\x01A6\x01\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 14460] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xd8o\x01A\x02\x01A;\x01\
 B\x0a\x04\0\x08pollable\x03\x01\x01h\0\x01@\x01\x04self\x01\0\x7f\x04\0\x16[meth\
 od]pollable.ready\x01\x02\x01@\x01\x04self\x01\x01\0\x04\0\x16[method]pollable.b\
 lock\x01\x03\x01p\x01\x01py\x01@\x01\x02in\x04\0\x05\x04\0\x04poll\x01\x06\x03\0\
@@ -16149,10 +17511,35 @@ iptions\x0fsettings-schemas\x10default-interval\x0c\x0fdefault-timeout\x0c\x06me
 mory\x19\x08critical\x7f\x06grants\x1a\x04\0\x0bdescription\x03\0\x1b\x01r\x02\x06\
 status\x03\x04texts\x04\0\x07finding\x03\0\x1d\x01p\x1e\x01r\x04\x08findings\x1f\
 \x09permanent\x7f\x07details\x0a\x0cmeasurements\x0b\x04\0\x0bexamination\x03\0\x20\
-\x03\0\x19probity:probe/types@0.1.0\x05\"\x04\0Aprobity:probe/checker-probe-with\
--all-of-its-exports-removed@0.1.0\x04\0\x0b3\x01\0-checker-probe-with-all-of-its\
--exports-removed\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-componen\
-t\x070.254.2\x10wit-bindgen-rust\x060.60.0";
+\x03\0\x19probity:probe/types@0.1.0\x05\"\x02\x03\0\x12\x0bnanoseconds\x01B\x19\x02\
+\x03\x02\x01\x0c\x04\0\x0aip-address\x03\0\0\x02\x03\x02\x01#\x04\0\x0bnanosecon\
+ds\x03\0\x02\x01q\x04\x06denied\0\0\x0bunsupported\x01s\0\x08no-route\0\0\x05oth\
+er\x01s\0\x04\0\x05error\x03\0\x04\x01r\x05\x08sequence{\x0around-trip\x03\x03tt\
+l}\x0cpayload-sizey\x06intact\x7f\x04\0\x05reply\x03\0\x06\x01r\x03\x08sequence{\
+\x06sender\x01\x04code}\x04\0\x09complaint\x03\0\x08\x01q\x03\x05reply\x01\x07\0\
+\x17destination-unreachable\x01\x09\0\x0dtime-exceeded\x01\x09\0\x04\0\x06answer\
+\x03\0\x0a\x04\0\x04echo\x03\x01\x01i\x0c\x01j\x01\x0d\x01\x05\x01@\x01\x06remot\
+e\x01\0\x0e\x04\0\x11[static]echo.open\x01\x0f\x01h\x0c\x01j\0\x01\x05\x01@\x03\x04\
+self\x10\x08sequence{\x0cpayload-sizey\0\x11\x04\0\x11[method]echo.send\x01\x12\x01\
+k\x0b\x01j\x01\x13\x01\x05\x01@\x02\x04self\x10\x04wait\x03\0\x14\x04\0\x14[meth\
+od]echo.receive\x01\x15\x03\0\x18probity:probe/icmp@0.1.0\x05$\x01B\x1e\x02\x03\x02\
+\x01#\x04\0\x0bnanoseconds\x03\0\0\x01q\x05\x06denied\0\0\x0bunsupported\x01s\0\x09\
+not-found\0\0\x09timed-out\0\0\x06broken\x01s\0\x04\0\x05error\x03\0\x02\x01r\x03\
+\x05totalw\x04freew\x09availablew\x04\0\x06inodes\x03\0\x04\x01k\x05\x01r\x07\x05\
+totalw\x04freew\x09availablew\x06inodes\x06\x04kinds\x0bmount-points\x09read-onl\
+y\x7f\x04\0\x04disk\x03\0\x07\x01r\x04\x04paths\x05limitw\x04usedw\x0breclaimabl\
+ew\x04\0\x0cmemory-group\x03\0\x09\x01k\x0a\x01r\x05\x05totalw\x09availablew\x0a\
+swap-totalw\x09swap-freew\x0dcontrol-group\x0b\x04\0\x06memory\x03\0\x0c\x01r\x03\
+\x03oneu\x04fiveu\x07fifteenu\x04\0\x04load\x03\0\x0e\x01r\x05\x04paths\x05cores\
+u\x07periodsw\x11throttled-periodsw\x09throttled\x01\x04\0\x09cpu-group\x03\0\x10\
+\x01k\x11\x01r\x07\x05coresy\x04busy\x01\x04idle\x01\x06iowait\x01\x05steal\x01\x04\
+load\x0f\x0dcontrol-group\x12\x04\0\x03cpu\x03\0\x13\x01j\x01\x08\x01\x03\x01@\x02\
+\x04paths\x04wait\x01\0\x15\x04\0\x09read-disk\x01\x16\x01j\x01\x0d\x01\x03\x01@\
+\0\0\x17\x04\0\x0bread-memory\x01\x18\x01j\x01\x14\x01\x03\x01@\0\0\x19\x04\0\x08\
+read-cpu\x01\x1a\x03\0\x1aprobity:probe/system@0.1.0\x05%\x04\0Aprobity:probe/ch\
+ecker-probe-with-all-of-its-exports-removed@0.1.0\x04\0\x0b3\x01\0-checker-probe\
+-with-all-of-its-exports-removed\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\
+\x0dwit-component\x070.254.2\x10wit-bindgen-rust\x060.60.0";
 #[inline(never)]
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {

@@ -26,6 +26,10 @@ pub enum Cause {
     Runner(String),
     /// The runner does not offer what the text names.
     Unsupported(String),
+    /// The runner's system does not let it do that; the text says why, and what to do about it.
+    Forbidden(String),
+    /// What was asked for went wrong where it is; the text says how.
+    Failed(String),
     /// The name does not exist, or has no address.
     Unresolvable,
     /// The resolver did not answer, or not now.
@@ -82,6 +86,7 @@ impl fmt::Display for Cause {
             Self::Denied => f.write_str("access denied"),
             Self::Runner(text) => write!(f, "the runner failed ({text})"),
             Self::Unsupported(what) => write!(f, "the runner does not take {what}"),
+            Self::Forbidden(why) | Self::Failed(why) => f.write_str(why),
             Self::Unresolvable => f.write_str("no such name, or no address for it"),
             Self::ResolverFailed => f.write_str("the resolver did not answer"),
             Self::Refused => f.write_str("connection refused"),
@@ -124,6 +129,7 @@ impl From<Error> for Failure {
             Cause::Denied => Self::Problem(Problem::denied(error.doing)),
             Cause::Runner(_) => Self::Problem(Problem::other(error.to_string())),
             Cause::Unsupported(_) => Self::Problem(Problem::unsupported(error.to_string())),
+            Cause::Forbidden(why) => Self::Problem(Problem::unsupported(why)),
             _ => Self::Unhealthy(error.to_string()),
         }
     }
@@ -178,6 +184,8 @@ mod tests {
             failure(Cause::Unsupported("a body".to_owned())),
             Failure::Problem(Problem::unsupported(unsupported))
         );
+        let what_to_set = "set this".to_owned();
+        assert_eq!(failure(Cause::Forbidden(what_to_set.clone())), Failure::Problem(Problem::unsupported(what_to_set)));
         assert!(matches!(failure(Cause::Refused), Failure::Unhealthy(_)));
     }
 }

@@ -25,7 +25,8 @@
 //! One that keeps a connection open between runs implements [`Connector`] and is handed to [`export_connector!`].
 //!
 //! Inside the sandbox `std::time::Instant`, `std::net`, `std::env` and `std::fs` panic or do nothing: the time comes from
-//! [`clock`], the network from [`net`], [`tcp`], [`tls`], [`udp`] and [`http`], chance from [`random`].
+//! [`clock`], the network from [`net`], [`tcp`], [`tls`], [`udp`], [`icmp`] and [`http`], what there is of the machine from
+//! [`system`], chance from [`random`].
 
 pub mod adapter;
 mod attempt;
@@ -67,6 +68,8 @@ pub mod fuzzing;
 mod generated;
 pub mod generic;
 pub mod http;
+pub mod icmp;
+pub mod limits;
 pub mod net;
 mod probe;
 pub mod reader;
@@ -76,6 +79,7 @@ pub mod schema;
 pub mod scram;
 pub mod settings;
 mod stream;
+pub mod system;
 pub mod tcp;
 pub mod text;
 pub mod tls;

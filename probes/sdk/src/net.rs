@@ -166,7 +166,20 @@ pub(crate) fn socket_from_wasi(address: IpSocketAddress) -> SocketAddr {
     }
 }
 
-fn from_wasi(address: IpAddress) -> IpAddr {
+pub(crate) fn to_wasi_address(address: IpAddr) -> IpAddress {
+    match address {
+        IpAddr::V4(address) => {
+            let [a, b, c, d] = address.octets();
+            IpAddress::Ipv4((a, b, c, d))
+        }
+        IpAddr::V6(address) => {
+            let [a, b, c, d, e, f, g, h] = address.segments();
+            IpAddress::Ipv6((a, b, c, d, e, f, g, h))
+        }
+    }
+}
+
+pub(crate) fn from_wasi(address: IpAddress) -> IpAddr {
     match address {
         IpAddress::Ipv4((a, b, c, d)) => Ipv4Addr::new(a, b, c, d).into(),
         IpAddress::Ipv6((a, b, c, d, e, f, g, h)) => Ipv6Addr::new(a, b, c, d, e, f, g, h).into(),

@@ -1,10 +1,11 @@
 //! Reading the settings of a check, and the types that settings are made of.
 
 mod endpoint;
+mod size;
 
 use std::{fmt, time::Duration};
 
-pub use self::endpoint::Endpoint;
+pub use self::{endpoint::Endpoint, size::Size};
 use crate::SettingProblem;
 use serde::{
     Deserialize, Deserializer,

@@ -21,6 +21,8 @@
 //   * with "probity:probe/log@0.1.0" = "crate::bindings::probity::probe::log"
 //   * with "probity:probe/tls@0.1.0" = "crate::bindings::probity::probe::tls"
 //   * with "probity:probe/types@0.1.0" = "crate::bindings::probity::probe::types"
+//   * with "probity:probe/icmp@0.1.0" = "crate::bindings::probity::probe::icmp"
+//   * with "probity:probe/system@0.1.0" = "crate::bindings::probity::probe::system"
 //   * pub-export-macro
 #[allow(unfulfilled_lint_expectations, unused_imports)]
 use crate::bindings::probity::probe::types as __with_name0;
@@ -60,6 +62,10 @@ use crate::bindings::wasi::tls::types as __with_name16;
 use crate::bindings::probity::probe::log as __with_name17;
 #[allow(unfulfilled_lint_expectations, unused_imports)]
 use crate::bindings::probity::probe::tls as __with_name18;
+#[allow(unfulfilled_lint_expectations, unused_imports)]
+use crate::bindings::probity::probe::icmp as __with_name19;
+#[allow(unfulfilled_lint_expectations, unused_imports)]
+use crate::bindings::probity::probe::system as __with_name20;
 #[rustfmt::skip]
 #[allow(dead_code, clippy::all)]
 pub mod probity {
@@ -2914,8 +2920,8 @@ mod _rt {
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 14018] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xa2l\x01A\x02\x01A=\x01\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 15142] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\x86u\x01A\x02\x01AB\x01\
 B\"\x01w\x04\0\x0bnanoseconds\x03\0\0\x01m\x03\x07healthy\x08degraded\x09unhealt\
 hy\x04\0\x06status\x03\0\x02\x01q\x04\x04text\x01s\0\x07integer\x01x\0\x06number\
 \x01u\0\x07boolean\x01\x7f\0\x04\0\x05value\x03\0\x04\x01r\x02\x03keys\x05value\x05\
@@ -3197,10 +3203,35 @@ not-asked\x09not-given\x05given\x04\0\x12client-certificate\x03\0\x0a\x01ks\x01p
 \x02\x01r\x09\x0bserver-names\x07failure\x0c\x08protocol\x0c\x0ccipher-suite\x0c\
 \x04alpn\x0c\x07resumed\x7f\x12client-certificate\x0b\x0cverification\x09\x05cha\
 in\x0d\x04\0\x09handshake\x03\0\x0e\x01p\x0f\x01@\0\0\x10\x04\0\x06latest\x01\x11\
-\x03\0\x17probity:probe/tls@0.1.0\x05(\x04\0=probity:probe/dht-probe-with-all-of\
--its-exports-removed@0.1.0\x04\0\x0b/\x01\0)dht-probe-with-all-of-its-exports-re\
-moved\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.254.\
-2\x10wit-bindgen-rust\x060.60.0";
+\x03\0\x17probity:probe/tls@0.1.0\x05(\x02\x03\0\0\x0bnanoseconds\x01B\x19\x02\x03\
+\x02\x01\x13\x04\0\x0aip-address\x03\0\0\x02\x03\x02\x01)\x04\0\x0bnanoseconds\x03\
+\0\x02\x01q\x04\x06denied\0\0\x0bunsupported\x01s\0\x08no-route\0\0\x05other\x01\
+s\0\x04\0\x05error\x03\0\x04\x01r\x05\x08sequence{\x0around-trip\x03\x03ttl}\x0c\
+payload-sizey\x06intact\x7f\x04\0\x05reply\x03\0\x06\x01r\x03\x08sequence{\x06se\
+nder\x01\x04code}\x04\0\x09complaint\x03\0\x08\x01q\x03\x05reply\x01\x07\0\x17de\
+stination-unreachable\x01\x09\0\x0dtime-exceeded\x01\x09\0\x04\0\x06answer\x03\0\
+\x0a\x04\0\x04echo\x03\x01\x01i\x0c\x01j\x01\x0d\x01\x05\x01@\x01\x06remote\x01\0\
+\x0e\x04\0\x11[static]echo.open\x01\x0f\x01h\x0c\x01j\0\x01\x05\x01@\x03\x04self\
+\x10\x08sequence{\x0cpayload-sizey\0\x11\x04\0\x11[method]echo.send\x01\x12\x01k\
+\x0b\x01j\x01\x13\x01\x05\x01@\x02\x04self\x10\x04wait\x03\0\x14\x04\0\x14[metho\
+d]echo.receive\x01\x15\x03\0\x18probity:probe/icmp@0.1.0\x05*\x01B\x1e\x02\x03\x02\
+\x01)\x04\0\x0bnanoseconds\x03\0\0\x01q\x05\x06denied\0\0\x0bunsupported\x01s\0\x09\
+not-found\0\0\x09timed-out\0\0\x06broken\x01s\0\x04\0\x05error\x03\0\x02\x01r\x03\
+\x05totalw\x04freew\x09availablew\x04\0\x06inodes\x03\0\x04\x01k\x05\x01r\x07\x05\
+totalw\x04freew\x09availablew\x06inodes\x06\x04kinds\x0bmount-points\x09read-onl\
+y\x7f\x04\0\x04disk\x03\0\x07\x01r\x04\x04paths\x05limitw\x04usedw\x0breclaimabl\
+ew\x04\0\x0cmemory-group\x03\0\x09\x01k\x0a\x01r\x05\x05totalw\x09availablew\x0a\
+swap-totalw\x09swap-freew\x0dcontrol-group\x0b\x04\0\x06memory\x03\0\x0c\x01r\x03\
+\x03oneu\x04fiveu\x07fifteenu\x04\0\x04load\x03\0\x0e\x01r\x05\x04paths\x05cores\
+u\x07periodsw\x11throttled-periodsw\x09throttled\x01\x04\0\x09cpu-group\x03\0\x10\
+\x01k\x11\x01r\x07\x05coresy\x04busy\x01\x04idle\x01\x06iowait\x01\x05steal\x01\x04\
+load\x0f\x0dcontrol-group\x12\x04\0\x03cpu\x03\0\x13\x01j\x01\x08\x01\x03\x01@\x02\
+\x04paths\x04wait\x01\0\x15\x04\0\x09read-disk\x01\x16\x01j\x01\x0d\x01\x03\x01@\
+\0\0\x17\x04\0\x0bread-memory\x01\x18\x01j\x01\x14\x01\x03\x01@\0\0\x19\x04\0\x08\
+read-cpu\x01\x1a\x03\0\x1aprobity:probe/system@0.1.0\x05+\x04\0=probity:probe/dh\
+t-probe-with-all-of-its-exports-removed@0.1.0\x04\0\x0b/\x01\0)dht-probe-with-al\
+l-of-its-exports-removed\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-\
+component\x070.254.2\x10wit-bindgen-rust\x060.60.0";
 #[inline(never)]
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {
