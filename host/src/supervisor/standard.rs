@@ -1,11 +1,9 @@
 //! The standard probes: components that are part of this binary.
 
 /// Every standard probe: its name and its bytes. Built by `cargo xtask build-probes`.
-const STANDARD: [(&str, &[u8]); 31] = [
+const STANDARD: [(&str, &[u8]); 28] = [
     ("amqp", include_bytes!("../../../probes/dist/amqp.wasm")),
     ("cpu", include_bytes!("../../../probes/dist/cpu.wasm")),
-    ("database-ping", include_bytes!("../../../probes/dist/database-ping.wasm")),
-    ("dht-roundtrip", include_bytes!("../../../probes/dist/dht-roundtrip.wasm")),
     ("disk", include_bytes!("../../../probes/dist/disk.wasm")),
     ("dns", include_bytes!("../../../probes/dist/dns.wasm")),
     ("etcd", include_bytes!("../../../probes/dist/etcd.wasm")),
@@ -23,7 +21,6 @@ const STANDARD: [(&str, &[u8]); 31] = [
     ("ntp", include_bytes!("../../../probes/dist/ntp.wasm")),
     ("ping", include_bytes!("../../../probes/dist/ping.wasm")),
     ("postgres", include_bytes!("../../../probes/dist/postgres.wasm")),
-    ("pubsub-roundtrip", include_bytes!("../../../probes/dist/pubsub-roundtrip.wasm")),
     ("redis", include_bytes!("../../../probes/dist/redis.wasm")),
     ("redis-kv", include_bytes!("../../../probes/dist/redis-kv.wasm")),
     ("redis-pubsub", include_bytes!("../../../probes/dist/redis-pubsub.wasm")),
