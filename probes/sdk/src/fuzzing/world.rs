@@ -2,6 +2,8 @@
 //! what is written goes nowhere. Time goes on with each look at the clock.
 #![allow(missing_docs, clippy::unused_self, reason = "the contract says what each is")]
 
+mod machine;
+
 use std::{cell::RefCell, collections::VecDeque};
 
 pub use crate::generated::exports;
@@ -44,6 +46,8 @@ pub mod probity {
     pub mod probe {
         // What is not played: no probe whose target says something asks for it.
         pub use crate::generated::probity::probe::*;
+
+        pub use crate::bindings::machine::{icmp, system};
 
         pub mod log {
             pub use crate::generated::probity::probe::log::Level;
