@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::{
     probes::try_out,
-    runner::{BRISK, Home},
+    runner::{BRISK, EAGER, Home},
     servers,
     target::{Target, nobody},
 };
@@ -118,8 +118,7 @@ fn a_server_is_watched_through_freeze_crash_and_return() {
            {{ name = \"ready\", metric = \"probity_health_status\", labels = {{ status = \"stopping\" }}, expect = \"0\" }},\n\
            {{ name = \"checks\", metric = \"probity_check_status\", of_several = \"count\", unhealthy_below = 5 }},\n\
          ]\n\
-         [[check]]\nname = \"file\"\nprobe = \"json-metric\"\ntimeout = \"1s\"\n\
-         connection = {{ fall = 1, reconnect_delay = \"100ms\", reconnect_multiplier = 1.0 }}\n\
+         [[check]]\nname = \"file\"\nprobe = \"json-metric\"\n{EAGER}\
          settings = {{ url = \"http://127.0.0.1:{}/status.json\", rules = [{{ name = \"rate\", pointer = \"/rate\" }}] }}\n",
         server.port()
     );

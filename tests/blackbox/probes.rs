@@ -3,7 +3,7 @@
 use std::{thread, time::Duration};
 
 use crate::{
-    runner::{BRISK, Home},
+    runner::{BRISK, EAGER, Home},
     servers::Server,
     target::{Target, freeze, greet, nobody},
 };
@@ -50,10 +50,7 @@ pub fn try_out_component(probe: &str, component: Option<&[u8]>, cases: &[Case<'_
 /// the check says of the frozen server begins with `frozen`.
 #[track_caller]
 pub fn watch(server: &mut Server, probe: &str, settings: &str, frozen: &str) {
-    let config = format!(
-        "{BRISK}[[check]]\nname = \"it\"\nprobe = \"{probe}\"\ntimeout = \"1s\"\n{settings}\n\
-         connection = {{ fall = 1, reconnect_delay = \"100ms\", reconnect_multiplier = 1.0 }}\n"
-    );
+    let config = format!("{BRISK}[[check]]\nname = \"it\"\nprobe = \"{probe}\"\n{settings}\n{EAGER}");
     let runner = Home::new(&config).start();
     let well = |when: &str| {
         runner.wait_for_check("it", when, |check| check.status() == "healthy" && check.state() == "CONNECTED");
