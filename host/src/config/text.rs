@@ -124,7 +124,7 @@ impl Scalar for Allowed {
     }
 
     fn schema(&self) -> Value {
-        json!({ "type": "string", "pattern": "^(tcp|udp|http|https|resolve):.+$" })
+        json!({ "type": "string", "pattern": "^(tcp|udp|http|https|icmp|resolve|system):.+$" })
     }
 }
 
