@@ -44,6 +44,8 @@ fn new_data(folder: &Path) -> Option<()> {
     let mut command = Command::new(install);
     command.args(["--no-defaults", "--skip-test-db", "--auth-root-authentication-method=normal"]).args(as_owner());
     command.arg(format!("--datadir={}", folder.join("data").display()));
+    // A server that starts deletes what it takes for the leftovers of another, and so others' temporary tables.
+    command.env("TMPDIR", folder);
     let ended = command.stdin(Stdio::null()).output().unwrap();
     assert!(ended.status.success(), "{command:?}: {}", String::from_utf8_lossy(&ended.stderr));
     Some(())
@@ -62,7 +64,7 @@ impl MariaDb {
             let mut command = Command::new(&program);
             command.arg("--no-defaults").args(as_owner()).args(["--bind-address=127.0.0.1", "--skip-name-resolve"]);
             command.args(["--plugin-load-add=auth_ed25519", "--innodb-flush-log-at-trx-commit=2"]).args(more);
-            command.arg(format!("--port={port}"));
+            command.arg(format!("--port={port}")).env("TMPDIR", folder);
             for (name, file) in [("datadir", "data"), ("socket", "socket"), ("pid-file", "pid")] {
                 command.arg(format!("--{name}={}", folder.join(file).display()));
             }
