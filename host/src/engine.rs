@@ -8,7 +8,6 @@ mod bindings;
 mod compiled;
 mod component;
 mod ctx;
-mod house;
 mod http;
 mod icmp;
 mod network;

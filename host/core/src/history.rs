@@ -56,11 +56,8 @@ impl History {
             },
             message,
         };
-        let failed = match entry.result {
-            Result::Verdict(status) => !status.is_up(),
-            Result::Fault(kind) => kind.is_failure(),
-        };
-        if failed {
+        let up = matches!(entry.result, Result::Verdict(status) if status.is_up());
+        if !up {
             keep(&mut self.failures, entry.clone(), FAILURES);
         }
         keep(&mut self.results, entry, RESULTS);
@@ -71,7 +68,7 @@ impl History {
         self.results.iter()
     }
 
-    /// The latest failures and faults, oldest first. To have nothing to judge yet is neither.
+    /// The latest failures and faults, oldest first.
     pub fn failures(&self) -> impl DoubleEndedIterator<Item = &Entry> {
         self.failures.iter()
     }

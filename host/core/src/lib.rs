@@ -14,7 +14,6 @@ pub mod health;
 pub mod history;
 pub mod machine;
 pub mod outcome;
-pub mod report;
 pub mod schedule;
 pub mod snapshot;
 pub mod stats;

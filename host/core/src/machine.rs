@@ -244,13 +244,11 @@ impl Machine {
                     Some(pass) => self.breaker.cancel(pass),
                     None => {}
                 }
-                let is_failure = fault.kind.is_failure();
-                if self.last_fault.replace(fault.kind) != Some(fault.kind) && is_failure {
+                if self.last_fault.replace(fault.kind) != Some(fault.kind) {
                     events.push(Event::Fault(fault.clone()));
                 }
                 if self.watched() {
-                    let known = if is_failure { Health::Unknown } else { Health::Pending };
-                    self.know(known, &fault.message, events);
+                    self.know(Health::Unknown, &fault.message, events);
                 }
                 Next::Schedule
             }

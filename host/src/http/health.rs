@@ -10,7 +10,6 @@ use axum::{
 use jiff::Timestamp;
 use probity_core::{
     health::{Health, Overall, Phase},
-    outcome::Run,
     time::nanoseconds,
 };
 use serde::{Serialize, Serializer};
@@ -19,7 +18,7 @@ use utoipa::ToSchema;
 use super::{
     App,
     check::Listed,
-    entry::{Entry, write_map},
+    entry::{Entry, ended, write_map},
     page::{JSON, json},
     problem::Problem,
     rendered::{Document, Drawn},
@@ -184,7 +183,7 @@ fn status(overall: Overall) -> StatusCode {
 }
 
 fn last_update(view: &View<'_>) -> Timestamp {
-    let latest = view.checks.iter().filter_map(|check| check.snapshot.last.as_deref()).map(Run::ended).max();
+    let latest = view.checks.iter().filter_map(|check| check.snapshot.last.as_deref()).map(ended).max();
     latest.unwrap_or(view.board.started)
 }
 

@@ -9,7 +9,6 @@ mod description;
 mod errors;
 mod events;
 mod metrics;
-mod reports;
 mod serving;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};

@@ -4,12 +4,15 @@
 use std::net::SocketAddr;
 
 use crate::{
-    Cause, Error, Secrets, Wire,
+    Cause, Error, Wire,
     clock::{Deadline, Instant},
+    text::{blot, excerpt, first_line},
 };
 
 /// Bytes that are read in one go: what a runner's stream holds at most.
 const CHUNK: usize = 64 * 1024;
+/// Characters of a text of the target's that are shown.
+const SHOWN: usize = 120;
 
 /// A conversation. However small the target's portions are, each byte is looked at once.
 pub struct Conversation {
@@ -21,13 +24,14 @@ pub struct Conversation {
     read: usize,
     /// What the target was told last, and is to answer.
     told: Option<&'static str>,
-    secrets: Secrets,
+    /// What is never shown, even if the target repeats it.
+    secrets: Vec<String>,
 }
 
 impl Conversation {
     /// Begins one over an open connection.
     pub fn new(wire: Wire) -> Self {
-        Self { wire, arrived: Arrived::default(), most: usize::MAX, read: 0, told: None, secrets: Secrets::default() }
+        Self { wire, arrived: Arrived::default(), most: usize::MAX, read: 0, told: None, secrets: Vec::new() }
     }
 
     /// Takes about `most` bytes, all in all, in however small pieces: for protocols whose answers have no bound of their own, so
@@ -39,7 +43,7 @@ impl Conversation {
 
     /// From now on this is blotted out wherever the target's words are shown.
     pub fn hide(&mut self, secret: impl Into<String>) {
-        self.secrets.hide(secret);
+        self.secrets.push(secret.into());
     }
 
     /// The address that was dialled.
@@ -117,17 +121,17 @@ impl Conversation {
 
     /// What the target said, quoted: made printable, cut, and without secrets.
     pub fn quote(&self, said: &[u8]) -> String {
-        self.secrets.quote(said)
+        excerpt(&self.blot(said), SHOWN)
     }
 
     /// What the target said, whole, but without secrets.
     pub fn blot(&self, said: &[u8]) -> Vec<u8> {
-        self.secrets.blot(said)
+        blot(said, &self.secrets)
     }
 
     /// What the target said, as a word or a few: made printable, cut, and without secrets.
     pub fn word(&self, said: &str) -> String {
-        self.secrets.word(said)
+        first_line(&String::from_utf8_lossy(&self.blot(said.as_bytes())), SHOWN)
     }
 
     fn take<T>(
