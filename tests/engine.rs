@@ -39,6 +39,7 @@ async fn check(engine: &Arc<Engine>, bytes: Vec<u8>, limits: Limits, allow: &[&s
         limits,
         grants: &Arc::new(grants),
         tls: None,
+        board: None,
         redact: &|text| text.replace("hunter2", "***"),
     };
     engine.check(&prepared, request).await
@@ -108,6 +109,7 @@ async fn a_spinning_guest_does_not_outlive_its_time_by_much() {
         limits: brief,
         grants: &Arc::default(),
         tls: None,
+        board: None,
         redact: &|text| text,
     };
     let before = Instant::now();

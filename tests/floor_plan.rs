@@ -9,19 +9,20 @@ use std::{
 };
 
 /// What each module of the host may see of the others. Arrows point down only, so nothing here may lead in a circle.
-const MAY_SEE: [(&str, &[&str]); 17] = [
+const MAY_SEE: [(&str, &[&str]); 18] = [
     ("app", &["board", "clock", "config", "engine", "events", "http", "supervisor", "worker"]),
     ("board", &["clock"]),
     ("catalog", &["config", "engine"]),
     ("cli", &["app", "catalog", "config", "engine", "http", "supervisor", "telemetry", "worker"]),
     ("clock", &[]),
-    ("config", &["grant", "identity"]),
-    ("engine", &["grant", "identity"]),
+    ("config", &["grant", "identity", "name"]),
+    ("engine", &["board", "grant", "identity"]),
     ("events", &[]),
-    ("grant", &[]),
+    ("grant", &["name"]),
     ("http", &["board", "config", "events", "totals", "worker"]),
     ("identity", &[]),
     ("manager", &["board", "clock", "events", "totals", "worker"]),
+    ("name", &[]),
     ("supervisor", &["board", "catalog", "config", "engine", "events", "grant", "watch", "worker"]),
     ("telemetry", &[]),
     ("totals", &[]),

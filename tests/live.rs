@@ -43,7 +43,7 @@ async fn aged(engine: &Arc<Engine>, fixture: &str, more: &str, max_age: Option<D
     let config = Config::parse(Path::new("the test"), &text, &overrides, surroundings).unwrap();
     let mut plan = config.checks[0].plan(Suggestions::default(), Duration::ZERO).unwrap();
     plan.max_age = max_age;
-    Examiner::new(Arc::clone(engine), Arc::new(prepared), "test".into(), &config.checks[0], &plan)
+    Examiner::new(Arc::clone(engine), Arc::new(prepared), "test".into(), &config.checks[0], &plan, None)
 }
 
 #[track_caller]

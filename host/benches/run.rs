@@ -146,7 +146,7 @@ impl Ours {
 
 fn request<'a>(check: &'a Arc<str>, grants: &'a Arc<Grants>) -> Request<'a> {
     let (settings, limits) = ("{}", LIMITS);
-    Request { check, settings, attempt: 1, state: &[], limits, grants, tls: None, redact: &|text| text }
+    Request { check, settings, attempt: 1, state: &[], limits, grants, tls: None, board: None, redact: &|text| text }
 }
 
 /// What anybody would write who only wants a run to be safe: the engine's own budgets, and nothing around them.

@@ -1,12 +1,16 @@
 //! What is published: every check's latest snapshot, every probe, and the runner itself.
 //!
 //! Workers write their own slot and nothing else; readers take what is there and never wait. Each write raises the
-//! board's version, which is how a reader knows whether what it made of the board is still true.
+//! board's version, which is how a reader knows whether what it made of the board is still true. What others report of a
+//! check's target lies in its slot as well, and so does which other checks its probe reads.
+
+mod circle;
+mod slot;
 
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Mutex, OnceLock, PoisonError,
+        Arc, OnceLock,
         atomic::{AtomicU8, AtomicU64, Ordering},
     },
     time::Duration,
@@ -16,13 +20,14 @@ use arc_swap::ArcSwap;
 use jiff::{SignedDuration, Timestamp};
 use probity_core::{
     health::{Overall, Phase, Tally},
-    history::History,
     machine::Policy,
     outcome::Run,
+    report::Report,
     snapshot::Snapshot,
-    time::nanoseconds,
+    time::Now,
 };
 
+pub use self::slot::Slot;
 use crate::clock::Clock;
 
 /// What is known of a check before it runs.
@@ -59,46 +64,6 @@ pub struct CheckState {
     pub info: Arc<CheckInfo>,
     /// What does.
     pub snapshot: Snapshot,
-}
-
-/// The place on the board that belongs to one check.
-#[derive(Debug)]
-pub struct Slot {
-    state: ArcSwap<CheckState>,
-    history: Mutex<History>,
-    /// When somebody asked for the connection last, in nanoseconds since the runner's start.
-    touched: AtomicU64,
-}
-
-impl Slot {
-    /// A place with its first state.
-    #[must_use]
-    pub fn new(state: CheckState) -> Slot {
-        Slot { state: ArcSwap::from_pointee(state), history: Mutex::default(), touched: AtomicU64::new(0) }
-    }
-
-    /// Somebody asked for the connection at this time since the runner's start. Its worker need not be woken for it.
-    pub fn touch(&self, at: Duration) {
-        self.touched.fetch_max(nanoseconds(at), Ordering::Relaxed);
-    }
-
-    /// When somebody asked for the connection last, as time since the runner's start.
-    #[must_use]
-    pub fn touched(&self) -> Duration {
-        Duration::from_nanos(self.touched.load(Ordering::Relaxed))
-    }
-
-    /// The latest state.
-    #[must_use]
-    pub fn state(&self) -> Arc<CheckState> {
-        self.state.load_full()
-    }
-
-    /// A copy of the latest results.
-    #[must_use]
-    pub fn history(&self) -> History {
-        self.history.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
 }
 
 /// Where a probe comes from.
@@ -260,6 +225,12 @@ impl Board {
         self.clock.now().elapsed
     }
 
+    /// The present.
+    #[must_use]
+    pub fn now(&self) -> Now {
+        self.clock.now()
+    }
+
     /// The time of day.
     #[must_use]
     pub fn wall(&self) -> Timestamp {
@@ -314,7 +285,7 @@ impl Board {
     pub fn tally(&self) -> (Tally, Overall) {
         let mut tally = Tally::default();
         for slot in self.slots.load().values() {
-            let state = slot.state.load();
+            let state = slot.look();
             tally.count(state.snapshot.counts_as(), state.info.critical);
         }
         (tally, tally.overall(self.phase()))
@@ -323,7 +294,7 @@ impl Board {
     /// Whether every check that is watched has been examined at least once.
     #[must_use]
     pub fn all_examined(&self) -> bool {
-        self.slots.load().values().all(|slot| !slot.state.load().snapshot.is_awaited())
+        self.slots.load().values().all(|slot| !slot.look().snapshot.is_awaited())
     }
 
     /// Waits for the next change. To miss none, call before looking, and await after.
@@ -344,11 +315,23 @@ impl Board {
 
     /// Publishes a check's new state, and the run that led to it.
     pub fn publish(&self, slot: &Slot, state: CheckState, run: Option<&Run>) {
-        if let Some(run) = run {
-            slot.history.lock().unwrap_or_else(PoisonError::into_inner).push(run);
-        }
-        slot.state.store(Arc::new(state));
+        slot.publish(state, run);
         self.bump();
+    }
+
+    /// Takes what somebody told of a check's target; `false` if its probe does not want to know.
+    pub fn report(&self, slot: &Slot, report: Report) -> bool {
+        let taken = slot.take_report(report);
+        if taken {
+            self.bump();
+        }
+        taken
+    }
+
+    /// The way from the check `from` to one that reads `reader`, if there is any: then neither must read the other.
+    #[must_use]
+    pub fn circle(&self, from: &Arc<str>, reader: &str) -> Option<Vec<Arc<str>>> {
+        circle::find(&self.slots.load(), from, reader)
     }
 
     /// Publishes what the supervisor knows of probes and sources.

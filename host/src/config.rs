@@ -16,6 +16,7 @@ mod kind;
 mod labels;
 mod layout;
 mod number;
+mod passive;
 mod plan;
 mod reader;
 mod report;
@@ -49,8 +50,8 @@ pub use self::{
     schema::schema,
     secret::Secret,
     settings::Settings,
-    text::is_name,
 };
+pub use crate::name::is_name;
 
 /// A span of time as it is written in the config: `500ms`, `30s`, `1m30s`. `None` if it is none.
 #[must_use]

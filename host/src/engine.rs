@@ -8,6 +8,7 @@ mod bindings;
 mod compiled;
 mod component;
 mod ctx;
+mod house;
 mod http;
 mod icmp;
 mod network;

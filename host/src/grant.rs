@@ -4,7 +4,9 @@
 //! an address (`10.0.0.7`, `[::1]`), a range of addresses (`10.0.0.0/8`, `[fd00::/8]`) or `*`; the ports are `443`,
 //! `8000-8100`, `80,443` or `*`. `http:HOST` and `https:HOST` mean the usual port; `icmp:HOST` is an echo, which has no port,
 //! and `resolve:HOST` a name look-up alone. `system:PART` is a look at this machine: its `disk`, its `memory` or its `cpu`.
+//! `check:NAME` lets it read how another check stands ([`checks`]).
 
+mod checks;
 mod display;
 mod parse;
 #[cfg(test)]
@@ -17,10 +19,13 @@ use std::{
 
 use ipnet::IpNet;
 
+use self::checks::Readable;
 pub use self::parse::GrantError;
 
 /// What a grant begins with that is about this machine.
 const SYSTEM: &str = "system";
+/// What a grant begins with that lets other checks be read.
+const CHECK: &str = "check:";
 
 /// What travels under a grant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -115,9 +120,29 @@ enum Reach {
         ports: Vec<RangeInclusive<u16>>,
     },
     System(Part),
+    Checks(Readable),
 }
 
 impl Grant {
+    /// The check that it lets be read, if it is one check.
+    #[must_use]
+    pub fn check(&self) -> Option<&str> {
+        self.checks()?.only_check()
+    }
+
+    /// The group whose checks it lets be read, if it is one group.
+    #[must_use]
+    pub fn group(&self) -> Option<&str> {
+        self.checks()?.only_group()
+    }
+
+    fn checks(&self) -> Option<&Readable> {
+        match &self.0 {
+            Reach::Checks(readable) => Some(readable),
+            Reach::Network { .. } | Reach::System(_) => None,
+        }
+    }
+
     fn covers(&self, target: &Target<'_>) -> bool {
         let Reach::Network { protocol, host, ports } = &self.0 else {
             return false;
@@ -208,6 +233,30 @@ impl Grants {
     pub fn allow_look(&self, part: Part) -> bool {
         self.0.iter().any(|grant| grant.0 == Reach::System(part))
     }
+
+    /// Whether another check may be read, which is in this group.
+    #[must_use]
+    pub fn allow_check(&self, name: &str, group: Option<&str>) -> bool {
+        self.0.iter().filter_map(Grant::checks).any(|readable| readable.covers(name, group))
+    }
+
+    /// Whether all checks of a group may be read.
+    #[must_use]
+    pub fn allow_group(&self, group: &str) -> bool {
+        self.0.iter().filter_map(Grant::checks).any(|readable| readable.covers_group(group))
+    }
+}
+
+/// The grant that would allow reading another check.
+#[must_use]
+pub fn for_check(name: &str) -> String {
+    format!("{CHECK}{name}")
+}
+
+/// The grant that would allow reading all checks of a group.
+#[must_use]
+pub fn for_group(group: &str) -> String {
+    format!("{CHECK}{}{group}", checks::GROUP)
 }
 
 /// Unwraps an IPv4 address written as IPv6, so that one policy decides on both.

@@ -21,6 +21,7 @@ mod probes;
 mod problem;
 mod process;
 mod rendered;
+mod reports;
 mod schema;
 mod serve;
 #[cfg(test)]
@@ -159,6 +160,9 @@ fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(health::checks))
         .routes(routes!(check::check))
         .routes(routes!(check::run))
+        .routes(routes!(reports::report))
+        .routes(routes!(reports::report_kind))
+        .routes(routes!(reports::reports))
         .routes(routes!(connections::connections))
         .routes(routes!(connections::connection))
         .routes(routes!(connections::stats))

@@ -15,6 +15,7 @@ pub mod grant;
 pub mod http;
 pub mod identity;
 pub mod manager;
+pub mod name;
 pub mod supervisor;
 pub mod telemetry;
 pub mod totals;

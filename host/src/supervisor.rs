@@ -3,6 +3,7 @@
 //! Whatever goes wrong with a new file or a new configuration, what ran before goes on.
 
 mod checks;
+pub mod dependencies;
 mod examiner;
 mod probes;
 mod reloads;

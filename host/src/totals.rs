@@ -76,7 +76,7 @@ impl Totals {
             total_connections: made.connections,
             total_reconnections: made.reconnections,
             total_failures: made.failures,
-            unknown_health_checks: stats.faults.iter().sum(),
+            unknown_health_checks: stats.failed(),
             reported_successes: stats.reported_successes,
             reported_failures: stats.reported_failures,
             uptime: milliseconds(snapshot.connection.uptime(now)),

@@ -142,6 +142,7 @@ impl Worker {
         let now = self.shared.clock.now();
         let afresh = assignment.afresh;
         self.machine.adopt(Arc::clone(&assignment.policy), now, &mut self.events);
+        self.slot.forget_reads();
         let old = std::mem::replace(&mut self.assignment, assignment);
         if afresh {
             self.machine.obey(Command::Reset, now, &mut self.events);
@@ -189,6 +190,9 @@ impl Worker {
                 }
                 Ask::Command(command) => {
                     self.machine.obey(command, now, &mut self.events);
+                    if command == Command::Reset {
+                        self.slot.forget_reports(now);
+                    }
                     self.publish(None);
                     // Whoever waits for an outcome would wait for ever.
                     if !self.machine.in_flight() && self.machine.snapshot().due.is_none() {

@@ -34,21 +34,32 @@ impl Authority {
 
     /// Puts `server.crt` for these names, and `server.key`, into a folder.
     pub fn certify(&self, names: &[&str], folder: &Path) {
-        self.sign(params(names), folder);
+        self.sign(params(names), folder, "server");
     }
 
     /// The same with a certificate whose time was over an hour ago.
     pub fn certify_late(&self, names: &[&str], folder: &Path) {
         let mut params = params(names);
         params.not_after = (SystemTime::now() - Duration::from_secs(3_600)).into();
-        self.sign(params, folder);
+        self.sign(params, folder, "server");
     }
 
-    fn sign(&self, params: CertificateParams, folder: &Path) {
+    /// Puts `stem.crt` for this name, which ends so many days from now, and `stem.key`, into a folder.
+    pub fn certify_for_days(&self, name: &str, days: i64, folder: &Path, stem: &str) {
+        let mut params = params(&[name]);
+        let (now, day) = (SystemTime::now(), Duration::from_secs(86_400));
+        let span = day * u32::try_from(days.abs()).unwrap();
+        // An hour more than whole days, so that none is lost while the test runs.
+        params.not_after = (if days < 0 { now - span } else { now + span + Duration::from_secs(3_600) }).into();
+        params.not_before = (now - 400 * day).into();
+        self.sign(params, folder, stem);
+    }
+
+    fn sign(&self, params: CertificateParams, folder: &Path, stem: &str) {
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        fs::write(folder.join("server.crt"), certificate.pem()).unwrap();
-        fs::write(folder.join("server.key"), key.serialize_pem()).unwrap();
+        fs::write(folder.join(format!("{stem}.crt")), certificate.pem()).unwrap();
+        fs::write(folder.join(format!("{stem}.key")), key.serialize_pem()).unwrap();
     }
 
     /// Starts a runner whose system trusts this authority alone.

@@ -12,13 +12,15 @@ const NO_PROBES: [&str; 4] = ["dist", "fuzz", "sdk", "target"];
 /// Those that are parts of probes, and are tried out as such.
 const TRIED_PARTS: [&str; 4] = ["database-ping", "dht-roundtrip", "mock-adapter", "pubsub-roundtrip"];
 /// The probes that some test here tries out.
-pub const TRIED_PROBES: [&str; 26] = [
+pub const TRIED_PROBES: [&str; 28] = [
     "amqp",
+    "composite",
     "cpu",
     "disk",
     "dns",
     "etcd",
     "grpc",
+    "heartbeat",
     "http",
     "imap",
     "json-metric",

@@ -25,6 +25,8 @@ fn figures_are_held_to_their_limits() {
         let whole = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\nconnection: close\r\n\r\n\xff\xfe\xfd\xfc";
         drop(std::io::Write::write_all(&mut stream, whole));
     });
+    // As a tree this would take all the memory that a probe has.
+    let huge = Target::http(|_| answer("200 OK", &format!("[{}{{}}]", "{\"a\":0},".repeat(200_000))));
     let rules = |target: &Target, rules: &str| {
         format!("settings = {{ url = \"http://{}/\", rules = [{rules}] }}", target.address)
     };
@@ -46,7 +48,7 @@ fn figures_are_held_to_their_limits() {
                 "ok",
                 rules(&json, r#"{ name = "ok", pointer = "/raft/ok", expect = "false" }"#),
                 "unhealthy",
-                "ok gave \"true\"",
+                "ok is true, expected \"false\"",
             ),
             (
                 "rate",
@@ -59,6 +61,36 @@ fn figures_are_held_to_their_limits() {
                 rules(&json, r#"{ name = "lag", pointer = "/raft/lag" }"#),
                 "unhealthy",
                 "it gave no value there for lag",
+            ),
+            (
+                "enough",
+                rules(&json, r#"{ name = "peers", pointer = "/raft/peers", expect = { ">=" = 2, contains = "b" } }"#),
+                "healthy",
+                "has 1 figure as it should be",
+            ),
+            (
+                "not-enough",
+                rules(&json, r#"{ name = "peers", pointer = "/raft/peers", expect = { ">=" = 3 } }"#),
+                "unhealthy",
+                r#"peers is ["a", "b"], expected >= 3"#,
+            ),
+            (
+                "no-lag",
+                rules(&json, r#"{ name = "lag", pointer = "/raft/lag", expect = { exists = false } }"#),
+                "healthy",
+                "has 0 figures",
+            ),
+            (
+                "leaderless",
+                rules(&json, r#"{ name = "l", pointer = "/raft/none", expect = { matches = "^a" } }"#),
+                "unhealthy",
+                r#"l is missing, expected to match "^a""#,
+            ),
+            (
+                "mail-operator",
+                rules(&metrics, &depth(r#", labels = { q = "mail" }, expect = { "<" = 250 }"#)),
+                "unhealthy",
+                "depth is 250, expected < 250",
             ),
             ("no-metric", rules(&json, &depth("")), "unhealthy", "it gave JSON, and no metrics for depth"),
             ("sum", rules(&metrics, &depth(", unhealthy_above = 252")), "unhealthy", "depth gave 253, more than 252"),
@@ -85,6 +117,13 @@ fn figures_are_held_to_their_limits() {
                 "connection refused",
             ),
             ("nothing", rules(&json, ""), "invalid-settings", "there must be from 1 to 50 rules"),
+            (
+                "operator",
+                rules(&json, &peers(r#", expect = { "=>" = 3 }"#)),
+                "invalid-settings",
+                "/rules/0/expect/=>: unknown variant `=>`, expected one of `==`",
+            ),
+            ("huge", rules(&huge, &peers("")), "unhealthy", "it gave no value there for peers"),
         ],
     );
 }

@@ -90,6 +90,12 @@ impl Policy {
         Ok(Policy { initial, multiplier, max, jitter, attempts })
     }
 
+    /// The same with another number of attempts; `None` is without end.
+    #[must_use]
+    pub fn with_attempts(self, attempts: Option<u32>) -> Policy {
+        Policy { attempts, ..self }
+    }
+
     /// How many attempts there are at most; `None` is without end.
     #[must_use]
     pub fn attempts(&self) -> Option<u32> {

@@ -9,7 +9,7 @@ use crate::outcome::Status;
 /// What is known of a check's target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Health {
-    /// The check has not run yet, or nobody watches its target for now.
+    /// The check has not run yet, has nothing to judge yet, or nobody watches its target for now.
     Pending,
     /// The last run was a fault: the probe failed, so nothing is known.
     Unknown,

@@ -56,8 +56,11 @@ impl History {
             },
             message,
         };
-        let up = matches!(entry.result, Result::Verdict(status) if status.is_up());
-        if !up {
+        let failed = match entry.result {
+            Result::Verdict(status) => !status.is_up(),
+            Result::Fault(kind) => kind.is_failure(),
+        };
+        if failed {
             keep(&mut self.failures, entry.clone(), FAILURES);
         }
         keep(&mut self.results, entry, RESULTS);
@@ -68,7 +71,7 @@ impl History {
         self.results.iter()
     }
 
-    /// The latest failures and faults, oldest first.
+    /// The latest failures and faults, oldest first. To have nothing to judge yet is neither.
     pub fn failures(&self) -> impl DoubleEndedIterator<Item = &Entry> {
         self.failures.iter()
     }

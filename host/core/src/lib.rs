@@ -14,6 +14,7 @@ pub mod health;
 pub mod history;
 pub mod machine;
 pub mod outcome;
+pub mod report;
 pub mod schedule;
 pub mod snapshot;
 pub mod stats;

@@ -244,11 +244,13 @@ impl Machine {
                     Some(pass) => self.breaker.cancel(pass),
                     None => {}
                 }
-                if self.last_fault.replace(fault.kind) != Some(fault.kind) {
+                let is_failure = fault.kind.is_failure();
+                if self.last_fault.replace(fault.kind) != Some(fault.kind) && is_failure {
                     events.push(Event::Fault(fault.clone()));
                 }
                 if self.watched() {
-                    self.know(Health::Unknown, &fault.message, events);
+                    let known = if is_failure { Health::Unknown } else { Health::Pending };
+                    self.know(known, &fault.message, events);
                 }
                 Next::Schedule
             }

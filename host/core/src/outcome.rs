@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 /// How a target is, in its probe's judgement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -133,11 +133,13 @@ pub enum FaultKind {
     Link,
     /// The runner could not do its part, or the probe gave up for a reason of its own.
     Host,
+    /// Nothing went wrong: there is nothing to judge yet.
+    Waiting,
 }
 
 impl FaultKind {
     /// Every kind, in the order of [`FaultKind::index`].
-    pub const ALL: [FaultKind; 9] = [
+    pub const ALL: [FaultKind; 10] = [
         FaultKind::Timeout,
         FaultKind::OutOfFuel,
         FaultKind::OutOfMemory,
@@ -147,6 +149,7 @@ impl FaultKind {
         FaultKind::InvalidSettings,
         FaultKind::Link,
         FaultKind::Host,
+        FaultKind::Waiting,
     ];
 
     /// The word used in HTTP and metrics.
@@ -162,6 +165,7 @@ impl FaultKind {
             FaultKind::InvalidSettings => "invalid-settings",
             FaultKind::Link => "link",
             FaultKind::Host => "host",
+            FaultKind::Waiting => "waiting",
         }
     }
 
@@ -174,8 +178,16 @@ impl FaultKind {
             | FaultKind::OutOfMemory
             | FaultKind::OutputTooLarge
             | FaultKind::Trap => true,
-            FaultKind::Denied | FaultKind::InvalidSettings | FaultKind::Link | FaultKind::Host => false,
+            FaultKind::Denied | FaultKind::InvalidSettings | FaultKind::Link | FaultKind::Host | FaultKind::Waiting => {
+                false
+            }
         }
+    }
+
+    /// Whether something went wrong. A probe that has nothing to judge yet did not fail.
+    #[must_use]
+    pub fn is_failure(self) -> bool {
+        self != FaultKind::Waiting
     }
 
     /// Its place in [`FaultKind::ALL`].
@@ -269,6 +281,13 @@ pub struct Run {
 }
 
 impl Run {
+    /// When it ended. A run that ends after the end of time ends then.
+    #[must_use]
+    pub fn ended(&self) -> Timestamp {
+        let took = SignedDuration::try_from(self.took).unwrap_or(SignedDuration::MAX);
+        self.started.checked_add(took).unwrap_or(Timestamp::MAX)
+    }
+
     /// How long the target took by the probe's own timing, or else how long the run took.
     #[must_use]
     pub fn latency(&self) -> Duration {

@@ -46,6 +46,6 @@ impl Snapshot {
     /// Whether there is still something to be learned at the start: the check is watched, and has no outcome yet.
     #[must_use]
     pub fn is_awaited(&self) -> bool {
-        self.watched && self.health == Health::Pending
+        self.watched && self.health == Health::Pending && self.last.is_none()
     }
 }

@@ -47,7 +47,7 @@ impl Stats {
                 }
             }
             Outcome::Fault(fault) => {
-                self.consecutive_faults += 1;
+                self.consecutive_faults = if fault.kind.is_failure() { self.consecutive_faults + 1 } else { 0 };
                 self.faults[fault.kind.index()] += 1;
             }
         }
@@ -75,6 +75,12 @@ impl Stats {
     pub fn success_rate(&self) -> Option<f64> {
         let verdicts = self.successes() + self.unhealthy;
         (verdicts > 0).then(|| self.successes() as f64 / verdicts as f64)
+    }
+
+    /// Runs whose probe failed, so that nothing is known of the target.
+    #[must_use]
+    pub fn failed(&self) -> u64 {
+        FaultKind::ALL.into_iter().filter(|kind| kind.is_failure()).map(|kind| self.faults[kind.index()]).sum()
     }
 
     /// All runs that came to an end.

@@ -50,7 +50,7 @@ impl Check {
         let prepared = Arc::new(load(&engine, &self.probe).await?);
         let suggestions = prepared.manifest.as_ref().map_or_else(Suggestions::default, suggestions);
         let plan = check.plan(suggestions, std::time::Duration::ZERO)?;
-        let examiner = Examiner::new(engine, prepared, check.name.as_str().into(), &check, &plan);
+        let examiner = Examiner::new(engine, prepared, check.name.as_str().into(), &check, &plan, None);
         let started = std::time::Instant::now();
         let attempt = examiner.attempt(&[]).await;
         let took = started.elapsed();
@@ -96,6 +96,7 @@ fn suggestions(manifest: &Manifest) -> Suggestions {
         interval: manifest.default_interval,
         timeout: manifest.default_timeout,
         critical: Some(manifest.critical),
+        passive: manifest.passive,
     }
 }
 

@@ -1,6 +1,7 @@
 //! `probity validate`
 
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
@@ -14,8 +15,8 @@ use super::inspect::load;
 use crate::{
     app::Configuration,
     config::{Check, Config, Overrides, Report, Suggestions, Surroundings},
-    engine::{Engine, Options},
-    supervisor::Examiner,
+    engine::{Engine, Manifest, Options},
+    supervisor::{Examiner, dependencies},
 };
 
 /// Says all that is wrong with a configuration or a component, without running any check.
@@ -74,19 +75,37 @@ impl Validate {
             }
         }
         crate::config::refuse_duplicates(&checks, &mut report);
+        let mut known = Vec::new();
         for check in &checks {
-            if let Some(message) = refused(engine, &config, check).await {
+            let (manifest, refused) = examine(engine, &config, check).await;
+            if let Some(message) = refused {
                 report.push(check.settings.origin(""), format!("check `{}`: {message}", check.name));
             }
+            known.push((Arc::clone(check), manifest));
+        }
+        for (check, flaw) in dependencies::flaws(&known, &dropped(&config, &checks)) {
+            report.push(check.settings.origin(""), format!("check `{}`: {flaw}", check.name));
         }
         report.accept(()).err().map(|report| report.to_string())
     }
 }
 
 fn sidecars(config: &Config) -> Vec<PathBuf> {
+    in_folder(config, "toml")
+}
+
+/// The names of the checks that nobody wrote down: of dropped components that no other check makes use of.
+fn dropped(config: &Config, checks: &[Arc<Check>]) -> BTreeSet<String> {
+    let components = in_folder(config, "wasm");
+    let names = components.iter().filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()));
+    names.filter(|name| !checks.iter().any(|check| check.probe == *name)).collect()
+}
+
+/// The files of a kind in the watched folder.
+fn in_folder(config: &Config, kind: &str) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(&config.probes).into_iter().flatten();
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    let mut paths: Vec<_> = paths.filter(|path| path.extension().is_some_and(|kind| kind == "toml")).collect();
+    let mut paths: Vec<_> = paths.filter(|path| path.extension().is_some_and(|found| found == kind)).collect();
     paths.sort();
     paths
 }
@@ -101,19 +120,22 @@ fn read_sidecar(config: &Config, path: &Path) -> Result<Vec<Arc<Check>>, Report>
     config.sidecar(path, &text, &stem, Surroundings::of_process(None, Timestamp::now()))
 }
 
-/// What a check's probe finds wrong with it, if there is such a probe.
-async fn refused(engine: &Arc<Engine>, config: &Config, check: &Arc<Check>) -> Option<String> {
+/// What a check's probe says of itself, and what it finds wrong with the check.
+async fn examine(engine: &Arc<Engine>, config: &Config, check: &Arc<Check>) -> (Option<Manifest>, Option<String>) {
     let file = config.probes.join(format!("{}.wasm", check.probe));
     let name = if file.is_file() { file.to_string_lossy().into_owned() } else { check.probe.clone() };
     let prepared = match load(engine, &name).await {
         Ok(prepared) => Arc::new(prepared),
-        Err(error) => return Some(format!("{error:#}")),
+        Err(error) => return (None, Some(format!("{error:#}"))),
     };
-    match check.plan(Suggestions::default(), std::time::Duration::ZERO) {
+    let manifest = prepared.manifest.clone();
+    let refused = match check.plan(Suggestions::default(), std::time::Duration::ZERO) {
         Err(error) => Some(error.to_string()),
         Ok(plan) => {
-            let examiner = Examiner::new(Arc::clone(engine), prepared, check.name.as_str().into(), check, &plan);
+            let name = check.name.as_str().into();
+            let examiner = Examiner::new(Arc::clone(engine), prepared, name, check, &plan, None);
             examiner.refused().await.map(|fault| fault.message.to_string())
         }
-    }
+    };
+    (manifest, refused)
 }

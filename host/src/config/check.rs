@@ -18,6 +18,7 @@ use super::{
     fill::Filler,
     kind::At,
     layout,
+    passive::Said,
     report::{Origin, Report, Source},
     settings::Settings,
     tls::Files,
@@ -57,6 +58,8 @@ pub struct Check {
     pub connection: Connection,
     /// When calls to its target are not let through.
     pub circuit: circuit::Policy,
+    /// What of this a passive probe must leave as it is.
+    pub(super) said: Said,
     /// How its probe speaks TLS.
     pub tls: Arc<Identity>,
     /// Where it was written.
@@ -110,6 +113,7 @@ impl Check {
             settings: Settings::none(origin.clone()),
             circuit: defaults.circuit.resolve(connection.max_reconnect_delay).unwrap_or_default(),
             connection,
+            said: Said::of(defaults),
             tls: Arc::new(defaults.tls.resolve()),
             probe_origin: origin.clone(),
             origin,

@@ -22,7 +22,7 @@ const MINIMUM: u32 = 10;
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Options {
     /// `Some(None)` is off.
-    failures: Option<Option<u32>>,
+    pub(super) failures: Option<Option<u32>>,
     failure_rate: Option<f64>,
     window: Option<u32>,
     minimum_calls: Option<u32>,

@@ -80,9 +80,9 @@ pub(super) struct Options {
     max_reconnect_delay: Option<Duration>,
     reconnect_multiplier: Option<f64>,
     /// `Some(None)` is without end.
-    max_reconnect_attempts: Option<Option<u32>>,
+    pub(super) max_reconnect_attempts: Option<Option<u32>>,
     jitter: Option<f64>,
-    fall: Option<NonZeroU32>,
+    pub(super) fall: Option<NonZeroU32>,
     rise: Option<NonZeroU32>,
     fast_interval: Option<Duration>,
     /// `Some(None)` is off.
@@ -90,7 +90,7 @@ pub(super) struct Options {
     /// `Some(None)` is off.
     max_age: Option<Option<Duration>>,
     /// `Some(None)` is off.
-    fall_window: Option<Option<u32>>,
+    pub(super) fall_window: Option<Option<u32>>,
     flapping_high: Option<f64>,
     flapping_low: Option<f64>,
     /// `Some(None)` is off.

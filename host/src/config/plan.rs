@@ -25,6 +25,8 @@ pub struct Suggestions {
     pub timeout: Option<Duration>,
     /// Whether a failure makes the whole unhealthy.
     pub critical: Option<bool>,
+    /// Whether the probe asks nothing of its target.
+    pub passive: bool,
 }
 
 /// How a check is run.
@@ -78,23 +80,27 @@ impl Check {
         };
         let connection = self.connection;
         let usual_fast = layout::FAST_INTERVAL.min(interval.unwrap_or(Duration::MAX));
-        Ok(Plan {
-            policy: Policy {
-                schedule,
-                spread,
-                thresholds: connection.thresholds,
-                backoff: connection.backoff,
-                fast_interval: connection.fast_interval.unwrap_or(usual_fast),
-                down_interval: match connection.down_interval {
-                    DownInterval::Off => None,
-                    DownInterval::Every(interval) => Some(interval),
-                    DownInterval::Unset => Some(interval.unwrap_or(connection.max_reconnect_delay)),
-                },
-                circuit: self.circuit,
-                flapping: connection.flapping,
-                activity: connection.activity,
-                autoconnect: true,
+        let mut policy = Policy {
+            schedule,
+            spread,
+            thresholds: connection.thresholds,
+            backoff: connection.backoff,
+            fast_interval: connection.fast_interval.unwrap_or(usual_fast),
+            down_interval: match connection.down_interval {
+                DownInterval::Off => None,
+                DownInterval::Every(interval) => Some(interval),
+                DownInterval::Unset => Some(interval.unwrap_or(connection.max_reconnect_delay)),
             },
+            circuit: self.circuit,
+            flapping: connection.flapping,
+            activity: connection.activity,
+            autoconnect: true,
+        };
+        if suggestions.passive {
+            self.said.adapt(&mut policy);
+        }
+        Ok(Plan {
+            policy,
             timeout,
             max_age: connection.max_age,
             critical: self.critical.or(suggestions.critical).unwrap_or(false),

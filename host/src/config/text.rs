@@ -7,19 +7,10 @@ use serde_json::{Value, json};
 use toml::de::DeValue;
 
 use super::kind::{Flaw, Scalar};
-use crate::grant::Grant;
-
-/// Bytes of a name. Longer ones would not fit the line of any table.
-const LONGEST_NAME: usize = 100;
-
-/// Whether this can be the name of a check and of a probe: 1 to 100 of `[a-z0-9-_.]`.
-///
-/// `.` and `..` can't: in the path of a URL, they are no name (RFC 3986, section 3.3).
-#[must_use]
-pub fn is_name(text: &str) -> bool {
-    let letter = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.');
-    (1..=LONGEST_NAME).contains(&text.len()) && text.bytes().all(letter) && !matches!(text, "." | "..")
-}
+use crate::{
+    grant::Grant,
+    name::{LONGEST as LONGEST_NAME, is_name},
+};
 
 /// The name of a check or a probe.
 pub(super) struct Name;
@@ -124,7 +115,7 @@ impl Scalar for Allowed {
     }
 
     fn schema(&self) -> Value {
-        json!({ "type": "string", "pattern": "^(tcp|udp|http|https|icmp|resolve|system):.+$" })
+        json!({ "type": "string", "pattern": "^(tcp|udp|http|https|icmp|resolve|system|check):.+$" })
     }
 }
 

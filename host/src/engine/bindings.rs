@@ -7,8 +7,12 @@ wasmtime::component::bindgen!({
         package probity:host;
 
         world host {
+            import probity:probe/calendar@0.1.0;
+            import probity:probe/checks@0.1.0;
+            import probity:probe/http@0.1.0;
             import probity:probe/icmp@0.1.0;
             import probity:probe/log@0.1.0;
+            import probity:probe/reports@0.1.0;
             import probity:probe/system@0.1.0;
             import probity:probe/tls@0.1.0;
             import wasi:sockets/ip-name-lookup@0.2.12;
@@ -40,7 +44,7 @@ wasmtime::component::bindgen!({
 
 pub use self::{
     exports::probity::probe::{checker, connector, manifest},
-    probity::probe::{icmp, log, system, tls, types},
+    probity::probe::{calendar, checks, http, icmp, log, reports, system, tls, types},
     wasi::sockets::ip_name_lookup,
 };
 
@@ -51,11 +55,18 @@ pub const CONNECTOR: &str = "probity:probe/connector@0.1.0";
 /// The export that describes a probe.
 pub const MANIFEST: &str = "probity:probe/manifest@0.1.0";
 
+/// The import that makes it one which wants to know what others report.
+pub const REPORTS: &str = "probity:probe/reports@0.1.0";
+
 /// Every interface that a component may import, with the newest version there is of each. An older one of the same
 /// compatible series (0.2.x, 0.1.0) is served by it.
-pub const OFFERED: [&str; 35] = [
+pub const OFFERED: [&str; 39] = [
+    "probity:probe/calendar@0.1.0",
+    "probity:probe/checks@0.1.0",
+    "probity:probe/http@0.1.0",
     "probity:probe/icmp@0.1.0",
     "probity:probe/log@0.1.0",
+    REPORTS,
     "probity:probe/system@0.1.0",
     "probity:probe/tls@0.1.0",
     "probity:probe/types@0.1.0",

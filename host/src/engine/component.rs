@@ -9,7 +9,7 @@ use wasmtime::component::{Component, InstancePre};
 
 use super::{
     Engine, Limits, Profile, Request,
-    bindings::{CHECKER, CONNECTOR, MANIFEST, OFFERED, checker, connector, manifest, types},
+    bindings::{CHECKER, CONNECTOR, MANIFEST, OFFERED, REPORTS, checker, connector, manifest, types},
     compiled,
     ctx::Ctx,
     output,
@@ -224,6 +224,8 @@ pub struct Manifest {
     pub memory: Option<u64>,
     /// Whether it suggests that its checks are critical.
     pub critical: bool,
+    /// Whether it asks nothing of its target, and goes by what the runner was told.
+    pub passive: bool,
     /// Templates of the grants it needs.
     pub grants: Vec<String>,
 }
@@ -287,6 +289,12 @@ impl Prepared {
     #[must_use]
     pub fn keeps_connection(&self) -> bool {
         matches!(self.entry, Entry::Connector(_))
+    }
+
+    /// Whether it wants to know what others report of its target.
+    #[must_use]
+    pub fn takes_reports(&self) -> bool {
+        self.shape.imports.iter().any(|import| import.split('@').next() == REPORTS.split('@').next())
     }
 
     pub(super) fn engine(&self) -> &wasmtime::Engine {
@@ -383,6 +391,7 @@ impl Engine {
                 default_timeout: description.default_timeout.map(Duration::from_nanos),
                 memory: description.memory,
                 critical: description.critical,
+                passive: description.passive,
                 grants: description.grants,
             })),
             Err((_, message)) => Err(LoadError::Fails(message)),
@@ -421,6 +430,7 @@ fn examination() -> Request<'static> {
         limits: EXAMINATION,
         grants,
         tls: None,
+        board: None,
         redact: &|text| text,
     }
 }

@@ -12,8 +12,9 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use wasmtime_wasi_tls::{WasiTlsCtx, WasiTlsCtxBuilder, WasiTlsCtxView, WasiTlsView, p2::LinkOptions};
 
 use super::{
-    bindings::{icmp, ip_name_lookup, log, system, tls},
-    http::Requests,
+    bindings::{calendar, checks, http, icmp, ip_name_lookup, log, reports, system, tls},
+    house::House,
+    http::{Exchanges, Requests},
     icmp::{EchoView, Echoes, HasEchoes},
     network::{HasLookup, LookupView, Network},
     refusals::Refusals,
@@ -35,10 +36,12 @@ pub(super) struct Ctx {
     pub(super) refusals: Refusals,
     pub(super) memory: Memory,
     pub(super) handshakes: Handshakes,
+    pub(super) exchanges: Exchanges,
     check: Arc<str>,
     network: Network,
     echoes: Echoes,
     machine: Machine,
+    house: House,
     wasi: WasiCtx,
     http: WasiHttpCtx,
     requests: Requests,
@@ -54,11 +57,12 @@ pub(super) struct Reach {
     pub(super) tls: Tls,
     pub(super) echoes: Echoes,
     pub(super) machine: Machine,
+    pub(super) house: House,
 }
 
 impl Ctx {
     pub(super) fn new(check: Arc<str>, reach: Reach, memory: u64, deadline: Instant) -> Ctx {
-        let Reach { refusals, network, tls, echoes, machine } = reach;
+        let Reach { refusals, network, tls, echoes, machine, house } = reach;
         let mut table = ResourceTable::new();
         table.set_max_capacity(RESOURCES);
         let wasi = WasiCtx::builder()
@@ -68,12 +72,15 @@ impl Ctx {
             .socket_addr_check(network.socket_check())
             .build();
         let handshakes = Handshakes::default();
+        let exchanges = Exchanges::default();
         let speaker = Speaker::new(tls, handshakes.clone());
         Ctx {
-            requests: Requests::new(network.clone(), speaker.clone(), deadline),
+            requests: Requests::new(network.clone(), speaker.clone(), exchanges.clone(), deadline),
             tls: WasiTlsCtxBuilder::new().provider(Box::new(speaker)).build(),
             handshakes,
+            exchanges,
             refusals,
+            house,
             network,
             echoes,
             machine,
@@ -94,6 +101,7 @@ impl Ctx {
     /// Counts anew what is counted for each call, and gives its requests until `deadline`.
     pub(super) fn begin_call(&mut self, deadline: Instant) {
         self.refusals.begin_call();
+        self.house.begin_call();
         self.requests.end_at(deadline);
         self.memory.peak = self.memory.used;
         self.logged = 0;
@@ -114,7 +122,11 @@ pub(super) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Ctx>>
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     wasmtime_wasi_tls::p2::add_to_linker(&mut linker, LinkOptions::default().tls(true))?;
+    calendar::add_to_linker::<Ctx, HasSelf<House>>(&mut linker, |ctx| &mut ctx.house)?;
+    checks::add_to_linker::<Ctx, HasSelf<House>>(&mut linker, |ctx| &mut ctx.house)?;
+    http::add_to_linker::<Ctx, HasSelf<Ctx>>(&mut linker, |ctx| ctx)?;
     log::add_to_linker::<Ctx, HasSelf<Ctx>>(&mut linker, |ctx| ctx)?;
+    reports::add_to_linker::<Ctx, HasSelf<House>>(&mut linker, |ctx| &mut ctx.house)?;
     tls::add_to_linker::<Ctx, HasSelf<Ctx>>(&mut linker, |ctx| ctx)?;
     icmp::add_to_linker::<Ctx, HasEchoes>(&mut linker, |ctx| EchoView {
         network: &ctx.network,

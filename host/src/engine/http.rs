@@ -3,43 +3,36 @@
 //! The stock sender would dial past the address policy, wait ten minutes, and speak HTTP/1.1 alone. This one resolves the
 //! host itself, dials only what the check is granted, ends with the run, and bounds the answer.
 
+mod answer;
+mod exchanges;
 mod failure;
 mod http2;
 
-use std::{
-    io,
-    net::SocketAddr,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll, ready},
-    time::Duration,
-};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, Uri, header, uri::Scheme};
 use http_body_util::BodyExt;
-use hyper::body::{Body, Frame, Incoming};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
-    time::{Instant, Sleep, timeout_at},
+    time::{Instant, timeout_at},
 };
 use wasmtime_wasi_http::{
     DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks,
 };
 
-use self::http2::Lease;
+pub(super) use self::exchanges::Exchanges;
+use self::{
+    answer::Answer,
+    exchanges::{Record, since, spelled},
+};
 use super::{
     network::Network,
     tls::{Purpose, Speaker},
 };
 use crate::grant::Protocol;
-
-/// Bytes of one answer's body. A probe that wants more than this examines content, not health; its own memory limit is
-/// usually reached before.
-const BODY: u64 = 64 * 1024 * 1024;
 
 /// HTTP/2 by its name in TLS (RFC 9113, section 3.2).
 const HTTP2: &str = "h2";
@@ -50,12 +43,13 @@ const NO_APPLICATION_PROTOCOL: u8 = 120;
 pub(super) struct Requests {
     network: Network,
     speaker: Speaker,
+    exchanges: Exchanges,
     deadline: Instant,
 }
 
 impl Requests {
-    pub(super) fn new(network: Network, speaker: Speaker, deadline: Instant) -> Requests {
-        Requests { network, speaker, deadline }
+    pub(super) fn new(network: Network, speaker: Speaker, exchanges: Exchanges, deadline: Instant) -> Requests {
+        Requests { network, speaker, exchanges, deadline }
     }
 
     /// Gives the requests of the next call until then.
@@ -85,6 +79,7 @@ impl WasiHttpHooks for Requests {
         let exchange = Exchange {
             network: self.network.clone(),
             speaker: self.speaker.clone(),
+            record: self.exchanges.begin(),
             deadline: self.deadline,
             options: options.unwrap_or_default(),
         };
@@ -95,6 +90,7 @@ impl WasiHttpHooks for Requests {
 struct Exchange {
     network: Network,
     speaker: Speaker,
+    record: Record,
     deadline: Instant,
     options: RequestOptions,
 }
@@ -136,18 +132,26 @@ impl Exchange {
     }
 
     async fn dial(&self, protocol: Protocol, host: &str, port: u16) -> Result<TcpStream, Error> {
+        let begun = Instant::now();
         let addresses = self.network.resolve(host).await.map_err(|error| match error.kind() {
             io::ErrorKind::PermissionDenied => Error::HttpRequestDenied,
             _ => Error::DnsError { rcode: Some(error.to_string()), info_code: None },
         })?;
+        self.record.note(|exchange| exchange.resolve = since(begun));
+        let begun = Instant::now();
         let mut failure = Error::DestinationNotFound;
         for address in addresses {
             if !self.network.may_dial(protocol, address, Some(port)) {
                 failure = Error::HttpRequestDenied;
                 continue;
             }
-            match TcpStream::connect(SocketAddr::new(address, port)).await {
+            let remote = SocketAddr::new(address, port);
+            match TcpStream::connect(remote).await {
                 Ok(stream) => {
+                    self.record.note(|exchange| {
+                        exchange.connect = since(begun);
+                        exchange.remote = Some(remote.to_string());
+                    });
                     // A request is written in several parts, none of which should wait until the server has confirmed another.
                     // A system that can't promise that only makes it slower.
                     let _ = stream.set_nodelay(true);
@@ -164,6 +168,7 @@ impl Exchange {
         let name = host.trim_start_matches('[').trim_end_matches(']').to_owned();
         let name = ServerName::try_from(name).map_err(|_| Error::HttpRequestUriInvalid)?;
         let purpose = if needs_http2 { Purpose::Http2 } else { Purpose::Http };
+        let begun = Instant::now();
         let (stream, _) =
             self.speaker.connect(purpose, name, stream).await.map_err(|error| match failure::of_tls(&error) {
                 Error::TlsAlertReceived { alert_id: Some(NO_APPLICATION_PROTOCOL), .. } if needs_http2 => {
@@ -171,6 +176,7 @@ impl Exchange {
                 }
                 other => other,
             })?;
+        self.record.note(|exchange| exchange.tls = since(begun));
         let http2 = stream.get_ref().1.alpn_protocol() == Some(HTTP2.as_bytes());
         if needs_http2 && !http2 { Err(self.no_http2()) } else { Ok((Box::new(stream), http2)) }
     }
@@ -181,6 +187,7 @@ impl Exchange {
         http2: bool,
         mut request: Request<WasiBody>,
     ) -> Result<Sent, Error> {
+        let begun = Instant::now();
         // The connection is driven by a task of its own, which ends with the exchange: an answer is read while it runs.
         let (response, connection, lease) = if http2 {
             let (response, connection, lease) = http2::exchange(stream, request).await?;
@@ -193,6 +200,10 @@ impl Exchange {
             let response = sender.send_request(request).await.map_err(|error| failure::of_protocol(&error))?;
             (response, connection, None)
         };
+        self.record.note(|exchange| {
+            exchange.wait = since(begun);
+            exchange.version = Some(spelled(response.version()));
+        });
         let idle = self.options.between_bytes_timeout;
         let response = response.map(|incoming| Answer::new(incoming, idle, lease).boxed_unsync());
         let connection = async move {
@@ -224,49 +235,4 @@ fn to_origin_form(request: &mut Request<WasiBody>) -> Result<(), Error> {
     request.headers_mut().entry(header::HOST).or_insert(host);
     *request.uri_mut() = uri;
     Ok(())
-}
-
-/// An answer's body, bounded in size and in the silence between its parts.
-struct Answer {
-    incoming: Incoming,
-    /// What keeps an HTTP/2 connection open for as long as there is something to read.
-    _lease: Option<Lease>,
-    left: u64,
-    idle: Option<(Duration, Pin<Box<Sleep>>)>,
-}
-
-impl Answer {
-    fn new(incoming: Incoming, idle: Option<Duration>, lease: Option<Lease>) -> Answer {
-        let idle = idle.map(|idle| (idle, Box::pin(tokio::time::sleep(idle))));
-        Answer { incoming, _lease: lease, left: BODY, idle }
-    }
-}
-
-impl Body for Answer {
-    type Data = Bytes;
-    type Error = Error;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(cx) else {
-            if let Some((_, silence)) = &mut self.idle {
-                ready!(silence.as_mut().poll(cx));
-                return Poll::Ready(Some(Err(Error::ConnectionReadTimeout)));
-            }
-            return Poll::Pending;
-        };
-        let frame = match frame {
-            None => return Poll::Ready(None),
-            Some(Err(error)) => return Poll::Ready(Some(Err(failure::of_protocol(&error)))),
-            Some(Ok(frame)) => frame,
-        };
-        let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);
-        let Some(left) = self.left.checked_sub(bytes) else {
-            return Poll::Ready(Some(Err(Error::HttpResponseBodySize(Some(BODY)))));
-        };
-        self.left = left;
-        if let Some((idle, silence)) = &mut self.idle {
-            silence.as_mut().reset(Instant::now() + *idle);
-        }
-        Poll::Ready(Some(Ok(frame)))
-    }
 }

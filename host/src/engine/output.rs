@@ -95,6 +95,7 @@ pub(super) fn problem(problem: types::Problem, redact: Redact<'_>) -> Outcome {
         types::Problem::Denied(message) => (FaultKind::Denied, message),
         types::Problem::Unsupported(message) => (FaultKind::Link, message),
         types::Problem::Other(message) => (FaultKind::Host, message),
+        types::Problem::Waiting(message) => (FaultKind::Waiting, message),
     };
     fault(kind, message, redact)
 }

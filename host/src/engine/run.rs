@@ -10,13 +10,14 @@ use super::{
     Engine, Prepared, Redact, Tls,
     bindings::types,
     ctx::{Ctx, MemoryExceeded, Reach, TableExceeded},
+    house::House,
     icmp::Echoes,
     network::Network,
     output,
     refusals::Refusals,
     system::Machine,
 };
-use crate::grant::Grants;
+use crate::{board::Board, grant::Grants};
 
 /// Bytes that a guest may hand to the host in one call, its verdict included.
 const HANDED_OVER: usize = 1024 * 1024;
@@ -55,6 +56,8 @@ pub struct Request<'a> {
     pub grants: &'a Arc<Grants>,
     /// How it speaks TLS; `None` is as everybody does of whom nothing else was said.
     pub tls: Option<&'a Tls>,
+    /// Where it finds what is known of other checks, and what was reported to its own; `None` is nowhere.
+    pub board: Option<&'a Arc<Board>>,
     /// Hides what must not be shown of what it says.
     pub redact: Redact<'a>,
 }
@@ -125,7 +128,8 @@ impl Sandbox {
             network: Network::new(Arc::clone(&grants), engine.resolver.clone(), refusals.clone()),
             tls: request.tls.map_or_else(|| engine.tls(&Arc::default()), Tls::clone),
             echoes: Echoes::new(engine.sockets.clone()),
-            machine: Machine::new(grants, refusals.clone(), engine.disks.clone()),
+            machine: Machine::new(Arc::clone(&grants), refusals.clone(), engine.disks.clone()),
+            house: House::new(request.board.map(Arc::clone), Arc::clone(&check), grants, refusals.clone()),
             refusals,
         };
         let ctx = Ctx::new(check, reach, memory, term.deadline);

@@ -37,6 +37,8 @@ fn write_event(seq: u64, kind: &str, check: &str, event: &Event) {
         Event::Reconnecting { attempt, delay } => {
             tracing::info!(target: TARGET, seq, check, kind, "attempt {attempt} in {delay:.1?}")
         }
+        // The change of state before it says as much.
+        Event::MaxReconnectAttemptsReached { attempts: 0 } => tracing::debug!(target: TARGET, seq, check, kind),
         Event::MaxReconnectAttemptsReached { attempts } => {
             tracing::error!(target: TARGET, seq, check, kind, "gave up after {attempts} attempts");
         }

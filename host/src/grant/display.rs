@@ -2,12 +2,13 @@
 
 use std::{fmt, net::IpAddr, ops::RangeInclusive};
 
-use super::{Grant, Host, Part, Protocol, Reach, Target, only_by_address};
+use super::{CHECK, Grant, Host, Part, Protocol, Reach, Target, only_by_address};
 
 impl fmt::Display for Grant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Reach::System(part) => part.fmt(f),
+            Reach::Checks(readable) => write!(f, "{CHECK}{readable}"),
             Reach::Network { protocol, host, ports } => {
                 write!(f, "{protocol}:{host}")?;
                 let is_usual = protocol.usual_port().is_some_and(|usual| *ports == [usual..=usual]);

@@ -6,14 +6,17 @@ use ipnet::IpNet;
 use serde_json::Value;
 use thiserror::Error;
 
-use super::{Grant, Host, Part, Protocol, Reach, SYSTEM};
+use super::{
+    CHECK, Grant, Host, Part, Protocol, Reach, SYSTEM,
+    checks::{GROUP, Readable},
+};
 
 /// Why a text is not a grant.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum GrantError {
     /// It does not begin with a protocol and a colon.
     #[error(
-        "`{0}` names no protocol that a grant can have; write one of tcp, udp, http, https, icmp, resolve, system, as in \
+        "`{0}` names no protocol that a grant can have; write one of tcp, udp, http, https, icmp, resolve, system, check, as in \
          `tcp:db.internal:5432`"
     )]
     Protocol(String),
@@ -41,6 +44,12 @@ pub enum GrantError {
         "`{0}` is no part of a system that can be looked at; write one of `system:disk`, `system:memory`, `system:cpu`"
     )]
     Part(String),
+    /// It names no check and no group.
+    #[error(
+        "`{0}` is not a check; write its name (`check:orders-db`), how it begins (`check:orders-*`), a group \
+         (`check:group/storage`) or `check:*`"
+    )]
+    Check(String),
 }
 
 impl FromStr for Grant {
@@ -49,6 +58,9 @@ impl FromStr for Grant {
     fn from_str(text: &str) -> Result<Grant, GrantError> {
         if let Some(grant) = of_system(text) {
             return grant;
+        }
+        if let Some(readable) = text.strip_prefix(CHECK) {
+            return Readable::parse(readable).map(|readable| Grant(Reach::Checks(readable)));
         }
         let (protocol, rest) = split_protocol(text)?;
         let (host, ports) = split_port(rest);
@@ -71,6 +83,9 @@ impl Grant {
     pub fn from_template(template: &str, settings: &Value) -> Result<Vec<Grant>, GrantError> {
         if let Some(grant) = of_system(template) {
             return grant.map(|grant| vec![grant]);
+        }
+        if let Some(readable) = template.strip_prefix(CHECK) {
+            return of_checks(readable, settings);
         }
         if let Some(url) = template.strip_prefix("url:") {
             return fill(url, settings).iter().map(|url| of_url(url)).collect();
@@ -112,6 +127,15 @@ fn of_system(text: &str) -> Option<Result<Grant, GrantError>> {
     let word = text.strip_prefix(SYSTEM)?.strip_prefix(':')?;
     let part = Part::ALL.into_iter().find(|part| part.as_str() == word);
     Some(part.map(|part| Grant(Reach::System(part))).ok_or_else(|| GrantError::Part(text.into())))
+}
+
+/// Fills what follows `check:` in a template: with names of checks, or of groups.
+fn of_checks(template: &str, settings: &Value) -> Result<Vec<Grant>, GrantError> {
+    let grant = |readable: Result<Readable, GrantError>| readable.map(|readable| Grant(Reach::Checks(readable)));
+    match template.strip_prefix(GROUP) {
+        Some(group) => fill(group, settings).iter().map(|group| grant(Readable::group(group))).collect(),
+        None => fill(template, settings).iter().map(|name| grant(Readable::check(name))).collect(),
+    }
 }
 
 /// A grant of what a setting names alone: a host, with its port if the protocol can't do without.

@@ -29,6 +29,8 @@ fn grants_are_read_and_written() {
         "icmp:[2001:db8::/32]",
         "icmp:*",
         "resolve:localhost",
+        "check:orders-db",
+        "check:group/storage",
         "system:disk",
         "system:memory",
         "system:cpu",
@@ -54,6 +56,8 @@ fn what_is_not_a_grant_says_why() {
         ("tcp:2130706433:80", "is not a host"),
         ("resolve:a:53", "names a port, and there are none in `resolve`"),
         ("icmp:a:7", "names a port, and there are none in `icmp`"),
+        ("check:Orders", "is not a check"),
+        ("check:group/", "is not a check"),
         ("icmp:*x", "is not a host"),
         ("system:disks", "is no part of a system"),
         ("system:", "is no part of a system"),
@@ -174,4 +178,29 @@ fn each_part_of_the_system_needs_its_own_grant() {
     assert!(granted.allow_look(Part::Disk));
     assert!(!granted.allow_look(Part::Memory) && !granted.allow_look(Part::Cpu));
     assert!(!grants(&["system:disk"]).allow_lookup("disk"));
+}
+
+#[test]
+fn what_may_be_read_and_what_may_be_dialled_are_two_things() {
+    let settings = json!({
+        "checks": ["a", "b.c"], "group": "The Shop", "wide": ["a", "*"], "sly": ["group/all"], "odd": ["a", { "b": "c" }],
+    });
+    let filled = |template: &str| {
+        let grants = Grant::from_template(template, &settings)?;
+        Ok::<_, GrantError>(grants.iter().map(ToString::to_string).collect::<Vec<_>>())
+    };
+    assert_eq!(filled("check:{checks}"), Ok(vec!["check:a".into(), "check:b.c".into()]));
+    assert_eq!(filled("check:group/{group}"), Ok(vec!["check:group/The Shop".into()]));
+    assert_eq!(filled("check:{absent}"), Ok(vec![]));
+    assert_eq!(filled("check:{odd}"), Ok(vec!["check:a".into()]), "what is no text names nothing");
+    assert!(filled("check:{wide}").is_err());
+    assert!(filled("check:{sly}").is_err(), "a name leads to no group");
+
+    let granted = grants(&["check:orders-*", "check:group/storage", "tcp:db:1"]);
+    assert!(granted.allow_check("orders-db", None) && granted.allow_check("x", Some("storage")));
+    assert!(!granted.allow_check("db", None) && !granted.allow_group("orders-db"));
+    assert!(granted.allow_group("storage"));
+    assert!(!granted.allow_lookup("orders-db") && granted.allow_lookup("db"));
+    assert_eq!(for_check("orders-db"), "check:orders-db");
+    assert_eq!(for_group("storage").parse::<Grant>().unwrap().to_string(), "check:group/storage");
 }

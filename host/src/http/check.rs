@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use probity_core::{
     history,
     outcome::{FaultKind, Outcome},
+    report::Kind,
     time::nanoseconds,
 };
 use serde::{Serialize, Serializer};
@@ -19,7 +20,7 @@ use super::{
     page::json,
     parts::Name,
     problem::{PROBLEM, Problem},
-    schema,
+    reports, schema,
 };
 use crate::{board::CheckState, worker::Ask};
 
@@ -77,6 +78,10 @@ struct Full<'a> {
     digest: Option<&'a str>,
     /// What it has done since it was made.
     counters: Counters,
+    /// What others reported of its target, by kind; absent unless its probe wants to know.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "reports::write_counts")]
+    #[schema(value_type = BTreeMap<String, u64>, required = false)]
+    reports: Option<[u64; Kind::ALL.len()]>,
     /// What the last run used of its budgets; null before the first.
     #[schema(required)]
     usage: Option<Usage>,
@@ -210,10 +215,10 @@ fn in_full(app: &App, name: &str) -> Result<Response, Problem> {
     let slot = app.board.check(name).ok_or_else(|| Problem::unknown_check(name, &app.board))?;
     let state = slot.state();
     let history = slot.history();
-    json(&full(&state, &history))
+    json(&full(&state, &history, slot.reported()))
 }
 
-fn full<'a>(check: &'a CheckState, history: &'a history::History) -> Full<'a> {
+fn full<'a>(check: &'a CheckState, history: &'a history::History, reports: Option<[u64; Kind::ALL.len()]>) -> Full<'a> {
     let (info, snapshot) = (&check.info, &check.snapshot);
     let stats = &snapshot.stats;
     let last = snapshot.last.as_deref();
@@ -241,6 +246,7 @@ fn full<'a>(check: &'a CheckState, history: &'a history::History) -> Full<'a> {
             fuel: stats.fuel,
             took: nanoseconds(stats.took),
         },
+        reports,
         usage: last.map(|run| Usage { fuel: run.usage.fuel, peak_memory: run.usage.peak_memory }),
         measurements: measurements
             .iter()

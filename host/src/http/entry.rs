@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use probity_core::{
     outcome::{Detail, Fault, Outcome, Run, Value},
     time::nanoseconds,
@@ -75,7 +75,7 @@ impl<'a> Entry<'a> {
                 _ => &[],
             },
             latency: last.map(|run| nanoseconds(run.latency())),
-            timestamp: last.map(ended),
+            timestamp: last.map(Run::ended),
             status: check.snapshot.health.as_str(),
             critical: check.info.critical,
             mode: check.snapshot.mode.as_str(),
@@ -96,12 +96,6 @@ pub(super) fn write_map<'a, S: Serializer, T: Serialize>(
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     serializer.collect_map(checks.iter().map(|check| (&*check.info.name, show(check))))
-}
-
-/// When a run ended. A run that ends after the end of time ends then.
-pub(super) fn ended(run: &Run) -> Timestamp {
-    let took = SignedDuration::try_from(run.took).unwrap_or(SignedDuration::MAX);
-    run.started.checked_add(took).unwrap_or(Timestamp::MAX)
 }
 
 fn write_details<S: Serializer>(details: &[Detail], serializer: S) -> Result<S::Ok, S::Error> {

@@ -10,6 +10,7 @@ use axum::{
 use jiff::Timestamp;
 use probity_core::{
     health::{Health, Overall, Phase},
+    outcome::Run,
     time::nanoseconds,
 };
 use serde::{Serialize, Serializer};
@@ -18,7 +19,7 @@ use utoipa::ToSchema;
 use super::{
     App,
     check::Listed,
-    entry::{Entry, ended, write_map},
+    entry::{Entry, write_map},
     page::{JSON, json},
     problem::Problem,
     rendered::{Document, Drawn},
@@ -183,7 +184,7 @@ fn status(overall: Overall) -> StatusCode {
 }
 
 fn last_update(view: &View<'_>) -> Timestamp {
-    let latest = view.checks.iter().filter_map(|check| check.snapshot.last.as_deref()).map(ended).max();
+    let latest = view.checks.iter().filter_map(|check| check.snapshot.last.as_deref()).map(Run::ended).max();
     latest.unwrap_or(view.board.started)
 }
 

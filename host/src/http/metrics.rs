@@ -11,11 +11,11 @@ use probity_core::{
     circuit, connection,
     health::{Health, Mode, Overall},
     outcome::{FaultKind, Measurement, Outcome, Run, Status},
+    report,
 };
 
 use super::{
     App,
-    entry::ended,
     exposition::{
         Exposition, Family,
         Kind::{self, Counter, Gauge, Histogram, Summary},
@@ -117,9 +117,16 @@ fn runs(out: &mut Exposition, view: &View<'_>) {
     let mut faults = out.family("probity_check_faults_total", Counter, "Runs in which the probe failed.");
     for check in &view.checks {
         // Those that never happened are there as well: from nothing to one is no rise that Prometheus would notice.
-        for kind in FaultKind::ALL {
+        for kind in FaultKind::ALL.into_iter().filter(|kind| kind.is_failure()) {
             let count = check.snapshot.stats.faults[kind.index()];
             faults.sample(&[("check", &check.info.name), ("kind", kind.as_str())], count);
+        }
+    }
+    let help = "What others reported of the target, of those checks whose probe wants to know.";
+    let mut reports = out.family("probity_check_reports_total", Counter, help);
+    for (check, counts) in view.board.checks().iter().filter_map(|(name, slot)| Some((name, slot.reported()?))) {
+        for kind in report::Kind::ALL {
+            reports.sample(&[("check", check), ("kind", kind.as_str())], counts[kind.index()]);
         }
     }
     let help = "Time that runs took, from start to outcome.";
@@ -151,7 +158,7 @@ fn last_run(out: &mut Exposition, view: &View<'_>) {
     }
     let help = "When the last run ended.";
     each(out, view, "probity_check_last_run_timestamp_seconds", Gauge, help, |check| {
-        last(check).map(|run| seconds(ended(run)))
+        last(check).map(|run| seconds(run.ended()))
     });
     let help = "Time that the last run took, from start to outcome.";
     each(out, view, "probity_check_last_duration_seconds", Gauge, help, |check| {

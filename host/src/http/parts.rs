@@ -20,15 +20,36 @@ impl<S: Send + Sync> FromRequestParts<S> for Name {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Name, Problem> {
-        let Path(name): Path<String> = Path::from_request_parts(parts, state)
-            .await
-            .map_err(|rejection: PathRejection| Problem::invalid_name(rejection.body_text()))?;
+        let Path(name): Path<String> = Path::from_request_parts(parts, state).await.map_err(unreadable)?;
+        Name::of(name)
+    }
+}
+
+impl Name {
+    fn of(name: String) -> Result<Name, Problem> {
         if !is_name(&name) {
             return Err(Problem::invalid_name(
                 "a check's name consists of lower-case letters, digits, `-`, `_` and `.`; /health/checks lists all",
             ));
         }
         Ok(Name(name))
+    }
+}
+
+fn unreadable(rejection: PathRejection) -> Problem {
+    Problem::invalid_name(rejection.body_text())
+}
+
+/// The name of a check, and what follows it in the path.
+pub(super) struct NameAnd(pub(super) Name, pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for NameAnd {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<NameAnd, Problem> {
+        let Path((name, more)): Path<(String, String)> =
+            Path::from_request_parts(parts, state).await.map_err(unreadable)?;
+        Name::of(name).map(|name| NameAnd(name, more))
     }
 }
 
@@ -54,16 +75,21 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Said<T> {
 
     async fn from_request(request: Request, _: &S) -> Result<Said<T>, Problem> {
         let bytes = to_bytes(request.into_body(), BODY).await.map_err(|_| Problem::too_large(BODY))?;
-        let mut reader = serde_json::Deserializer::from_slice(&bytes);
-        let said = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-            let path = error.path().to_string();
-            let error = error.into_inner();
-            match path.as_str() {
-                "." | "" => Problem::invalid_body(format!("the body is not what is expected here: {error}")),
-                _ => Problem::invalid_value(path, error.to_string()),
-            }
-        })?;
-        reader.end().map_err(|error| Problem::invalid_body(format!("there is more than one value: {error}")))?;
-        Ok(Said(said))
+        read_json(&bytes).map(Said)
     }
+}
+
+/// What JSON says, if it is as `T` has it; otherwise, which part of it is not.
+pub(super) fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let said = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let path = error.path().to_string();
+        let error = error.into_inner();
+        match path.as_str() {
+            "." | "" | "?" => Problem::invalid_body(format!("the body is not what is expected here: {error}")),
+            _ => Problem::invalid_value(path, error.to_string()),
+        }
+    })?;
+    reader.end().map_err(|error| Problem::invalid_body(format!("there is more than one value: {error}")))?;
+    Ok(said)
 }

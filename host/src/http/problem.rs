@@ -118,6 +118,22 @@ impl Problem {
         }
     }
 
+    /// The check is one whose probe does not want to know what others report.
+    pub(super) fn takes_no_reports(name: &str, probe: &str) -> Problem {
+        Problem {
+            field: Some("name".into()),
+            ..Problem::new(
+                StatusCode::CONFLICT,
+                "urn:probity:error:takes-no-reports",
+                "Takes no reports",
+                format!(
+                    "`{name}` takes no reports: its probe `{probe}` does not import `probity:probe/reports`, as \
+                     `heartbeat` does"
+                ),
+            )
+        }
+    }
+
     /// A part of the request can't be used; `detail` says what would be right.
     pub(super) fn invalid_value(field: impl Into<Cow<'static, str>>, detail: impl Into<Box<str>>) -> Problem {
         Problem {

@@ -6,6 +6,7 @@ use probity_core::{
     health::{Health, Mode, Overall},
     machine::Unavailable,
     outcome::FaultKind,
+    report,
 };
 use utoipa::{
     Modify,
@@ -71,6 +72,10 @@ pub(super) fn unavailable() -> Schema {
 
 pub(super) fn fault_kind() -> Schema {
     one_of(FaultKind::ALL.map(FaultKind::as_str))
+}
+
+pub(super) fn report_kind() -> Schema {
+    one_of(report::Kind::ALL.map(report::Kind::as_str))
 }
 
 pub(super) fn origin() -> Schema {

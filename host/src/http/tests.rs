@@ -9,6 +9,7 @@ mod description;
 mod errors;
 mod events;
 mod metrics;
+mod reports;
 mod serving;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};

@@ -48,12 +48,20 @@ struct Running {
     with: With,
     generation: u64,
     inbox: Arc<Inbox>,
+    slot: Arc<Slot>,
 }
 
 impl Running {
     fn is_as(&self, check: &Arc<Check>, with: &With) -> bool {
         (Arc::ptr_eq(&self.check, check) || self.check.says_the_same_as(check)) && self.with.is_the_same_as(with)
     }
+}
+
+/// A check that is about to begin.
+struct Beginning {
+    slot: Arc<Slot>,
+    inbox: Arc<Inbox>,
+    assignment: Assignment,
 }
 
 /// All checks that run, by name.
@@ -98,7 +106,14 @@ impl Checks {
             }
         }
         if !added.is_empty() || !gone.is_empty() {
-            self.shared.board.arrange(added, &gone);
+            let places = added
+                .iter()
+                .map(|beginning| (Arc::clone(&beginning.assignment.info.name), Arc::clone(&beginning.slot)));
+            self.shared.board.arrange(places, &gone);
+        }
+        // A probe may look for its own place on the board.
+        for Beginning { slot, inbox, assignment } in added {
+            self.workers.spawn(worker::work(Arc::clone(&self.shared), slot, inbox, assignment));
         }
     }
 
@@ -114,18 +129,17 @@ impl Checks {
         }
     }
 
-    fn start(&mut self, check: Arc<Check>, with: With, spread: Duration) -> (Arc<str>, Arc<Slot>) {
+    fn start(&mut self, check: Arc<Check>, with: With, spread: Duration) -> Beginning {
         let assignment = self.assignment(&check, &with, 1, true, spread);
         let name = Arc::clone(&assignment.info.name);
         let machine = Machine::new(Arc::clone(&assignment.policy), self.shared.clock.now(), 0.0);
         let slot = Arc::new(Slot::new(CheckState { info: Arc::clone(&assignment.info), snapshot: machine.snapshot() }));
+        self.listen(&slot, &with);
         let inbox = Arc::new(Inbox::default());
-        let shared = Arc::clone(&self.shared);
-        self.workers.spawn(worker::work(shared, Arc::clone(&slot), Arc::clone(&inbox), assignment));
         self.shared.inboxes.add(Arc::clone(&name), Arc::clone(&inbox));
-        let running = Running { check, with, generation: 1, inbox };
-        self.running.insert(Arc::clone(&name), running);
-        (name, slot)
+        let running = Running { check, with, generation: 1, inbox: Arc::clone(&inbox), slot: Arc::clone(&slot) };
+        self.running.insert(name, running);
+        Beginning { slot, inbox, assignment }
     }
 
     fn replace(&mut self, check: Arc<Check>, with: With, spread: Duration) {
@@ -135,12 +149,26 @@ impl Checks {
         let generation = running.generation + 1;
         // Another probe or other settings may mean another target; another version of the same probe does not.
         let afresh = running.check.probe != check.probe || running.check.settings != check.settings;
+        if running.check.probe != check.probe {
+            // What was reported was meant for the other one.
+            running.slot.listen_no_more();
+        }
+        self.listen(&running.slot, &with);
         let assignment = self.assignment(&check, &with, generation, afresh, spread);
         if let Some(running) = self.running.get_mut(check.name.as_str()) {
             running.inbox.assign(assignment);
             running.generation = generation;
             running.check = check;
             running.with = with;
+        }
+    }
+
+    /// Has reports taken for a check if its probe wants to know of them. Those of a check whose probe is missing wait for it.
+    fn listen(&self, slot: &Slot, with: &With) {
+        match with {
+            With::Probe(prepared) if prepared.takes_reports() => slot.listen(self.shared.clock.now()),
+            With::Probe(_) => slot.listen_no_more(),
+            With::Nothing(_) => {}
         }
     }
 
@@ -160,6 +188,7 @@ impl Checks {
             interval: manifest.default_interval,
             timeout: manifest.default_timeout,
             critical: Some(manifest.critical),
+            passive: manifest.passive,
         });
         let (plan, unplannable) = plan(check, suggestions, spread);
         let absent = |kind, reason: &str| -> Arc<dyn Examine> { Arc::new(Absent(Fault::new(kind, reason))) };
@@ -169,7 +198,8 @@ impl Checks {
             (With::Nothing(reason), None) => absent(FaultKind::Link, reason),
             (With::Probe(prepared), None) => {
                 let (engine, prepared) = (Arc::clone(&self.engine), Arc::clone(prepared));
-                Arc::new(Examiner::new(engine, prepared, Arc::clone(&name), check, &plan))
+                let board = Some(Arc::clone(&self.shared.board));
+                Arc::new(Examiner::new(engine, prepared, Arc::clone(&name), check, &plan, board))
             }
         };
         let policy = Arc::new(plan.policy);

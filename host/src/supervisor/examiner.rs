@@ -9,6 +9,7 @@ use probity_core::outcome::{Attempt, Fault, FaultKind, Outcome};
 use serde_json::Value;
 
 use crate::{
+    board::Board,
     config::{Check, Plan},
     engine::{Engine, Limits, Manifest, Opening, Prepared, Request, Session, Term, Tls},
     grant::{Grant, Grants},
@@ -33,6 +34,8 @@ pub struct Examiner {
     limits: Limits,
     grants: Arc<Grants>,
     tls: Tls,
+    /// Where its probe finds what is known of others; `None` is nowhere.
+    board: Option<Arc<Board>>,
     /// How long a connection may be kept open.
     max_age: Option<Duration>,
     /// The connection that is open between attempts. An attempt takes it out, and puts it back if it is still good: one that
@@ -57,6 +60,7 @@ impl Examiner {
         name: Arc<str>,
         check: &Arc<Check>,
         plan: &Plan,
+        board: Option<Arc<Board>>,
     ) -> Examiner {
         Examiner {
             grants: Arc::new(grants(check, prepared.manifest.as_ref()).into_iter().collect()),
@@ -68,6 +72,7 @@ impl Examiner {
             max_age: plan.max_age,
             open: Mutex::default(),
             refused: OnceLock::new(),
+            board,
             engine,
             prepared,
         }
@@ -108,6 +113,7 @@ impl Examiner {
             limits: self.limits,
             grants: &self.grants,
             tls: Some(&self.tls),
+            board: self.board.as_ref(),
             redact: &redact,
         };
         if self.prepared.keeps_connection() {
@@ -195,13 +201,18 @@ impl Examine for Absent {
 #[must_use]
 pub fn grants(check: &Check, manifest: Option<&Manifest>) -> Vec<Grant> {
     let mut grants = check.allow.clone();
-    let Some(manifest) = manifest else {
-        return grants;
-    };
+    grants.extend(manifest.into_iter().flat_map(|manifest| implied(check, manifest)));
+    grants
+}
+
+/// What the probe's manifest makes of the operator's settings.
+#[must_use]
+pub fn implied(check: &Check, manifest: &Manifest) -> Vec<Grant> {
     let settings = with_defaults(check.settings.filled(), &manifest.settings_schema);
+    let mut grants = Vec::new();
     for template in &manifest.grants {
         match Grant::from_template(template, &settings) {
-            Ok(grant) => grants.extend(grant),
+            Ok(filled) => grants.extend(filled),
             // The setting is at fault, and the probe itself will say so.
             Err(error) => tracing::debug!(check = check.name, "`{template}` grants nothing: {error}"),
         }

@@ -1,13 +1,15 @@
 //! The standard probes: components that are part of this binary.
 
 /// Every standard probe: its name and its bytes. Built by `cargo xtask build-probes`.
-const STANDARD: [(&str, &[u8]); 28] = [
+const STANDARD: [(&str, &[u8]); 30] = [
     ("amqp", include_bytes!("../../../probes/dist/amqp.wasm")),
+    ("composite", include_bytes!("../../../probes/dist/composite.wasm")),
     ("cpu", include_bytes!("../../../probes/dist/cpu.wasm")),
     ("disk", include_bytes!("../../../probes/dist/disk.wasm")),
     ("dns", include_bytes!("../../../probes/dist/dns.wasm")),
     ("etcd", include_bytes!("../../../probes/dist/etcd.wasm")),
     ("grpc", include_bytes!("../../../probes/dist/grpc.wasm")),
+    ("heartbeat", include_bytes!("../../../probes/dist/heartbeat.wasm")),
     ("http", include_bytes!("../../../probes/dist/http.wasm")),
     ("imap", include_bytes!("../../../probes/dist/imap.wasm")),
     ("json-metric", include_bytes!("../../../probes/dist/json-metric.wasm")),

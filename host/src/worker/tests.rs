@@ -12,6 +12,7 @@ use probity_core::{
     connection::State,
     health::Health,
     outcome::{Outcome, Status, Usage, Verdict},
+    report,
     schedule::{Every, Schedule},
 };
 
@@ -267,6 +268,25 @@ async fn reports_are_taken_in_while_a_run_is_under_way() {
     assert_eq!(state(&office), State::Reconnecting);
     assert_eq!(office.message().as_deref(), Some("reset by peer"));
     assert_eq!(office.slot.history().failures().count(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_others_told_outlives_an_assignment_and_no_reset() {
+    let office = Office::open(assignment(script([]), SECOND * 30, 1, true), 1);
+    let now = office.shared.clock.now();
+    office.slot.listen(now);
+    assert!(office.shared.board.report(&office.slot, report::Report::new(report::Kind::Fail, now)));
+    let kept = || office.slot.reports().map(|reports| reports.latest().count());
+    office.inbox.assign(assignment(script([]), SECOND * 30, 2, true));
+    tokio::time::sleep(SECOND).await;
+    assert_eq!(kept(), Some(1), "it may be judged by other settings now");
+    office.inbox.ask(Ask::Command(Command::Reset)).await.unwrap();
+    assert_eq!(kept(), Some(0));
+
+    office.slot.listen_no_more();
+    assert!(!office.shared.board.report(&office.slot, report::Report::new(report::Kind::Fail, now)));
+    office.inbox.ask(Ask::Command(Command::Reset)).await.unwrap();
+    assert_eq!(kept(), None);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,24 +1,23 @@
 //! `http`: asks for a URL and examines the answer.
 
 mod expectation;
+mod journey;
 mod request;
 mod settings;
+mod statuses;
 
 use std::time::Duration;
 
-use probity_guest::{
-    Attempt, Cause, Description, Failure, Probe, SettingProblem, Verdict, certificate,
-    http::{self, Response},
-    text::{excerpt, first_line},
-};
+use probity_guest::{Attempt, Description, Failure, Findings, Probe, Secrets, SettingProblem, Status, Verdict};
 
 pub use crate::settings::Settings;
 use crate::{
-    expectation::{Answer, shortcomings},
-    request::Request,
+    expectation::{Answer, examine},
+    journey::{Journey, location},
+    request::secrets,
 };
 
-/// Characters of the body, or of a header, that a verdict shows.
+/// Characters of the body that a verdict shows.
 const SHOWN: usize = 200;
 
 /// The probe.
@@ -40,57 +39,64 @@ impl Probe for Http {
     }
 
     fn check(settings: &Settings, attempt: &mut Attempt) -> Result<Verdict, Failure> {
-        let mut request = Request::new(settings, &attempt.run().traceparent);
-        let mut response = ask(&request, attempt)?;
-        for _ in 0..settings.follow_redirects {
-            let Some(location) = location(&response) else { break };
-            let (status, from) = (response.status, request.url.clone());
-            request = request.redirected(status, &location).map_err(|no_url| {
-                Failure::Unhealthy(format!("{from} redirects to {}, but {no_url}", excerpt(location.as_bytes(), SHOWN)))
-            })?;
-            response = ask(&request, attempt)?;
-        }
-        let body = attempt.phase("body", |deadline| response.read_body(settings.max_body as usize, deadline))?;
+        let secrets = secrets(settings);
+        let mut journey = Journey::make(settings, attempt, &secrets)?;
+        let body =
+            attempt.phase("body", |deadline| journey.response.read_body(settings.max_body as usize, deadline))?;
 
-        let answer = Answer { status: response.status, headers: &response.headers, body: &body.bytes, cut: body.cut };
-        let shortcomings = shortcomings(settings, &answer);
-        let verdict = if shortcomings.is_empty() {
-            attempt.healthy_within(settings.degraded_after, format!("{} answered {}", request.url, response.status))
-        } else {
-            let redirect = location(&response).map(|to| format!("; it redirects to {}", excerpt(to.as_bytes(), SHOWN)));
-            let message = format!("{} {}{}", request.url, shortcomings.join(" and "), redirect.unwrap_or_default());
-            Verdict::unhealthy(message).detail("body", excerpt(&body.bytes, SHOWN))
+        let location = location(&journey.response);
+        let answer = Answer {
+            status: journey.response.status,
+            headers: &journey.response.headers,
+            body: &body.bytes,
+            cut: body.cut,
+            location: location.as_deref(),
+            is_answer_to_credentials: journey.request.has_credentials(),
         };
-        Ok(describe_answer(verdict, &request, &response, body.bytes.len()))
+        let mut findings = Findings::default();
+        examine(settings, &answer, &secrets, &mut findings);
+        examine_certificate(settings, &journey, &mut findings);
+        let (target, praise) = (journey.request.url.to_string(), format!("answered {}", answer.status));
+        let mut verdict = findings.verdict(attempt, settings.degraded_after, &target, &praise);
+        if answer.refuses_credentials(settings) {
+            verdict = verdict.permanent();
+        }
+        if verdict.status == Status::Unhealthy {
+            verdict = verdict.detail("body", secrets.excerpt(answer.body, SHOWN));
+        }
+        Ok(describe(verdict, &journey, &secrets).measurement("body-size", "By", answer.body.len() as f64))
     }
 }
 
-fn ask(request: &Request<'_>, attempt: &mut Attempt) -> Result<Response, Failure> {
-    attempt.phase("first-byte", |deadline| http::send(&request.as_http(), deadline)).map_err(|error| {
-        match error.cause {
-            Cause::Certificate(_) => certificate::described(Verdict::unhealthy(error.to_string())).into(),
-            _ => error.into(),
+/// Finds whether a certificate that was shown ends too soon.
+fn examine_certificate(settings: &Settings, journey: &Journey<'_>, findings: &mut Findings) {
+    let (Some(lifetime), Some(shown)) = (settings.lifetime(), &journey.certificate) else { return };
+    match lifetime.judge(shown) {
+        (Status::Healthy, _) => {}
+        (Status::Degraded, clause) => findings.degraded(clause),
+        (Status::Unhealthy, clause) => findings.unhealthy(clause),
+    }
+}
+
+/// Adds what is told of any answer.
+fn describe(verdict: Verdict, journey: &Journey<'_>, secrets: &Secrets) -> Verdict {
+    let Journey { request, response, redirects, certificate } = journey;
+    let mut verdict = verdict.detail("status", i64::from(response.status)).detail("url", request.url.to_string());
+    if *redirects > 0 {
+        verdict = verdict.detail("redirects", i64::from(*redirects));
+    }
+    if let Some(exchange) = &response.exchange {
+        for (key, value) in [("address", &exchange.remote), ("http-version", &exchange.version)] {
+            if let Some(value) = value {
+                verdict = verdict.detail(key, value.as_str());
+            }
         }
-    })
-}
-
-/// Where an answer redirects to, if it does.
-fn location(response: &Response) -> Option<String> {
-    let location = match response.status {
-        301 | 302 | 303 | 307 | 308 => response.header("location")?,
-        _ => return None,
-    };
-    Some(String::from_utf8_lossy(location).into_owned())
-}
-
-fn describe_answer(verdict: Verdict, request: &Request<'_>, response: &Response, length: usize) -> Verdict {
-    let verdict = verdict
-        .detail("status", i64::from(response.status))
-        .detail("url", request.url.to_string())
-        .measurement("body-size", "By", length as f64);
-    let verdict = if request.url.secure() { certificate::described(verdict) } else { verdict };
-    match response.header("content-type") {
-        Some(kind) => verdict.detail("content-type", first_line(&String::from_utf8_lossy(kind), SHOWN)),
+    }
+    if let Some(kind) = response.header("content-type") {
+        verdict = verdict.detail("content-type", secrets.word(&String::from_utf8_lossy(kind)));
+    }
+    match certificate {
+        Some(shown) => shown.described(verdict),
         None => verdict,
     }
 }

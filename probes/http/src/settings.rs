@@ -1,16 +1,19 @@
 //! What the operator configures; settings.schema.json says what each setting means.
 
-use std::{collections::BTreeMap, fmt, ops::RangeInclusive};
+use std::collections::BTreeMap;
 
 use probity_guest::{
-    SettingProblem, http,
+    SettingProblem,
+    certificate::Lifetime,
+    comparison::Comparison,
+    http,
+    json::Pointer,
     settings::{Span, escape},
     url::Url,
 };
-use serde::{
-    Deserialize, Deserializer,
-    de::{Unexpected, Visitor},
-};
+use serde::Deserialize;
+
+use crate::statuses::Statuses;
 
 /// Bytes of a body that are allowed unless the operator says otherwise.
 const USUAL_BODY: u32 = 1024 * 1024;
@@ -18,6 +21,9 @@ const USUAL_BODY: u32 = 1024 * 1024;
 /// Bytes of a body that can be allowed. A buffer that grows to it takes up to four times as much, and runners usually give a
 /// probe 64 MiB.
 const MOST_BODY: u32 = 8 * 1024 * 1024;
+
+/// Values that can be looked for in one body: more are a test of the target, and not of its health.
+const MOST_VALUES: usize = 50;
 
 /// Redirects that can be followed, as many as browsers do.
 const MOST_REDIRECTS: u8 = 20;
@@ -31,20 +37,26 @@ pub struct Settings {
     pub(crate) method: String,
     #[serde(default)]
     pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) username: Option<String>,
+    pub(crate) password: Option<String>,
     #[serde(default)]
     pub(crate) body: String,
     #[serde(default = "success")]
     pub(crate) expect_status: Vec<Statuses>,
     #[serde(default)]
-    pub(crate) expect_header: BTreeMap<String, String>,
+    pub(crate) expect_header: BTreeMap<String, Comparison>,
     #[serde(default)]
-    pub(crate) expect_body: Vec<String>,
+    pub(crate) expect_body: Vec<Comparison>,
     #[serde(default)]
     pub(crate) reject_body: Vec<String>,
+    #[serde(default)]
+    pub(crate) expect_json: BTreeMap<String, Comparison>,
     #[serde(default = "usual_body")]
     pub(crate) max_body: u32,
     #[serde(default)]
     pub(crate) follow_redirects: u8,
+    warn_days: Option<u32>,
+    critical_days: Option<u32>,
     pub(crate) degraded_after: Option<Span>,
 }
 
@@ -53,7 +65,7 @@ fn get() -> String {
 }
 
 fn success() -> Vec<Statuses> {
-    vec![Statuses(200..=299)]
+    vec![Statuses::SUCCESS]
 }
 
 fn usual_body() -> u32 {
@@ -61,9 +73,15 @@ fn usual_body() -> u32 {
 }
 
 impl Settings {
+    /// How long the servers' certificates should still be valid; `None` if that is not judged.
+    pub(crate) fn lifetime(&self) -> Option<Lifetime> {
+        let lifetime = Lifetime { warn_days: self.warn_days, critical_days: self.critical_days };
+        (lifetime != Lifetime::default()).then_some(lifetime)
+    }
+
     /// All that is wrong with them beside their form.
     pub(crate) fn problems(&self) -> Vec<SettingProblem> {
-        let mut problems = Vec::new();
+        let mut problems = self.lifetime().map(Lifetime::problems).unwrap_or_default();
         let mut problem = |pointer: String, message: &str| problems.push(SettingProblem::new(pointer, message));
 
         if !http::is_token(&self.method) {
@@ -77,14 +95,37 @@ impl Settings {
             if name.eq_ignore_ascii_case("content-length") {
                 problem(pointer(), "the length of `body` is sent by itself; leave this out");
             }
+            if name.eq_ignore_ascii_case("authorization") && self.username.is_some() {
+                problem(pointer(), "excludes `username` and `password`, which are sent in it; leave one out");
+            }
+        }
+        if self.username.is_some() != self.password.is_some() {
+            problem("/username".to_owned(), "a user has a password, and a password a user; give both or none");
+        }
+        if self.username.as_ref().is_some_and(|name| name.contains(':')) {
+            problem("/username".to_owned(), "has a colon, after which the server would take it for the password");
         }
         if self.expect_status.is_empty() {
-            problem("/expect_status".to_owned(), "no status would be right; name one, or leave it out for 200-299");
+            problem("/expect_status".to_owned(), "no status would be right; name one, or leave it out for 2xx");
         }
-        for (name, texts) in [("expect_body", &self.expect_body), ("reject_body", &self.reject_body)] {
-            for (index, _) in texts.iter().enumerate().filter(|(_, text)| text.is_empty()) {
+        for name in self.expect_header.keys().filter(|name| !http::is_token(name)) {
+            problem(format!("/expect_header/{}", escape(name)), "not the name of a header; write one such as `etag`");
+        }
+        let idle = self.expect_body.iter().map(Comparison::is_idle);
+        let empty = self.reject_body.iter().map(String::is_empty);
+        for (name, index, is_idle) in (idle.enumerate().map(|(index, is_idle)| ("expect_body", index, is_idle)))
+            .chain(empty.enumerate().map(|(index, is_idle)| ("reject_body", index, is_idle)))
+        {
+            if is_idle {
                 problem(format!("/{name}/{index}"), "empty, which every body contains; name a text");
             }
+        }
+        for pointer in self.expect_json.keys().filter(|pointer| Pointer::parse(pointer).is_none()) {
+            let message = "not a JSON pointer; write one such as `/raft/peers` (RFC 6901), of 32 steps at most";
+            problem(format!("/expect_json/{}", escape(pointer)), message);
+        }
+        if self.expect_json.len() > MOST_VALUES {
+            problem("/expect_json".to_owned(), "more than 50 values");
         }
         if self.max_body > MOST_BODY {
             problem("/max_body".to_owned(), "more than 8388608 bytes, which a probe has no room for");
@@ -96,63 +137,9 @@ impl Settings {
     }
 }
 
-/// Status codes that will do: one (`200`), or a range (`"200-299"`).
-#[derive(PartialEq)]
-pub(crate) struct Statuses(RangeInclusive<u16>);
-
-/// Three digits.
-const STATUS_CODES: RangeInclusive<u16> = 100..=999;
-
-impl Statuses {
-    pub(crate) fn contain(&self, status: u16) -> bool {
-        self.0.contains(&status)
-    }
-
-    fn parse_range(text: &str) -> Option<Self> {
-        let (first, last) = text.split_once('-')?;
-        let code = |text: &str| text.parse().ok().filter(|code| STATUS_CODES.contains(code));
-        let range = code(first)?..=code(last)?;
-        (!range.is_empty()).then_some(Self(range))
-    }
-}
-
-impl fmt::Display for Statuses {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (first, last) = (self.0.start(), self.0.end());
-        if first == last { write!(f, "{first}") } else { write!(f, "{first}-{last}") }
-    }
-}
-
-impl<'de> Deserialize<'de> for Statuses {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct StatusesVisitor;
-
-        impl Visitor<'_> for StatusesVisitor {
-            type Value = Statuses;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a status code such as 200, or a range such as \"200-299\"")
-            }
-
-            fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Statuses, E> {
-                match u16::try_from(number) {
-                    Ok(code) if STATUS_CODES.contains(&code) => Ok(Statuses(code..=code)),
-                    _ => Err(E::invalid_value(Unexpected::Unsigned(number), &self)),
-                }
-            }
-
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Statuses, E> {
-                Statuses::parse_range(text).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
-            }
-        }
-
-        deserializer.deserialize_any(StatusesVisitor)
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use probity_guest::settings::{self, parse};
+    use probity_guest::settings;
 
     use super::*;
 
@@ -170,25 +157,29 @@ mod tests {
             (r#""headers": { "a/b": "" }"#, "/headers/a~1b"),
             (r#""headers": { "a": "b\r\nc: d" }"#, "/headers/a"),
             (r#""headers": { "Content-Length": "1" }"#, "/headers/Content-Length"),
+            (r#""username": "a""#, "/username"),
+            (r#""password": "a""#, "/username"),
+            (r#""username": "a:b", "password": """#, "/username"),
+            (r#""headers": { "Authorization": "" }, "username": "a", "password": """#, "/headers/Authorization"),
             (r#""expect_status": []"#, "/expect_status"),
             (r#""expect_status": [200, 99]"#, "/expect_status/1"),
-            (r#""expect_status": ["299-200"]"#, "/expect_status/0"),
-            (r#""expect_status": ["2xx"]"#, "/expect_status/0"),
+            (r#""expect_status": ["2x"]"#, "/expect_status/0"),
+            (r#""expect_header": { "a b": "" }"#, "/expect_header/a b"),
+            (r#""expect_header": { "etag": { "matches": "(" } }"#, "/expect_header/etag/matches"),
             (r#""expect_body": [""]"#, "/expect_body/0"),
+            (r#""expect_body": ["a", { "contains": "" }]"#, "/expect_body/1"),
+            (r#""expect_body": [{ "has": "a" }]"#, "/expect_body/0/has"),
+            (r#""expect_body": [{ "matches": "a**b)" }]"#, "/expect_body/0/matches"),
             (r#""reject_body": ["a", ""]"#, "/reject_body/1"),
+            (r#""expect_json": { "status": "UP" }"#, "/expect_json/status"),
+            (r#""expect_json": { "/a/b": { "<": "many" } }"#, "/expect_json/~1a~1b/<"),
             (r#""max_body": 8388609"#, "/max_body"),
             (r#""follow_redirects": 21"#, "/follow_redirects"),
+            (r#""warn_days": 5, "critical_days": 6"#, "/critical_days"),
             (r#""degraded_after": "500""#, "/degraded_after"),
         ] {
             assert_eq!(pointers(&format!(r#"{{ "url": "http://a/", {wrong} }}"#)), [pointer], "{wrong}");
         }
         assert_eq!(pointers(r#"{ "url": "example.org" }"#), ["/url"]);
-    }
-
-    #[test]
-    fn statuses_are_shown_as_written() {
-        let statuses: Vec<Statuses> = parse(r#"[200, "400-499"]"#).unwrap();
-        assert!(statuses[1].contain(404) && !statuses[1].contain(500));
-        assert_eq!(statuses.iter().map(Statuses::to_string).collect::<Vec<_>>(), ["200", "400-499"]);
     }
 }

@@ -1,59 +1,55 @@
 //! From a document to the figure that a rule is about.
 
-use probity_guest::expected::Number;
-use serde_json::Value;
+use std::borrow::Cow;
+
+use probity_guest::{
+    expected::Number,
+    json::{self, Value},
+};
 
 use crate::{
     exposition,
     settings::{OfSeveral, Rule},
 };
 
-/// A document, read once for all rules.
-pub(crate) enum Document<'a> {
-    /// JSON.
-    Json(Value),
-    /// Something else, which may be metrics.
-    Text(&'a str),
+/// The figure of each rule in a document, or why there is none.
+pub(crate) fn figures<'a>(document: &'a str, rules: &[Rule]) -> Vec<Result<Value<'a>, Missing>> {
+    let pointers: Vec<_> = rules.iter().filter_map(|rule| rule.pointer.as_ref()).collect();
+    // What is no JSON may be metrics.
+    let mut found = json::find(document, &pointers).map(Vec::into_iter);
+    let figure = |rule: &Rule| match (&rule.pointer, &rule.metric, &mut found) {
+        (Some(_), _, Ok(values)) => values.next().flatten().ok_or(Missing::Value),
+        (Some(_), _, Err(_)) => Err(Missing::Document("gave no JSON")),
+        (None, _, Ok(_)) => Err(Missing::Document("gave JSON, and no metrics")),
+        (None, Some(metric), Err(_)) => {
+            let values = exposition::values(document, metric, &rule.labels);
+            let combined = combine(&values, rule.of_several).ok_or(Missing::Metric)?;
+            Ok(Value::Number(Cow::Owned(Number(combined).to_string())))
+        }
+        (None, None, Err(_)) => Err(Missing::Document("was asked for nothing")),
+    };
+    rules.iter().map(figure).collect()
 }
 
-impl Document<'_> {
-    /// Reads what a target sent; `None` if it is not even text.
-    pub(crate) fn read(bytes: &[u8]) -> Option<Document<'_>> {
-        match serde_json::from_slice(bytes) {
-            Ok(value) => Some(Document::Json(value)),
-            Err(_) => std::str::from_utf8(bytes).ok().map(Document::Text),
-        }
-    }
-
-    /// The figure of a rule, as text.
-    ///
-    /// # Errors
-    ///
-    /// Why there is none, as what the target gave.
-    pub(crate) fn figure(&self, rule: &Rule) -> Result<String, &'static str> {
-        match (self, &rule.pointer, &rule.metric) {
-            (Document::Json(value), Some(pointer), _) => {
-                value.pointer(pointer).and_then(text_of).ok_or("gave no value there")
-            }
-            (Document::Text(_), Some(_), _) => Err("gave no JSON"),
-            (Document::Text(text), None, Some(metric)) => {
-                let values = exposition::values(text, metric, &rule.labels);
-                combine(&values, rule.of_several).map(|value| Number(value).to_string()).ok_or("gave no such metric")
-            }
-            (Document::Json(_), None, _) => Err("gave JSON, and no metrics"),
-            (Document::Text(_), None, None) => Err("was asked for nothing"),
-        }
-    }
+/// Why there is no figure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Missing {
+    /// There is none where the pointer leads to.
+    Value,
+    /// There is none of that name.
+    Metric,
+    /// There could not be any: the text says what the target gave.
+    Document(&'static str),
 }
 
-/// A value as a figure: of a list or an object, how many it has.
-fn text_of(value: &Value) -> Option<String> {
-    match value {
-        Value::Null => None,
-        Value::String(text) => Some(text.clone()),
-        Value::Array(items) => Some(items.len().to_string()),
-        Value::Object(members) => Some(members.len().to_string()),
-        Value::Bool(_) | Value::Number(_) => Some(value.to_string()),
+impl Missing {
+    /// What the target gave, to a person.
+    pub(crate) fn told(self) -> &'static str {
+        match self {
+            Self::Value => "gave no value there",
+            Self::Metric => "gave no such metric",
+            Self::Document(what) => what,
+        }
     }
 }
 
@@ -76,35 +72,36 @@ pub(crate) fn growth(now: f64, before: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use probity_guest::settings;
+
     use super::*;
 
-    fn figure(document: &[u8], rule: &str) -> Result<String, &'static str> {
-        let rule: Rule = serde_json::from_str(&format!(r#"{{"name": "a", {rule}}}"#)).unwrap();
-        Document::read(document).unwrap().figure(&rule)
+    fn figure(document: &str, rule: &str) -> Result<String, Missing> {
+        let rules = [settings::parse(&format!(r#"{{"name": "a", {rule}}}"#)).unwrap()];
+        figures(document, &rules).remove(0).map(|value| String::from_utf8(value.text().into_owned()).unwrap())
     }
 
     #[test]
     fn a_pointer_finds_a_figure_in_json() {
-        let json = br#"{"peers": [1, 2, 3], "raft": {"leader": "n1", "term": 7.5, "ok": true, "lag": null}}"#;
+        let json = r#"{"peers": [1, 2, 3], "raft": {"leader": "n1", "term": 7.5, "ok": true, "lag": null}}"#;
         let at = |pointer: &str| figure(json, &format!(r#""pointer": "{pointer}""#));
         assert_eq!(at("/peers").as_deref(), Ok("3"));
         assert_eq!(at("/raft").as_deref(), Ok("4"));
         assert_eq!(at("/raft/leader").as_deref(), Ok("n1"));
         assert_eq!(at("/raft/term").as_deref(), Ok("7.5"));
         assert_eq!(at("/raft/ok").as_deref(), Ok("true"));
-        assert_eq!((at("/raft/lag"), at("/absent")), (Err("gave no value there"), Err("gave no value there")));
-        assert_eq!(figure(json, r#""metric": "up""#), Err("gave JSON, and no metrics"));
-        assert_eq!(figure(b"<html>", r#""pointer": "/a""#), Err("gave no JSON"));
-        assert!(Document::read(b"\xff").is_none());
+        assert_eq!((at("/raft/lag"), at("/absent")), (Err(Missing::Value), Err(Missing::Value)));
+        assert_eq!(figure(json, r#""metric": "up""#), Err(Missing::Document("gave JSON, and no metrics")));
+        assert_eq!(figure("<html>", r#""pointer": "/a""#), Err(Missing::Document("gave no JSON")));
     }
 
     #[test]
     fn several_series_come_to_one_figure() {
-        let text = b"depth{q=\"a\"} 3\ndepth{q=\"b\"} 4.5\nup NaN\n";
+        let text = "depth{q=\"a\"} 3\ndepth{q=\"b\"} 4.5\nup NaN\n";
         let of = |how: &str| figure(text, &format!(r#""metric": "depth", "of_several": "{how}""#)).unwrap();
         assert_eq!([of("sum"), of("min"), of("max"), of("count")], ["7.5", "3", "4.5", "2"]);
-        assert_eq!(figure(text, r#""metric": "up""#), Err("gave no such metric"));
-        assert_eq!(figure(text, r#""metric": "absent""#), Err("gave no such metric"));
+        assert_eq!(figure(text, r#""metric": "up""#), Err(Missing::Metric));
+        assert_eq!(figure(text, r#""metric": "absent""#), Err(Missing::Metric));
     }
 
     #[test]

@@ -7,24 +7,21 @@ mod settings;
 use std::{collections::BTreeMap, time::Duration};
 
 use probity_guest::{
-    Attempt, Description, Failure, Findings, Probe, SettingProblem, Verdict,
+    Attempt, Description, Failure, Findings, Probe, Secrets, SettingProblem, Verdict,
+    comparison::{Alone, Judge},
     expected::Number,
     http,
-    text::{excerpt, first_line},
+    json::Value,
 };
 
 pub use crate::settings::Settings;
 use crate::{
-    figure::{Document, growth},
+    figure::{Missing, growth},
     settings::Rule,
 };
 
 /// Bytes of a document: the metrics of a large server have a few. A guest has 64 MiB, and JSON takes some times its length.
 const MOST: usize = 4 * 1024 * 1024;
-/// Characters of what a target said that a verdict shows.
-const SHOWN: usize = 120;
-/// Sent unless the operator names another: some servers refuse requests that do not say whose they are.
-const USER_AGENT: &str = concat!("probity/", env!("CARGO_PKG_VERSION"));
 
 /// The probe.
 pub struct JsonMetric;
@@ -46,22 +43,31 @@ impl Probe for JsonMetric {
     }
 
     fn check(settings: &Settings, attempt: &mut Attempt) -> Result<Verdict, Failure> {
-        let body = fetch(settings, attempt)?;
-        let Some(document) = Document::read(&body) else {
+        let secrets = Secrets::of_request(&settings.url, &settings.headers);
+        let body = fetch(settings, attempt, &secrets)?;
+        let Ok(text) = str::from_utf8(&body) else {
             return Err(Failure::Unhealthy(format!("{} answered with something that is no text", settings.url)));
         };
-        // What the counters were at the last run; nothing at the first.
-        let before: BTreeMap<String, f64> = serde_json::from_slice(&attempt.run().state).unwrap_or_default();
-        let mut now = BTreeMap::new();
-        let mut findings = Findings::default();
+        let expected = settings.rules.iter().filter_map(|rule| rule.expect.as_ref());
+        let mut examination = Examination {
+            judge: Judge::new(expected, &secrets),
+            secrets: &secrets,
+            before: serde_json::from_slice(&attempt.run().state).unwrap_or_default(),
+            now: BTreeMap::new(),
+            findings: Findings::default(),
+        };
         let mut figures = Vec::new();
-        for rule in &settings.rules {
-            let figure = document.figure(rule);
-            match judge(rule, figure, &before, &mut now, &mut findings) {
-                Some(figure) => figures.push((rule.name.as_str(), figure)),
-                None => continue,
-            }
+        for (rule, figure) in settings.rules.iter().zip(figure::figures(text, &settings.rules)) {
+            let shown = match figure {
+                Ok(figure) => examination.examine(rule, figure),
+                Err(why) => {
+                    examination.miss(rule, why);
+                    None
+                }
+            };
+            figures.extend(shown.map(|figure| (rule.name.as_str(), figure)));
         }
+        let Examination { now, findings, .. } = examination;
         let praise =
             format!("has {} as {} should be", counted(figures.len()), if figures.len() == 1 { "it" } else { "they" });
         let target = settings.url.to_string();
@@ -71,7 +77,7 @@ impl Probe for JsonMetric {
                 Some(Number(number)) => verdict.measurement(name, "1", number),
                 None => verdict,
             };
-            verdict = verdict.detail(name, first_line(&figure, SHOWN));
+            verdict = verdict.detail(name, figure);
         }
         // A map of texts and numbers can always be written.
         Ok(verdict.state(serde_json::to_vec(&now).unwrap_or_default()))
@@ -79,17 +85,13 @@ impl Probe for JsonMetric {
 }
 
 /// What the target answers with, if it answers well.
-fn fetch(settings: &Settings, attempt: &mut Attempt) -> Result<Vec<u8>, Failure> {
-    let mut headers: Vec<_> =
-        settings.headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.clone())).collect();
-    if !headers.iter().any(|(name, _)| name == "user-agent") {
-        headers.push(("user-agent".to_owned(), USER_AGENT.to_owned()));
-    }
+fn fetch(settings: &Settings, attempt: &mut Attempt, secrets: &Secrets) -> Result<Vec<u8>, Failure> {
+    let headers = http::headers_of(&settings.headers);
     let request = http::Request { method: "GET", url: &settings.url, headers: &headers, body: b"" };
-    let mut response = attempt.phase("first-byte", |deadline| http::send(&request, deadline))?;
+    let mut response = http::ask(&request, attempt)?;
     let body = attempt.phase("body", |deadline| response.read_body(MOST, deadline))?;
     if !(200..300).contains(&response.status) {
-        let said = excerpt(&body.bytes, SHOWN);
+        let said = secrets.quote(&body.bytes);
         let verdict =
             Verdict::unhealthy(format!("{} answered {}, expected 2xx: {said}", settings.url, response.status));
         return Err(Failure::Verdict(Box::new(verdict)));
@@ -100,33 +102,53 @@ fn fetch(settings: &Settings, attempt: &mut Attempt) -> Result<Vec<u8>, Failure>
     Ok(body.bytes)
 }
 
-/// Holds a figure to its rule; the figure to show, if there is one.
-fn judge(
-    rule: &Rule,
-    figure: Result<String, &'static str>,
-    before: &BTreeMap<String, f64>,
-    now: &mut BTreeMap<String, f64>,
-    findings: &mut Findings,
-) -> Option<String> {
-    let figure = match figure {
-        Ok(figure) => figure,
-        Err(why) => {
-            findings.unhealthy(format!("it {why} for {}", rule.name));
-            return None;
+/// The examination of all figures.
+struct Examination<'a> {
+    judge: Judge<'a>,
+    secrets: &'a Secrets,
+    /// What the counters were at the last run; nothing at the first.
+    before: BTreeMap<String, f64>,
+    now: BTreeMap<String, f64>,
+    findings: Findings,
+}
+
+impl Examination<'_> {
+    /// Holds a figure to its rule; what there is to show.
+    fn examine(&mut self, rule: &Rule, figure: Value<'_>) -> Option<String> {
+        let text = self.secrets.word(&String::from_utf8_lossy(&figure.text()));
+        if !rule.change {
+            self.hold(rule, &[figure]);
+            rule.limits().judge(Some(text.as_bytes()), &rule.name, &mut self.findings);
+            return Some(text);
         }
-    };
-    if !rule.change {
-        rule.expected().judge(Some(figure.as_bytes()), &rule.name, findings);
-        return Some(figure);
+        let Some(Number(number)) = Number::parse(text.as_bytes()) else {
+            self.findings.unhealthy(format!(
+                "{} gave {}, expected a number",
+                rule.name,
+                self.secrets.quote(text.as_bytes())
+            ));
+            return None;
+        };
+        self.now.insert(rule.name.clone(), number);
+        let changed = Number(growth(number, *self.before.get(&rule.name)?)).to_string();
+        rule.limits().judge(Some(changed.as_bytes()), &rule.name, &mut self.findings);
+        Some(changed)
     }
-    let Some(Number(number)) = Number::parse(figure.as_bytes()) else {
-        findings.unhealthy(format!("{} gave {}, expected a number", rule.name, excerpt(figure.as_bytes(), SHOWN)));
-        return None;
-    };
-    now.insert(rule.name.clone(), number);
-    let changed = Number(growth(number, *before.get(&rule.name)?)).to_string();
-    rule.expected().judge(Some(changed.as_bytes()), &rule.name, findings);
-    Some(changed)
+
+    /// Finds that there is no figure, unless that is as it should be.
+    fn miss(&mut self, rule: &Rule, why: Missing) {
+        match (&rule.expect, why) {
+            (Some(_), Missing::Value | Missing::Metric) => self.hold(rule, &[]),
+            _ => self.findings.unhealthy(format!("it {} for {}", why.told(), rule.name)),
+        }
+    }
+
+    fn hold(&mut self, rule: &Rule, figures: &[Value<'_>]) {
+        let Some(expected) = &rule.expect else { return };
+        if let Err(clause) = self.judge.hold(&rule.name, figures, expected, Alone::Equals) {
+            self.findings.unhealthy(clause);
+        }
+    }
 }
 
 fn counted(figures: usize) -> String {
@@ -148,12 +170,14 @@ mod tests {
     fn settings_are_sound_or_said_to_be_not() {
         let problems = |rules: &str| {
             let json = format!(r#"{{"url": "http://a/", "rules": [{rules}]}}"#);
-            let settings: Settings = probity_guest::settings::parse(&json).map_err(|problem| problem.message).unwrap();
-            JsonMetric::validate(&settings).into_iter().map(|problem| problem.pointer).collect::<Vec<_>>()
+            probity_guest::settings::pointers(&json, Settings::problems)
         };
         assert_eq!(problems(r#"{"name": "a", "pointer": "/a"}, {"name": "b", "metric": "up"}"#), Vec::<String>::new());
         assert_eq!(problems(""), ["/rules"]);
-        assert_eq!(problems(r#"{"name": "A b", "pointer": "a"}"#), ["/rules/0/name", "/rules/0/pointer"]);
+        assert_eq!(problems(r#"{"name": "A b", "pointer": "/a"}"#), ["/rules/0/name"]);
+        assert_eq!(problems(r#"{"name": "a", "pointer": "a"}"#), ["/rules/0/pointer"]);
+        assert_eq!(problems(r#"{"name": "a", "pointer": "/a", "expect": {"=<": 3}}"#), ["/rules/0/expect/=<"]);
+        assert_eq!(problems(r#"{"name": "a", "pointer": "/a", "expect": {">=": 3}}"#), Vec::<String>::new());
         assert_eq!(problems(r#"{"name": "a"}"#), ["/rules/0/pointer"]);
         assert_eq!(problems(r#"{"name": "a", "pointer": "/a", "metric": "b"}"#), ["/rules/0/metric"]);
         let twice = r#"{"name": "a", "pointer": "/a"}"#;

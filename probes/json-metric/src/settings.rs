@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use probity_guest::{
     SettingProblem,
+    comparison::Comparison,
     expected::{Expected, Number},
     http,
+    json::Pointer,
     settings::{Span, escape},
     url::Url,
 };
@@ -30,7 +32,7 @@ pub struct Settings {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Rule {
     pub(crate) name: String,
-    pub(crate) pointer: Option<String>,
+    pub(crate) pointer: Option<Pointer>,
     pub(crate) metric: Option<String>,
     #[serde(default)]
     pub(crate) labels: BTreeMap<String, String>,
@@ -38,7 +40,7 @@ pub(crate) struct Rule {
     pub(crate) of_several: OfSeveral,
     #[serde(default)]
     pub(crate) change: bool,
-    expect: Option<String>,
+    pub(crate) expect: Option<Comparison>,
     degraded_below: Option<Number>,
     degraded_above: Option<Number>,
     unhealthy_below: Option<Number>,
@@ -57,9 +59,9 @@ pub(crate) enum OfSeveral {
 }
 
 impl Rule {
-    pub(crate) fn expected(&self) -> Expected<'_> {
+    pub(crate) fn limits(&self) -> Expected<'_> {
         Expected {
-            text: self.expect.as_deref(),
+            text: None,
             degraded_below: self.degraded_below,
             degraded_above: self.degraded_above,
             unhealthy_below: self.unhealthy_below,
@@ -99,16 +101,13 @@ impl Settings {
             match (&rule.pointer, &rule.metric) {
                 (None, None) => problem("pointer", "missing; name a `pointer` into JSON, or a `metric` of Prometheus"),
                 (Some(_), Some(_)) => problem("metric", "excludes `pointer`; leave one out"),
-                (Some(pointer), None) if !pointer.is_empty() && !pointer.starts_with('/') => {
-                    problem("pointer", "not a JSON pointer; write one such as `/raft/peers` (RFC 6901)");
-                }
                 (Some(_), None) if !rule.labels.is_empty() => problem("labels", "only metrics have labels"),
                 _ => {}
             }
             if rule.change && rule.expect.is_some() {
                 problem("expect", "a change is a number; give limits instead");
             }
-            for SettingProblem { pointer, message } in rule.expected().problems() {
+            for SettingProblem { pointer, message } in rule.limits().problems() {
                 problem(pointer.trim_start_matches('/'), &message);
             }
         }

@@ -48,12 +48,16 @@ impl Attempt {
     pub fn phase<T, E>(&mut self, name: &'static str, work: impl FnOnce(Deadline) -> Result<T, E>) -> Result<T, E> {
         let begun = Instant::now();
         let done = work(self.deadline)?;
-        let took = begun.elapsed();
+        self.took(name, begun.elapsed());
+        Ok(done)
+    }
+
+    /// Takes down how long a phase took that was timed elsewhere.
+    pub(crate) fn took(&mut self, name: &'static str, took: Duration) {
         match self.phases.iter_mut().find(|(known, _)| *known == name) {
             Some((_, total)) => *total += took,
             None => self.phases.push((name, took)),
         }
-        Ok(done)
     }
 
     /// A healthy verdict, or a degraded one if the attempt has taken longer than `limit` by now.

@@ -7,6 +7,1270 @@
 #[allow(dead_code, clippy::all)]
 pub mod probity {
     pub mod probe {
+        /// When something is expected that goes by the calendar. The runner knows the time zones, so that no probe has to.
+        #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+        pub mod calendar {
+            #[used]
+            #[doc(hidden)]
+            static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
+            use super::super::super::_rt;
+            #[allow(unused_unsafe, clippy::all)]
+            /// The first tick of a cron expression after a moment; none if there is no more before the year 2101. Expressions and ticks
+            /// are those of a check's own `cron`: with 5 to 7 fields, or `@daily` and the like. `timezone` is an IANA name; UTC
+            /// unless given. Both moments are seconds since 1970-01-01T00:00:00Z.
+            ///
+            /// The error says what is wrong with the expression or the zone. It may be asked ten times a call.
+            #[allow(async_fn_in_trait)]
+            pub fn next_tick(
+                cron: &str,
+                timezone: Option<&str>,
+                after: i64,
+            ) -> Result<Option<i64>, _rt::String> {
+                unsafe {
+                    #[repr(align(8))]
+                    struct RetArea([::core::mem::MaybeUninit<u8>; 24]);
+                    let mut ret_area = RetArea([::core::mem::MaybeUninit::uninit(); 24]);
+                    let vec0 = cron;
+                    let ptr0 = vec0.as_ptr().cast::<u8>();
+                    let len0 = vec0.len();
+                    let (result2_0, result2_1, result2_2) = match timezone {
+                        Some(e) => {
+                            let vec1 = e;
+                            let ptr1 = vec1.as_ptr().cast::<u8>();
+                            let len1 = vec1.len();
+                            (1i32, ptr1.cast_mut(), len1)
+                        }
+                        None => (0i32, ::core::ptr::null_mut(), 0usize),
+                    };
+                    let ptr3 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "probity:probe/calendar@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "next-tick"]
+                        fn wit_import4(
+                            _: *mut u8,
+                            _: usize,
+                            _: i32,
+                            _: *mut u8,
+                            _: usize,
+                            _: i64,
+                            _: *mut u8,
+                        );
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import4(
+                        _: *mut u8,
+                        _: usize,
+                        _: i32,
+                        _: *mut u8,
+                        _: usize,
+                        _: i64,
+                        _: *mut u8,
+                    ) {
+                        unreachable!()
+                    }
+                    wit_import4(
+                        ptr0.cast_mut(),
+                        len0,
+                        result2_0,
+                        result2_1,
+                        result2_2,
+                        _rt::as_i64(&after),
+                        ptr3,
+                    );
+                    let l5 = i32::from(*ptr3.add(0).cast::<u8>());
+                    let result11 = match l5 {
+                        0 => {
+                            let e = {
+                                let l6 = i32::from(*ptr3.add(8).cast::<u8>());
+                                match l6 {
+                                    0 => None,
+                                    1 => {
+                                        let e = {
+                                            let l7 = *ptr3.add(16).cast::<i64>();
+                                            l7
+                                        };
+                                        Some(e)
+                                    }
+                                    _ => _rt::invalid_enum_discriminant(),
+                                }
+                            };
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l8 = *ptr3.add(8).cast::<*mut u8>();
+                                let l9 = *ptr3
+                                    .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let len10 = l9;
+                                let bytes10 = _rt::Vec::from_raw_parts(
+                                    l8.cast(),
+                                    len10,
+                                    len10,
+                                );
+                                _rt::string_lift(bytes10)
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result11
+                }
+            }
+        }
+        /// The words that a probe and its runner share.
+        #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+        pub mod types {
+            #[used]
+            #[doc(hidden)]
+            static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
+            use super::super::super::_rt;
+            /// A span of time in nanoseconds.
+            pub type Nanoseconds = u64;
+            /// How the target is, in the probe's judgement.
+            #[repr(u8)]
+            #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+            pub enum Status {
+                /// The target does what it is for.
+                Healthy,
+                /// The target works, but not as well as it should: slow, almost full, about to expire.
+                Degraded,
+                /// The target does not do what it is for.
+                Unhealthy,
+            }
+            impl ::core::fmt::Debug for Status {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    match self {
+                        Status::Healthy => f.debug_tuple("Status::Healthy").finish(),
+                        Status::Degraded => f.debug_tuple("Status::Degraded").finish(),
+                        Status::Unhealthy => f.debug_tuple("Status::Unhealthy").finish(),
+                    }
+                }
+            }
+            impl Status {
+                #[doc(hidden)]
+                pub unsafe fn _lift(val: u8) -> Status {
+                    if !cfg!(debug_assertions) {
+                        return unsafe { ::core::mem::transmute(val) };
+                    }
+                    match val {
+                        0 => Status::Healthy,
+                        1 => Status::Degraded,
+                        2 => Status::Unhealthy,
+                        _ => panic!("invalid enum discriminant"),
+                    }
+                }
+            }
+            /// The value of a detail.
+            #[derive(Clone, PartialEq)]
+            pub enum Value {
+                Text(_rt::String),
+                Integer(i64),
+                Number(f64),
+                Boolean(bool),
+            }
+            impl ::core::fmt::Debug for Value {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    match self {
+                        Value::Text(e) => f.debug_tuple("Value::Text").field(e).finish(),
+                        Value::Integer(e) => {
+                            f.debug_tuple("Value::Integer").field(e).finish()
+                        }
+                        Value::Number(e) => {
+                            f.debug_tuple("Value::Number").field(e).finish()
+                        }
+                        Value::Boolean(e) => {
+                            f.debug_tuple("Value::Boolean").field(e).finish()
+                        }
+                    }
+                }
+            }
+            /// One fact about the target, for people and dashboards: `server-version` = `15.4`.
+            #[derive(Clone, PartialEq)]
+            pub struct Detail {
+                pub key: _rt::String,
+                pub value: Value,
+            }
+            impl ::core::fmt::Debug for Detail {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Detail")
+                        .field("key", &self.key)
+                        .field("value", &self.value)
+                        .finish()
+                }
+            }
+            /// One figure, for time series: a phase of the examination, a queue's depth, a share.
+            #[derive(Clone, PartialEq)]
+            pub struct Measurement {
+                /// Lower-case words joined by `-`, such as `connect` or `queue-depth`.
+                pub name: _rt::String,
+                /// A UCUM code: `s`, `By`, `1`, `%`.
+                pub unit: _rt::String,
+                pub value: f64,
+            }
+            impl ::core::fmt::Debug for Measurement {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Measurement")
+                        .field("name", &self.name)
+                        .field("unit", &self.unit)
+                        .field("value", &self.value)
+                        .finish()
+                }
+            }
+            /// What the probe says of its target.
+            #[derive(Clone, PartialEq)]
+            pub struct Verdict {
+                pub status: Status,
+                /// One line for a person: what was seen, and for trouble what was expected.
+                pub message: _rt::String,
+                pub details: _rt::Vec<Detail>,
+                pub measurements: _rt::Vec<Measurement>,
+                /// How long the target took, if the probe timed it; otherwise the runner's own timing of the run is used.
+                pub latency: Option<Nanoseconds>,
+                /// The failure will not go away by itself (wrong credentials, say): trying again soon is pointless.
+                /// It has no meaning with a status other than `unhealthy`.
+                pub permanent: bool,
+                /// Handed back as `run.state` to the next run of the same check. Empty: nothing is kept.
+                pub state: _rt::Vec<u8>,
+            }
+            impl ::core::fmt::Debug for Verdict {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Verdict")
+                        .field("status", &self.status)
+                        .field("message", &self.message)
+                        .field("details", &self.details)
+                        .field("measurements", &self.measurements)
+                        .field("latency", &self.latency)
+                        .field("permanent", &self.permanent)
+                        .field("state", &self.state)
+                        .finish()
+                }
+            }
+            /// One thing that is wrong with the settings.
+            #[derive(Clone, PartialEq)]
+            pub struct SettingProblem {
+                /// A JSON pointer (RFC 6901) into the settings, such as `/expect/0/status`; empty for the whole.
+                pub pointer: _rt::String,
+                /// What is wrong and what would be right.
+                pub message: _rt::String,
+            }
+            impl ::core::fmt::Debug for SettingProblem {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("SettingProblem")
+                        .field("pointer", &self.pointer)
+                        .field("message", &self.message)
+                        .finish()
+                }
+            }
+            /// Why there is no verdict. It says nothing of the target, and never counts as its downtime.
+            #[derive(Clone, PartialEq)]
+            pub enum Problem {
+                /// The settings can't be used.
+                InvalidSettings(_rt::Vec<SettingProblem>),
+                /// The sandbox refused something that the probe can't do without.
+                Denied(_rt::String),
+                /// This runner or this system does not offer what the probe needs.
+                Unsupported(_rt::String),
+                /// Any other reason.
+                Other(_rt::String),
+                /// Nothing is wrong: there is nothing to judge yet, as the text says. The check stays pending, which counts against nobody.
+                Waiting(_rt::String),
+            }
+            impl ::core::fmt::Debug for Problem {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    match self {
+                        Problem::InvalidSettings(e) => {
+                            f.debug_tuple("Problem::InvalidSettings").field(e).finish()
+                        }
+                        Problem::Denied(e) => {
+                            f.debug_tuple("Problem::Denied").field(e).finish()
+                        }
+                        Problem::Unsupported(e) => {
+                            f.debug_tuple("Problem::Unsupported").field(e).finish()
+                        }
+                        Problem::Other(e) => {
+                            f.debug_tuple("Problem::Other").field(e).finish()
+                        }
+                        Problem::Waiting(e) => {
+                            f.debug_tuple("Problem::Waiting").field(e).finish()
+                        }
+                    }
+                }
+            }
+            impl ::core::fmt::Display for Problem {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    write!(f, "{:?}", self)
+                }
+            }
+            impl ::core::error::Error for Problem {}
+            /// What the probe is told of the run that it is part of.
+            #[derive(Clone, PartialEq)]
+            pub struct Run {
+                /// The name of the check.
+                pub check: _rt::String,
+                /// 1 for the first attempt; a retry within the same run is one more.
+                pub attempt: u32,
+                /// What remains of the run's time-out when the call is made. A probe that has no answer from its target by then
+                /// must give its verdict *before* this is used up: past it the runner takes the call for a fault of the probe.
+                pub time_left: Nanoseconds,
+                /// A W3C `traceparent`, to hand on to the target; empty when the run is not traced.
+                pub traceparent: _rt::String,
+                /// `verdict.state` of the check's last verdict; empty at the first run, and after a change of probe or settings.
+                pub state: _rt::Vec<u8>,
+            }
+            impl ::core::fmt::Debug for Run {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Run")
+                        .field("check", &self.check)
+                        .field("attempt", &self.attempt)
+                        .field("time-left", &self.time_left)
+                        .field("traceparent", &self.traceparent)
+                        .field("state", &self.state)
+                        .finish()
+                }
+            }
+            /// Why something could not be done.
+            #[derive(Clone, PartialEq)]
+            pub enum Failure {
+                /// The target is at fault: the verdict says how.
+                Verdict(Verdict),
+                /// The probe is: nothing is known of the target.
+                Problem(Problem),
+            }
+            impl ::core::fmt::Debug for Failure {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    match self {
+                        Failure::Verdict(e) => {
+                            f.debug_tuple("Failure::Verdict").field(e).finish()
+                        }
+                        Failure::Problem(e) => {
+                            f.debug_tuple("Failure::Problem").field(e).finish()
+                        }
+                    }
+                }
+            }
+            impl ::core::fmt::Display for Failure {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    write!(f, "{:?}", self)
+                }
+            }
+            impl ::core::error::Error for Failure {}
+            /// What a probe, or an adapter, says of itself.
+            #[derive(Clone, PartialEq)]
+            pub struct Description {
+                /// Lower-case letters, digits and `-`, such as `postgres`.
+                pub name: _rt::String,
+                /// The version of the probe, as Semantic Versioning writes it.
+                pub version: _rt::String,
+                /// One sentence.
+                pub description: _rt::String,
+                /// A JSON Schema (2020-12) of the settings. The `default`s of its properties are filled into `grants`.
+                pub settings_schema: _rt::String,
+                /// Used where the operator gives none.
+                pub default_interval: Option<Nanoseconds>,
+                /// Used where the operator gives none.
+                pub default_timeout: Option<Nanoseconds>,
+                /// Bytes of memory that the probe needs where the usual limit is too little for it (an interpreter inside, say).
+                /// The operator still has to allow them.
+                pub memory: Option<u64>,
+                /// Whether a check with this probe is critical where the operator does not say.
+                pub critical: bool,
+                /// Whether the probe goes by what the runner was told, and asks nothing of its target. Then, where the operator does not
+                /// say otherwise, its first failure counts, and it goes on at its interval however often it fails.
+                pub passive: bool,
+                /// The grants that a check needs, as templates over its settings: `tcp:{host}:{port}`, `url:{url}` (of `http`, `https`,
+                /// `ws` or `wss`), `icmp:{host}`, `resolve:{name}`, `system:disk`, `check:{checks}`, `check:group/{group}`. A template that names
+                /// a list makes a grant for each of its elements, and one that names an absent setting grants nothing.
+                pub grants: _rt::Vec<_rt::String>,
+            }
+            impl ::core::fmt::Debug for Description {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Description")
+                        .field("name", &self.name)
+                        .field("version", &self.version)
+                        .field("description", &self.description)
+                        .field("settings-schema", &self.settings_schema)
+                        .field("default-interval", &self.default_interval)
+                        .field("default-timeout", &self.default_timeout)
+                        .field("memory", &self.memory)
+                        .field("critical", &self.critical)
+                        .field("passive", &self.passive)
+                        .field("grants", &self.grants)
+                        .finish()
+                }
+            }
+            /// One thing that speaks against a target which has answered.
+            #[derive(Clone, PartialEq)]
+            pub struct Finding {
+                /// What it makes of the target: degraded or unhealthy.
+                pub status: Status,
+                /// A clause: `the lag is 7 s, more than 5 s`.
+                pub text: _rt::String,
+            }
+            impl ::core::fmt::Debug for Finding {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Finding")
+                        .field("status", &self.status)
+                        .field("text", &self.text)
+                        .finish()
+                }
+            }
+            /// What an adapter has to tell of its target, beside what it was asked to do.
+            #[derive(Clone, PartialEq)]
+            pub struct Examination {
+                pub findings: _rt::Vec<Finding>,
+                /// The unhealthy ones will not go away by themselves.
+                pub permanent: bool,
+                pub details: _rt::Vec<Detail>,
+                /// Among them how long its own phases took, such as `resolve`, `connect` and `tls`.
+                pub measurements: _rt::Vec<Measurement>,
+            }
+            impl ::core::fmt::Debug for Examination {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Examination")
+                        .field("findings", &self.findings)
+                        .field("permanent", &self.permanent)
+                        .field("details", &self.details)
+                        .field("measurements", &self.measurements)
+                        .finish()
+                }
+            }
+        }
+        /// How other checks of the same runner stand, as the runner has published it last. To ask runs nothing and waits for nothing.
+        ///
+        /// Each check that is read needs a grant: `check:NAME`, or `check:group/NAME` for all those of a group.
+        #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+        pub mod checks {
+            #[used]
+            #[doc(hidden)]
+            static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
+            use super::super::super::_rt;
+            pub type Nanoseconds = super::super::super::probity::probe::types::Nanoseconds;
+            /// What counts as known of a check's target, also by what the operator decreed.
+            #[repr(u8)]
+            #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+            pub enum Health {
+                /// Nothing yet: the check has not run, waits for something to judge, or nobody watches its target for now.
+                Pending,
+                /// Nothing: its probe failed. That says nothing of the target.
+                Unknown,
+                /// The target does what it is for.
+                Healthy,
+                /// The target works, but not as well as it should.
+                Degraded,
+                /// The target does not do what it is for.
+                Unhealthy,
+            }
+            impl ::core::fmt::Debug for Health {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    match self {
+                        Health::Pending => f.debug_tuple("Health::Pending").finish(),
+                        Health::Unknown => f.debug_tuple("Health::Unknown").finish(),
+                        Health::Healthy => f.debug_tuple("Health::Healthy").finish(),
+                        Health::Degraded => f.debug_tuple("Health::Degraded").finish(),
+                        Health::Unhealthy => f.debug_tuple("Health::Unhealthy").finish(),
+                    }
+                }
+            }
+            impl Health {
+                #[doc(hidden)]
+                pub unsafe fn _lift(val: u8) -> Health {
+                    if !cfg!(debug_assertions) {
+                        return unsafe { ::core::mem::transmute(val) };
+                    }
+                    match val {
+                        0 => Health::Pending,
+                        1 => Health::Unknown,
+                        2 => Health::Healthy,
+                        3 => Health::Degraded,
+                        4 => Health::Unhealthy,
+                        _ => panic!("invalid enum discriminant"),
+                    }
+                }
+            }
+            /// How one check stands.
+            #[derive(Clone, PartialEq)]
+            pub struct Standing {
+                pub name: _rt::String,
+                pub health: Health,
+                /// What its last run said, or why there was no verdict; empty before the first. Long ones are cut.
+                pub message: _rt::String,
+                /// The kind of fault that its last run ended in, such as `timeout`, if it ended in one.
+                pub fault: Option<_rt::String>,
+                /// The time since its last run ended; none before the first.
+                pub age: Option<Nanoseconds>,
+                /// Whether its target is watched. If not, somebody disabled or disconnected it, and nothing is known for that reason.
+                pub watched: bool,
+                /// Whether its failure makes the whole unhealthy.
+                pub critical: bool,
+                /// The group that it is in.
+                pub group: Option<_rt::String>,
+            }
+            impl ::core::fmt::Debug for Standing {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Standing")
+                        .field("name", &self.name)
+                        .field("health", &self.health)
+                        .field("message", &self.message)
+                        .field("fault", &self.fault)
+                        .field("age", &self.age)
+                        .field("watched", &self.watched)
+                        .field("critical", &self.critical)
+                        .field("group", &self.group)
+                        .finish()
+                }
+            }
+            /// Why there is nothing to read.
+            #[derive(Clone, PartialEq)]
+            pub enum Refusal {
+                /// The check is not granted this.
+                Denied,
+                /// There is no such check, or none in such a group.
+                Unknown,
+                /// The runner is starting, and may not have all of its checks yet.
+                NotYet,
+                /// It is the check that asks.
+                Itself,
+                /// What is asked for reads the check that asks, by itself or through others: their names, from the one that is asked
+                /// for to the one that reads the check that asks.
+                Circular(_rt::Vec<_rt::String>),
+            }
+            impl ::core::fmt::Debug for Refusal {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    match self {
+                        Refusal::Denied => f.debug_tuple("Refusal::Denied").finish(),
+                        Refusal::Unknown => f.debug_tuple("Refusal::Unknown").finish(),
+                        Refusal::NotYet => f.debug_tuple("Refusal::NotYet").finish(),
+                        Refusal::Itself => f.debug_tuple("Refusal::Itself").finish(),
+                        Refusal::Circular(e) => {
+                            f.debug_tuple("Refusal::Circular").field(e).finish()
+                        }
+                    }
+                }
+            }
+            impl ::core::fmt::Display for Refusal {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    write!(f, "{:?}", self)
+                }
+            }
+            impl ::core::error::Error for Refusal {}
+            #[allow(unused_unsafe, clippy::all)]
+            /// Reads one check.
+            #[allow(async_fn_in_trait)]
+            pub fn read(name: &str) -> Result<Standing, Refusal> {
+                unsafe {
+                    #[repr(align(8))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 24 + 12 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 24
+                            + 12 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let vec0 = name;
+                    let ptr0 = vec0.as_ptr().cast::<u8>();
+                    let len0 = vec0.len();
+                    let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "probity:probe/checks@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "read"]
+                        fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: *mut u8) {
+                        unreachable!()
+                    }
+                    wit_import2(ptr0.cast_mut(), len0, ptr1);
+                    let l3 = i32::from(*ptr1.add(0).cast::<u8>());
+                    let result31 = match l3 {
+                        0 => {
+                            let e = {
+                                let l4 = *ptr1.add(8).cast::<*mut u8>();
+                                let l5 = *ptr1
+                                    .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let len6 = l5;
+                                let bytes6 = _rt::Vec::from_raw_parts(
+                                    l4.cast(),
+                                    len6,
+                                    len6,
+                                );
+                                let l7 = i32::from(
+                                    *ptr1
+                                        .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>(),
+                                );
+                                let l8 = *ptr1
+                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l9 = *ptr1
+                                    .add(8 + 4 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let len10 = l9;
+                                let bytes10 = _rt::Vec::from_raw_parts(
+                                    l8.cast(),
+                                    len10,
+                                    len10,
+                                );
+                                let l11 = i32::from(
+                                    *ptr1
+                                        .add(8 + 5 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>(),
+                                );
+                                let l15 = i32::from(
+                                    *ptr1
+                                        .add(8 + 8 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>(),
+                                );
+                                let l17 = i32::from(
+                                    *ptr1
+                                        .add(24 + 8 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>(),
+                                );
+                                let l18 = i32::from(
+                                    *ptr1
+                                        .add(25 + 8 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>(),
+                                );
+                                let l19 = i32::from(
+                                    *ptr1
+                                        .add(24 + 9 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>(),
+                                );
+                                Standing {
+                                    name: _rt::string_lift(bytes6),
+                                    health: Health::_lift(l7 as u8),
+                                    message: _rt::string_lift(bytes10),
+                                    fault: match l11 {
+                                        0 => None,
+                                        1 => {
+                                            let e = {
+                                                let l12 = *ptr1
+                                                    .add(8 + 6 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l13 = *ptr1
+                                                    .add(8 + 7 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len14 = l13;
+                                                let bytes14 = _rt::Vec::from_raw_parts(
+                                                    l12.cast(),
+                                                    len14,
+                                                    len14,
+                                                );
+                                                _rt::string_lift(bytes14)
+                                            };
+                                            Some(e)
+                                        }
+                                        _ => _rt::invalid_enum_discriminant(),
+                                    },
+                                    age: match l15 {
+                                        0 => None,
+                                        1 => {
+                                            let e = {
+                                                let l16 = *ptr1
+                                                    .add(16 + 8 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<i64>();
+                                                l16 as u64
+                                            };
+                                            Some(e)
+                                        }
+                                        _ => _rt::invalid_enum_discriminant(),
+                                    },
+                                    watched: _rt::bool_lift(l17 as u8),
+                                    critical: _rt::bool_lift(l18 as u8),
+                                    group: match l19 {
+                                        0 => None,
+                                        1 => {
+                                            let e = {
+                                                let l20 = *ptr1
+                                                    .add(24 + 10 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l21 = *ptr1
+                                                    .add(24 + 11 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len22 = l21;
+                                                let bytes22 = _rt::Vec::from_raw_parts(
+                                                    l20.cast(),
+                                                    len22,
+                                                    len22,
+                                                );
+                                                _rt::string_lift(bytes22)
+                                            };
+                                            Some(e)
+                                        }
+                                        _ => _rt::invalid_enum_discriminant(),
+                                    },
+                                }
+                            };
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l23 = i32::from(*ptr1.add(8).cast::<u8>());
+                                let v30 = match l23 {
+                                    0 => Refusal::Denied,
+                                    1 => Refusal::Unknown,
+                                    2 => Refusal::NotYet,
+                                    3 => Refusal::Itself,
+                                    n => {
+                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                        let e30 = {
+                                            let l24 = *ptr1
+                                                .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l25 = *ptr1
+                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let base29 = l24;
+                                            let len29 = l25;
+                                            let mut result29 = _rt::Vec::with_capacity(len29);
+                                            for i in 0..len29 {
+                                                let base = base29
+                                                    .add(i * (2 * ::core::mem::size_of::<*const u8>()));
+                                                let e29 = {
+                                                    let l26 = *base.add(0).cast::<*mut u8>();
+                                                    let l27 = *base
+                                                        .add(::core::mem::size_of::<*const u8>())
+                                                        .cast::<usize>();
+                                                    let len28 = l27;
+                                                    let bytes28 = _rt::Vec::from_raw_parts(
+                                                        l26.cast(),
+                                                        len28,
+                                                        len28,
+                                                    );
+                                                    _rt::string_lift(bytes28)
+                                                };
+                                                result29.push(e29);
+                                            }
+                                            _rt::cabi_dealloc(
+                                                base29,
+                                                len29 * (2 * ::core::mem::size_of::<*const u8>()),
+                                                ::core::mem::size_of::<*const u8>(),
+                                            );
+                                            result29
+                                        };
+                                        Refusal::Circular(e30)
+                                    }
+                                };
+                                v30
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result31
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// Reads all checks of a group, by name, but for the one that asks.
+            #[allow(async_fn_in_trait)]
+            pub fn read_group(group: &str) -> Result<_rt::Vec<Standing>, Refusal> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 4
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let vec0 = group;
+                    let ptr0 = vec0.as_ptr().cast::<u8>();
+                    let len0 = vec0.len();
+                    let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "probity:probe/checks@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "read-group"]
+                        fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: *mut u8) {
+                        unreachable!()
+                    }
+                    wit_import2(ptr0.cast_mut(), len0, ptr1);
+                    let l3 = i32::from(*ptr1.add(0).cast::<u8>());
+                    let result34 = match l3 {
+                        0 => {
+                            let e = {
+                                let l4 = *ptr1
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l5 = *ptr1
+                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let base25 = l4;
+                                let len25 = l5;
+                                let mut result25 = _rt::Vec::with_capacity(len25);
+                                for i in 0..len25 {
+                                    let base = base25
+                                        .add(i * (16 + 12 * ::core::mem::size_of::<*const u8>()));
+                                    let e25 = {
+                                        let l6 = *base.add(0).cast::<*mut u8>();
+                                        let l7 = *base
+                                            .add(::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len8 = l7;
+                                        let bytes8 = _rt::Vec::from_raw_parts(
+                                            l6.cast(),
+                                            len8,
+                                            len8,
+                                        );
+                                        let l9 = i32::from(
+                                            *base
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<u8>(),
+                                        );
+                                        let l10 = *base
+                                            .add(3 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l11 = *base
+                                            .add(4 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len12 = l11;
+                                        let bytes12 = _rt::Vec::from_raw_parts(
+                                            l10.cast(),
+                                            len12,
+                                            len12,
+                                        );
+                                        let l13 = i32::from(
+                                            *base
+                                                .add(5 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<u8>(),
+                                        );
+                                        let l17 = i32::from(
+                                            *base
+                                                .add(8 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<u8>(),
+                                        );
+                                        let l19 = i32::from(
+                                            *base
+                                                .add(16 + 8 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<u8>(),
+                                        );
+                                        let l20 = i32::from(
+                                            *base
+                                                .add(17 + 8 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<u8>(),
+                                        );
+                                        let l21 = i32::from(
+                                            *base
+                                                .add(16 + 9 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<u8>(),
+                                        );
+                                        Standing {
+                                            name: _rt::string_lift(bytes8),
+                                            health: Health::_lift(l9 as u8),
+                                            message: _rt::string_lift(bytes12),
+                                            fault: match l13 {
+                                                0 => None,
+                                                1 => {
+                                                    let e = {
+                                                        let l14 = *base
+                                                            .add(6 * ::core::mem::size_of::<*const u8>())
+                                                            .cast::<*mut u8>();
+                                                        let l15 = *base
+                                                            .add(7 * ::core::mem::size_of::<*const u8>())
+                                                            .cast::<usize>();
+                                                        let len16 = l15;
+                                                        let bytes16 = _rt::Vec::from_raw_parts(
+                                                            l14.cast(),
+                                                            len16,
+                                                            len16,
+                                                        );
+                                                        _rt::string_lift(bytes16)
+                                                    };
+                                                    Some(e)
+                                                }
+                                                _ => _rt::invalid_enum_discriminant(),
+                                            },
+                                            age: match l17 {
+                                                0 => None,
+                                                1 => {
+                                                    let e = {
+                                                        let l18 = *base
+                                                            .add(8 + 8 * ::core::mem::size_of::<*const u8>())
+                                                            .cast::<i64>();
+                                                        l18 as u64
+                                                    };
+                                                    Some(e)
+                                                }
+                                                _ => _rt::invalid_enum_discriminant(),
+                                            },
+                                            watched: _rt::bool_lift(l19 as u8),
+                                            critical: _rt::bool_lift(l20 as u8),
+                                            group: match l21 {
+                                                0 => None,
+                                                1 => {
+                                                    let e = {
+                                                        let l22 = *base
+                                                            .add(16 + 10 * ::core::mem::size_of::<*const u8>())
+                                                            .cast::<*mut u8>();
+                                                        let l23 = *base
+                                                            .add(16 + 11 * ::core::mem::size_of::<*const u8>())
+                                                            .cast::<usize>();
+                                                        let len24 = l23;
+                                                        let bytes24 = _rt::Vec::from_raw_parts(
+                                                            l22.cast(),
+                                                            len24,
+                                                            len24,
+                                                        );
+                                                        _rt::string_lift(bytes24)
+                                                    };
+                                                    Some(e)
+                                                }
+                                                _ => _rt::invalid_enum_discriminant(),
+                                            },
+                                        }
+                                    };
+                                    result25.push(e25);
+                                }
+                                _rt::cabi_dealloc(
+                                    base25,
+                                    len25 * (16 + 12 * ::core::mem::size_of::<*const u8>()),
+                                    8,
+                                );
+                                result25
+                            };
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l26 = i32::from(
+                                    *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                let v33 = match l26 {
+                                    0 => Refusal::Denied,
+                                    1 => Refusal::Unknown,
+                                    2 => Refusal::NotYet,
+                                    3 => Refusal::Itself,
+                                    n => {
+                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                        let e33 = {
+                                            let l27 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l28 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let base32 = l27;
+                                            let len32 = l28;
+                                            let mut result32 = _rt::Vec::with_capacity(len32);
+                                            for i in 0..len32 {
+                                                let base = base32
+                                                    .add(i * (2 * ::core::mem::size_of::<*const u8>()));
+                                                let e32 = {
+                                                    let l29 = *base.add(0).cast::<*mut u8>();
+                                                    let l30 = *base
+                                                        .add(::core::mem::size_of::<*const u8>())
+                                                        .cast::<usize>();
+                                                    let len31 = l30;
+                                                    let bytes31 = _rt::Vec::from_raw_parts(
+                                                        l29.cast(),
+                                                        len31,
+                                                        len31,
+                                                    );
+                                                    _rt::string_lift(bytes31)
+                                                };
+                                                result32.push(e32);
+                                            }
+                                            _rt::cabi_dealloc(
+                                                base32,
+                                                len32 * (2 * ::core::mem::size_of::<*const u8>()),
+                                                ::core::mem::size_of::<*const u8>(),
+                                            );
+                                            result32
+                                        };
+                                        Refusal::Circular(e33)
+                                    }
+                                };
+                                v33
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result34
+                }
+            }
+        }
+        /// What the runner saw of the requests that it sent for the probe through `wasi:http`, also of those that came to nothing: which
+        /// server took them, in which version of HTTP it spoke, and how long each part took.
+        #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+        pub mod http {
+            #[used]
+            #[doc(hidden)]
+            static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
+            use super::super::super::_rt;
+            pub type Nanoseconds = super::super::super::probity::probe::types::Nanoseconds;
+            /// One request. What it did not come to, or needed not, is absent.
+            #[derive(Clone, PartialEq)]
+            pub struct Exchange {
+                /// The address and port that took the connection: `192.0.2.7:443`, `[2001:db8::7]:443`.
+                pub remote: Option<_rt::String>,
+                /// The version of HTTP that the server answered in: `HTTP/1.1`, `HTTP/2`.
+                pub version: Option<_rt::String>,
+                /// How long it took to find the addresses of the host.
+                pub resolve: Option<Nanoseconds>,
+                /// How long it took to connect to one of them, with those that were tried before it.
+                pub connect: Option<Nanoseconds>,
+                /// How long the TLS handshake took. `probity:probe/tls` tells what it came to.
+                pub tls: Option<Nanoseconds>,
+                /// How long the head of the answer took from then on, with the sending of the request.
+                pub wait: Option<Nanoseconds>,
+            }
+            impl ::core::fmt::Debug for Exchange {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Exchange")
+                        .field("remote", &self.remote)
+                        .field("version", &self.version)
+                        .field("resolve", &self.resolve)
+                        .field("connect", &self.connect)
+                        .field("tls", &self.tls)
+                        .field("wait", &self.wait)
+                        .finish()
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// The latest requests of this run, or of this connection since it was opened: the latest first, and 4 at most.
+            #[allow(async_fn_in_trait)]
+            pub fn latest() -> _rt::Vec<Exchange> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 2 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 2
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "probity:probe/http@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "latest"]
+                        fn wit_import1(_: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import1(_: *mut u8) {
+                        unreachable!()
+                    }
+                    wit_import1(ptr0);
+                    let l2 = *ptr0.add(0).cast::<*mut u8>();
+                    let l3 = *ptr0
+                        .add(::core::mem::size_of::<*const u8>())
+                        .cast::<usize>();
+                    let base20 = l2;
+                    let len20 = l3;
+                    let mut result20 = _rt::Vec::with_capacity(len20);
+                    for i in 0..len20 {
+                        let base = base20
+                            .add(i * (64 + 6 * ::core::mem::size_of::<*const u8>()));
+                        let e20 = {
+                            let l4 = i32::from(*base.add(0).cast::<u8>());
+                            let l8 = i32::from(
+                                *base
+                                    .add(3 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<u8>(),
+                            );
+                            let l12 = i32::from(
+                                *base
+                                    .add(6 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<u8>(),
+                            );
+                            let l14 = i32::from(
+                                *base
+                                    .add(16 + 6 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<u8>(),
+                            );
+                            let l16 = i32::from(
+                                *base
+                                    .add(32 + 6 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<u8>(),
+                            );
+                            let l18 = i32::from(
+                                *base
+                                    .add(48 + 6 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<u8>(),
+                            );
+                            Exchange {
+                                remote: match l4 {
+                                    0 => None,
+                                    1 => {
+                                        let e = {
+                                            let l5 = *base
+                                                .add(::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l6 = *base
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len7 = l6;
+                                            let bytes7 = _rt::Vec::from_raw_parts(
+                                                l5.cast(),
+                                                len7,
+                                                len7,
+                                            );
+                                            _rt::string_lift(bytes7)
+                                        };
+                                        Some(e)
+                                    }
+                                    _ => _rt::invalid_enum_discriminant(),
+                                },
+                                version: match l8 {
+                                    0 => None,
+                                    1 => {
+                                        let e = {
+                                            let l9 = *base
+                                                .add(4 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l10 = *base
+                                                .add(5 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len11 = l10;
+                                            let bytes11 = _rt::Vec::from_raw_parts(
+                                                l9.cast(),
+                                                len11,
+                                                len11,
+                                            );
+                                            _rt::string_lift(bytes11)
+                                        };
+                                        Some(e)
+                                    }
+                                    _ => _rt::invalid_enum_discriminant(),
+                                },
+                                resolve: match l12 {
+                                    0 => None,
+                                    1 => {
+                                        let e = {
+                                            let l13 = *base
+                                                .add(8 + 6 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<i64>();
+                                            l13 as u64
+                                        };
+                                        Some(e)
+                                    }
+                                    _ => _rt::invalid_enum_discriminant(),
+                                },
+                                connect: match l14 {
+                                    0 => None,
+                                    1 => {
+                                        let e = {
+                                            let l15 = *base
+                                                .add(24 + 6 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<i64>();
+                                            l15 as u64
+                                        };
+                                        Some(e)
+                                    }
+                                    _ => _rt::invalid_enum_discriminant(),
+                                },
+                                tls: match l16 {
+                                    0 => None,
+                                    1 => {
+                                        let e = {
+                                            let l17 = *base
+                                                .add(40 + 6 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<i64>();
+                                            l17 as u64
+                                        };
+                                        Some(e)
+                                    }
+                                    _ => _rt::invalid_enum_discriminant(),
+                                },
+                                wait: match l18 {
+                                    0 => None,
+                                    1 => {
+                                        let e = {
+                                            let l19 = *base
+                                                .add(56 + 6 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<i64>();
+                                            l19 as u64
+                                        };
+                                        Some(e)
+                                    }
+                                    _ => _rt::invalid_enum_discriminant(),
+                                },
+                            }
+                        };
+                        result20.push(e20);
+                    }
+                    _rt::cabi_dealloc(
+                        base20,
+                        len20 * (64 + 6 * ::core::mem::size_of::<*const u8>()),
+                        8,
+                    );
+                    let result21 = result20;
+                    result21
+                }
+            }
+        }
         /// The runner's log, under the check's name.
         #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
         pub mod log {
@@ -68,6 +1332,244 @@ pub mod probity {
                         unreachable!()
                     }
                     wit_import1(level.clone() as i32, ptr0.cast_mut(), len0);
+                }
+            }
+        }
+        /// What others told the runner of the target: that a job began, went well or failed. It came to
+        /// `POST /health/checks/NAME/report`, which takes reports for those checks alone whose probe imports this. Each check reads
+        /// its own, and needs no grant for it. They are kept for as long as the runner lives and the check has this probe.
+        #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+        pub mod reports {
+            #[used]
+            #[doc(hidden)]
+            static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
+            use super::super::super::_rt;
+            pub type Nanoseconds = super::super::super::probity::probe::types::Nanoseconds;
+            /// A moment that has passed.
+            #[repr(C)]
+            #[derive(Clone, Copy, PartialEq)]
+            pub struct Moment {
+                /// Seconds since 1970-01-01T00:00:00Z, by the clock that may be set.
+                pub at: i64,
+                /// How long ago it was, by a clock that is not.
+                pub age: Nanoseconds,
+            }
+            impl ::core::fmt::Debug for Moment {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Moment")
+                        .field("at", &self.at)
+                        .field("age", &self.age)
+                        .finish()
+                }
+            }
+            /// What a report tells.
+            #[repr(u8)]
+            #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+            pub enum Kind {
+                /// A job began.
+                Start,
+                /// It went well.
+                Success,
+                /// It failed.
+                Fail,
+                /// It ended with `exit-code`, which says the rest.
+                Exit,
+                /// Something to be read, of which nothing follows.
+                Log,
+            }
+            impl ::core::fmt::Debug for Kind {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    match self {
+                        Kind::Start => f.debug_tuple("Kind::Start").finish(),
+                        Kind::Success => f.debug_tuple("Kind::Success").finish(),
+                        Kind::Fail => f.debug_tuple("Kind::Fail").finish(),
+                        Kind::Exit => f.debug_tuple("Kind::Exit").finish(),
+                        Kind::Log => f.debug_tuple("Kind::Log").finish(),
+                    }
+                }
+            }
+            impl Kind {
+                #[doc(hidden)]
+                pub unsafe fn _lift(val: u8) -> Kind {
+                    if !cfg!(debug_assertions) {
+                        return unsafe { ::core::mem::transmute(val) };
+                    }
+                    match val {
+                        0 => Kind::Start,
+                        1 => Kind::Success,
+                        2 => Kind::Fail,
+                        3 => Kind::Exit,
+                        4 => Kind::Log,
+                        _ => panic!("invalid enum discriminant"),
+                    }
+                }
+            }
+            /// One report.
+            #[derive(Clone, PartialEq)]
+            pub struct Report {
+                pub kind: Kind,
+                /// There with `exit`, and perhaps with `success` and `fail`.
+                pub exit_code: Option<u8>,
+                /// How long the job took, if it told so.
+                pub duration: Option<Nanoseconds>,
+                pub received: Moment,
+                /// The first 10 KiB of the text that came with it; empty if none did, or if newer texts have taken its room.
+                pub text: _rt::String,
+                /// How many bytes came with it.
+                pub length: u64,
+            }
+            impl ::core::fmt::Debug for Report {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Report")
+                        .field("kind", &self.kind)
+                        .field("exit-code", &self.exit_code)
+                        .field("duration", &self.duration)
+                        .field("received", &self.received)
+                        .field("text", &self.text)
+                        .field("length", &self.length)
+                        .finish()
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// The latest first: 32 at most, the latest `start` and the latest end (`success`, `fail` or `exit`) always among them.
+            #[allow(async_fn_in_trait)]
+            pub fn latest() -> _rt::Vec<Report> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 2 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 2
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "probity:probe/reports@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "latest"]
+                        fn wit_import1(_: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import1(_: *mut u8) {
+                        unreachable!()
+                    }
+                    wit_import1(ptr0);
+                    let l2 = *ptr0.add(0).cast::<*mut u8>();
+                    let l3 = *ptr0
+                        .add(::core::mem::size_of::<*const u8>())
+                        .cast::<usize>();
+                    let base15 = l2;
+                    let len15 = l3;
+                    let mut result15 = _rt::Vec::with_capacity(len15);
+                    for i in 0..len15 {
+                        let base = base15
+                            .add(i * (48 + 2 * ::core::mem::size_of::<*const u8>()));
+                        let e15 = {
+                            let l4 = i32::from(*base.add(0).cast::<u8>());
+                            let l5 = i32::from(*base.add(1).cast::<u8>());
+                            let l7 = i32::from(*base.add(8).cast::<u8>());
+                            let l9 = *base.add(24).cast::<i64>();
+                            let l10 = *base.add(32).cast::<i64>();
+                            let l11 = *base.add(40).cast::<*mut u8>();
+                            let l12 = *base
+                                .add(40 + 1 * ::core::mem::size_of::<*const u8>())
+                                .cast::<usize>();
+                            let len13 = l12;
+                            let bytes13 = _rt::Vec::from_raw_parts(
+                                l11.cast(),
+                                len13,
+                                len13,
+                            );
+                            let l14 = *base
+                                .add(40 + 2 * ::core::mem::size_of::<*const u8>())
+                                .cast::<i64>();
+                            Report {
+                                kind: Kind::_lift(l4 as u8),
+                                exit_code: match l5 {
+                                    0 => None,
+                                    1 => {
+                                        let e = {
+                                            let l6 = i32::from(*base.add(2).cast::<u8>());
+                                            l6 as u8
+                                        };
+                                        Some(e)
+                                    }
+                                    _ => _rt::invalid_enum_discriminant(),
+                                },
+                                duration: match l7 {
+                                    0 => None,
+                                    1 => {
+                                        let e = {
+                                            let l8 = *base.add(16).cast::<i64>();
+                                            l8 as u64
+                                        };
+                                        Some(e)
+                                    }
+                                    _ => _rt::invalid_enum_discriminant(),
+                                },
+                                received: Moment { at: l9, age: l10 as u64 },
+                                text: _rt::string_lift(bytes13),
+                                length: l14 as u64,
+                            }
+                        };
+                        result15.push(e15);
+                    }
+                    _rt::cabi_dealloc(
+                        base15,
+                        len15 * (48 + 2 * ::core::mem::size_of::<*const u8>()),
+                        8,
+                    );
+                    let result16 = result15;
+                    result16
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// When the runner began to take reports for this check; none where a probe is tried without a runner around it.
+            #[allow(async_fn_in_trait)]
+            pub fn since() -> Option<Moment> {
+                unsafe {
+                    #[repr(align(8))]
+                    struct RetArea([::core::mem::MaybeUninit<u8>; 24]);
+                    let mut ret_area = RetArea([::core::mem::MaybeUninit::uninit(); 24]);
+                    let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "probity:probe/reports@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "since"]
+                        fn wit_import1(_: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import1(_: *mut u8) {
+                        unreachable!()
+                    }
+                    wit_import1(ptr0);
+                    let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+                    let result5 = match l2 {
+                        0 => None,
+                        1 => {
+                            let e = {
+                                let l3 = *ptr0.add(8).cast::<i64>();
+                                let l4 = *ptr0.add(16).cast::<i64>();
+                                Moment { at: l3, age: l4 as u64 }
+                            };
+                            Some(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result5
                 }
             }
         }
@@ -671,356 +2173,6 @@ pub mod probity {
                     );
                     let result60 = result59;
                     result60
-                }
-            }
-        }
-        /// The words that a probe and its runner share.
-        #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
-        pub mod types {
-            #[used]
-            #[doc(hidden)]
-            static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
-            use super::super::super::_rt;
-            /// A span of time in nanoseconds.
-            pub type Nanoseconds = u64;
-            /// How the target is, in the probe's judgement.
-            #[repr(u8)]
-            #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
-            pub enum Status {
-                /// The target does what it is for.
-                Healthy,
-                /// The target works, but not as well as it should: slow, almost full, about to expire.
-                Degraded,
-                /// The target does not do what it is for.
-                Unhealthy,
-            }
-            impl ::core::fmt::Debug for Status {
-                fn fmt(
-                    &self,
-                    f: &mut ::core::fmt::Formatter<'_>,
-                ) -> ::core::fmt::Result {
-                    match self {
-                        Status::Healthy => f.debug_tuple("Status::Healthy").finish(),
-                        Status::Degraded => f.debug_tuple("Status::Degraded").finish(),
-                        Status::Unhealthy => f.debug_tuple("Status::Unhealthy").finish(),
-                    }
-                }
-            }
-            impl Status {
-                #[doc(hidden)]
-                pub unsafe fn _lift(val: u8) -> Status {
-                    if !cfg!(debug_assertions) {
-                        return unsafe { ::core::mem::transmute(val) };
-                    }
-                    match val {
-                        0 => Status::Healthy,
-                        1 => Status::Degraded,
-                        2 => Status::Unhealthy,
-                        _ => panic!("invalid enum discriminant"),
-                    }
-                }
-            }
-            /// The value of a detail.
-            #[derive(Clone, PartialEq)]
-            pub enum Value {
-                Text(_rt::String),
-                Integer(i64),
-                Number(f64),
-                Boolean(bool),
-            }
-            impl ::core::fmt::Debug for Value {
-                fn fmt(
-                    &self,
-                    f: &mut ::core::fmt::Formatter<'_>,
-                ) -> ::core::fmt::Result {
-                    match self {
-                        Value::Text(e) => f.debug_tuple("Value::Text").field(e).finish(),
-                        Value::Integer(e) => {
-                            f.debug_tuple("Value::Integer").field(e).finish()
-                        }
-                        Value::Number(e) => {
-                            f.debug_tuple("Value::Number").field(e).finish()
-                        }
-                        Value::Boolean(e) => {
-                            f.debug_tuple("Value::Boolean").field(e).finish()
-                        }
-                    }
-                }
-            }
-            /// One fact about the target, for people and dashboards: `server-version` = `15.4`.
-            #[derive(Clone, PartialEq)]
-            pub struct Detail {
-                pub key: _rt::String,
-                pub value: Value,
-            }
-            impl ::core::fmt::Debug for Detail {
-                fn fmt(
-                    &self,
-                    f: &mut ::core::fmt::Formatter<'_>,
-                ) -> ::core::fmt::Result {
-                    f.debug_struct("Detail")
-                        .field("key", &self.key)
-                        .field("value", &self.value)
-                        .finish()
-                }
-            }
-            /// One figure, for time series: a phase of the examination, a queue's depth, a share.
-            #[derive(Clone, PartialEq)]
-            pub struct Measurement {
-                /// Lower-case words joined by `-`, such as `connect` or `queue-depth`.
-                pub name: _rt::String,
-                /// A UCUM code: `s`, `By`, `1`, `%`.
-                pub unit: _rt::String,
-                pub value: f64,
-            }
-            impl ::core::fmt::Debug for Measurement {
-                fn fmt(
-                    &self,
-                    f: &mut ::core::fmt::Formatter<'_>,
-                ) -> ::core::fmt::Result {
-                    f.debug_struct("Measurement")
-                        .field("name", &self.name)
-                        .field("unit", &self.unit)
-                        .field("value", &self.value)
-                        .finish()
-                }
-            }
-            /// What the probe says of its target.
-            #[derive(Clone, PartialEq)]
-            pub struct Verdict {
-                pub status: Status,
-                /// One line for a person: what was seen, and for trouble what was expected.
-                pub message: _rt::String,
-                pub details: _rt::Vec<Detail>,
-                pub measurements: _rt::Vec<Measurement>,
-                /// How long the target took, if the probe timed it; otherwise the runner's own timing of the run is used.
-                pub latency: Option<Nanoseconds>,
-                /// The failure will not go away by itself (wrong credentials, say): trying again soon is pointless.
-                /// It has no meaning with a status other than `unhealthy`.
-                pub permanent: bool,
-                /// Handed back as `run.state` to the next run of the same check. Empty: nothing is kept.
-                pub state: _rt::Vec<u8>,
-            }
-            impl ::core::fmt::Debug for Verdict {
-                fn fmt(
-                    &self,
-                    f: &mut ::core::fmt::Formatter<'_>,
-                ) -> ::core::fmt::Result {
-                    f.debug_struct("Verdict")
-                        .field("status", &self.status)
-                        .field("message", &self.message)
-                        .field("details", &self.details)
-                        .field("measurements", &self.measurements)
-                        .field("latency", &self.latency)
-                        .field("permanent", &self.permanent)
-                        .field("state", &self.state)
-                        .finish()
-                }
-            }
-            /// One thing that is wrong with the settings.
-            #[derive(Clone, PartialEq)]
-            pub struct SettingProblem {
-                /// A JSON pointer (RFC 6901) into the settings, such as `/expect/0/status`; empty for the whole.
-                pub pointer: _rt::String,
-                /// What is wrong and what would be right.
-                pub message: _rt::String,
-            }
-            impl ::core::fmt::Debug for SettingProblem {
-                fn fmt(
-                    &self,
-                    f: &mut ::core::fmt::Formatter<'_>,
-                ) -> ::core::fmt::Result {
-                    f.debug_struct("SettingProblem")
-                        .field("pointer", &self.pointer)
-                        .field("message", &self.message)
-                        .finish()
-                }
-            }
-            /// Why there is no verdict. It says nothing of the target, and never counts as its downtime.
-            #[derive(Clone, PartialEq)]
-            pub enum Problem {
-                /// The settings can't be used.
-                InvalidSettings(_rt::Vec<SettingProblem>),
-                /// The sandbox refused something that the probe can't do without.
-                Denied(_rt::String),
-                /// This runner or this system does not offer what the probe needs.
-                Unsupported(_rt::String),
-                /// Any other reason.
-                Other(_rt::String),
-            }
-            impl ::core::fmt::Debug for Problem {
-                fn fmt(
-                    &self,
-                    f: &mut ::core::fmt::Formatter<'_>,
-                ) -> ::core::fmt::Result {
-                    match self {
-                        Problem::InvalidSettings(e) => {
-                            f.debug_tuple("Problem::InvalidSettings").field(e).finish()
-                        }
-                        Problem::Denied(e) => {
-                            f.debug_tuple("Problem::Denied").field(e).finish()
-                        }
-                        Problem::Unsupported(e) => {
-                            f.debug_tuple("Problem::Unsupported").field(e).finish()
-                        }
-                        Problem::Other(e) => {
-                            f.debug_tuple("Problem::Other").field(e).finish()
-                        }
-                    }
-                }
-            }
-            impl ::core::fmt::Display for Problem {
-                fn fmt(
-                    &self,
-                    f: &mut ::core::fmt::Formatter<'_>,
-                ) -> ::core::fmt::Result {
-                    write!(f, "{:?}", self)
-                }
-            }
-            impl ::core::error::Error for Problem {}
-            /// What the probe is told of the run that it is part of.
-            #[derive(Clone, PartialEq)]
-            pub struct Run {
-                /// The name of the check.
-                pub check: _rt::String,
-                /// 1 for the first attempt; a retry within the same run is one more.
-                pub attempt: u32,
-                /// What remains of the run's time-out when the call is made. A probe that has no answer from its target by then
-                /// must give its verdict *before* this is used up: past it the runner takes the call for a fault of the probe.
-                pub time_left: Nanoseconds,
-                /// A W3C `traceparent`, to hand on to the target; empty when the run is not traced.
-                pub traceparent: _rt::String,
-                /// `verdict.state` of the check's last verdict; empty at the first run, and after a change of probe or settings.
-                pub state: _rt::Vec<u8>,
-            }
-            impl ::core::fmt::Debug for Run {
-                fn fmt(
-                    &self,
-                    f: &mut ::core::fmt::Formatter<'_>,
-                ) -> ::core::fmt::Result {
-                    f.debug_struct("Run")
-                        .field("check", &self.check)
-                        .field("attempt", &self.attempt)
-                        .field("time-left", &self.time_left)
-                        .field("traceparent", &self.traceparent)
-                        .field("state", &self.state)
-                        .finish()
-                }
-            }
-            /// Why something could not be done.
-            #[derive(Clone, PartialEq)]
-            pub enum Failure {
-                /// The target is at fault: the verdict says how.
-                Verdict(Verdict),
-                /// The probe is: nothing is known of the target.
-                Problem(Problem),
-            }
-            impl ::core::fmt::Debug for Failure {
-                fn fmt(
-                    &self,
-                    f: &mut ::core::fmt::Formatter<'_>,
-                ) -> ::core::fmt::Result {
-                    match self {
-                        Failure::Verdict(e) => {
-                            f.debug_tuple("Failure::Verdict").field(e).finish()
-                        }
-                        Failure::Problem(e) => {
-                            f.debug_tuple("Failure::Problem").field(e).finish()
-                        }
-                    }
-                }
-            }
-            impl ::core::fmt::Display for Failure {
-                fn fmt(
-                    &self,
-                    f: &mut ::core::fmt::Formatter<'_>,
-                ) -> ::core::fmt::Result {
-                    write!(f, "{:?}", self)
-                }
-            }
-            impl ::core::error::Error for Failure {}
-            /// What a probe, or an adapter, says of itself.
-            #[derive(Clone, PartialEq)]
-            pub struct Description {
-                /// Lower-case letters, digits and `-`, such as `postgres`.
-                pub name: _rt::String,
-                /// The version of the probe, as Semantic Versioning writes it.
-                pub version: _rt::String,
-                /// One sentence.
-                pub description: _rt::String,
-                /// A JSON Schema (2020-12) of the settings. The `default`s of its properties are filled into `grants`.
-                pub settings_schema: _rt::String,
-                /// Used where the operator gives none.
-                pub default_interval: Option<Nanoseconds>,
-                /// Used where the operator gives none.
-                pub default_timeout: Option<Nanoseconds>,
-                /// Bytes of memory that the probe needs where the usual limit is too little for it (an interpreter inside, say).
-                /// The operator still has to allow them.
-                pub memory: Option<u64>,
-                /// Whether a check with this probe is critical where the operator does not say.
-                pub critical: bool,
-                /// The grants that a check needs, as templates over its settings: `tcp:{host}:{port}`, `url:{url}` (of `http`, `https`,
-                /// `ws` or `wss`), `icmp:{host}`, `resolve:{name}`, `system:disk`. A template that names an absent setting grants nothing.
-                pub grants: _rt::Vec<_rt::String>,
-            }
-            impl ::core::fmt::Debug for Description {
-                fn fmt(
-                    &self,
-                    f: &mut ::core::fmt::Formatter<'_>,
-                ) -> ::core::fmt::Result {
-                    f.debug_struct("Description")
-                        .field("name", &self.name)
-                        .field("version", &self.version)
-                        .field("description", &self.description)
-                        .field("settings-schema", &self.settings_schema)
-                        .field("default-interval", &self.default_interval)
-                        .field("default-timeout", &self.default_timeout)
-                        .field("memory", &self.memory)
-                        .field("critical", &self.critical)
-                        .field("grants", &self.grants)
-                        .finish()
-                }
-            }
-            /// One thing that speaks against a target which has answered.
-            #[derive(Clone, PartialEq)]
-            pub struct Finding {
-                /// What it makes of the target: degraded or unhealthy.
-                pub status: Status,
-                /// A clause: `the lag is 7 s, more than 5 s`.
-                pub text: _rt::String,
-            }
-            impl ::core::fmt::Debug for Finding {
-                fn fmt(
-                    &self,
-                    f: &mut ::core::fmt::Formatter<'_>,
-                ) -> ::core::fmt::Result {
-                    f.debug_struct("Finding")
-                        .field("status", &self.status)
-                        .field("text", &self.text)
-                        .finish()
-                }
-            }
-            /// What an adapter has to tell of its target, beside what it was asked to do.
-            #[derive(Clone, PartialEq)]
-            pub struct Examination {
-                pub findings: _rt::Vec<Finding>,
-                /// The unhealthy ones will not go away by themselves.
-                pub permanent: bool,
-                pub details: _rt::Vec<Detail>,
-                /// Among them how long its own phases took, such as `resolve`, `connect` and `tls`.
-                pub measurements: _rt::Vec<Measurement>,
-            }
-            impl ::core::fmt::Debug for Examination {
-                fn fmt(
-                    &self,
-                    f: &mut ::core::fmt::Formatter<'_>,
-                ) -> ::core::fmt::Result {
-                    f.debug_struct("Examination")
-                        .field("findings", &self.findings)
-                        .field("permanent", &self.permanent)
-                        .field("details", &self.details)
-                        .field("measurements", &self.measurements)
-                        .finish()
                 }
             }
         }
@@ -16026,9 +17178,9 @@ pub mod exports {
                             }
                             Err(e) => {
                                 *ptr5.add(0).cast::<u8>() = (1i32) as u8;
-                                use super::super::super::super::probity::probe::types::Problem as V25;
+                                use super::super::super::super::probity::probe::types::Problem as V26;
                                 match e {
-                                    V25::InvalidSettings(e) => {
+                                    V26::InvalidSettings(e) => {
                                         *ptr5.add(8).cast::<u8>() = (0i32) as u8;
                                         let vec21 = e;
                                         let len21 = vec21.len();
@@ -16078,7 +17230,7 @@ pub mod exports {
                                             .add(8 + 1 * ::core::mem::size_of::<*const u8>())
                                             .cast::<*mut u8>() = result21;
                                     }
-                                    V25::Denied(e) => {
+                                    V26::Denied(e) => {
                                         *ptr5.add(8).cast::<u8>() = (1i32) as u8;
                                         let vec22 = (e.into_bytes()).into_boxed_slice();
                                         let ptr22 = vec22.as_ptr().cast::<u8>();
@@ -16091,7 +17243,7 @@ pub mod exports {
                                             .add(8 + 1 * ::core::mem::size_of::<*const u8>())
                                             .cast::<*mut u8>() = ptr22.cast_mut();
                                     }
-                                    V25::Unsupported(e) => {
+                                    V26::Unsupported(e) => {
                                         *ptr5.add(8).cast::<u8>() = (2i32) as u8;
                                         let vec23 = (e.into_bytes()).into_boxed_slice();
                                         let ptr23 = vec23.as_ptr().cast::<u8>();
@@ -16104,7 +17256,7 @@ pub mod exports {
                                             .add(8 + 1 * ::core::mem::size_of::<*const u8>())
                                             .cast::<*mut u8>() = ptr23.cast_mut();
                                     }
-                                    V25::Other(e) => {
+                                    V26::Other(e) => {
                                         *ptr5.add(8).cast::<u8>() = (3i32) as u8;
                                         let vec24 = (e.into_bytes()).into_boxed_slice();
                                         let ptr24 = vec24.as_ptr().cast::<u8>();
@@ -16116,6 +17268,19 @@ pub mod exports {
                                         *ptr5
                                             .add(8 + 1 * ::core::mem::size_of::<*const u8>())
                                             .cast::<*mut u8>() = ptr24.cast_mut();
+                                    }
+                                    V26::Waiting(e) => {
+                                        *ptr5.add(8).cast::<u8>() = (4i32) as u8;
+                                        let vec25 = (e.into_bytes()).into_boxed_slice();
+                                        let ptr25 = vec25.as_ptr().cast::<u8>();
+                                        let len25 = vec25.len();
+                                        ::core::mem::forget(vec25);
+                                        *ptr5
+                                            .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>() = len25;
+                                        *ptr5
+                                            .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>() = ptr25.cast_mut();
                                     }
                                 }
                             }
@@ -16275,7 +17440,7 @@ pub mod exports {
                                             .cast::<usize>();
                                         _rt::cabi_dealloc(l31, l32, 1);
                                     }
-                                    _ => {
+                                    3 => {
                                         let l33 = *arg0
                                             .add(8 + 1 * ::core::mem::size_of::<*const u8>())
                                             .cast::<*mut u8>();
@@ -16283,6 +17448,15 @@ pub mod exports {
                                             .add(8 + 2 * ::core::mem::size_of::<*const u8>())
                                             .cast::<usize>();
                                         _rt::cabi_dealloc(l33, l34, 1);
+                                    }
+                                    _ => {
+                                        let l35 = *arg0
+                                            .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l36 = *arg0
+                                            .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        _rt::cabi_dealloc(l35, l36, 1);
                                     }
                                 }
                             }
@@ -16352,6 +17526,7 @@ pub mod exports {
                             default_timeout: default_timeout2,
                             memory: memory2,
                             critical: critical2,
+                            passive: passive2,
                             grants: grants2,
                         } = result0;
                         let vec3 = (name2.into_bytes()).into_boxed_slice();
@@ -16438,6 +17613,12 @@ pub mod exports {
                         *ptr1
                             .add(48 + 8 * ::core::mem::size_of::<*const u8>())
                             .cast::<u8>() = (match critical2 {
+                            true => 1,
+                            false => 0,
+                        }) as u8;
+                        *ptr1
+                            .add(49 + 8 * ::core::mem::size_of::<*const u8>())
+                            .cast::<u8>() = (match passive2 {
                             true => 1,
                             false => 0,
                         }) as u8;
@@ -16930,9 +18111,9 @@ macro_rules! __export_checker_probe_impl {
         =
         "component-type:wit-bindgen:0.60.0:probity:probe@0.1.0:checker-probe:imports and exports")]
         #[doc(hidden)] #[allow(clippy::octal_escapes)] pub static
-        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 14718] = *
+        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 15530] = *
         b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xfaq\x01A\x02\x01AD\x01\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xa6x\x01A\x02\x01AL\x01\
 B\x0a\x04\0\x08pollable\x03\x01\x01h\0\x01@\x01\x04self\x01\0\x7f\x04\0\x16[meth\
 od]pollable.ready\x01\x02\x01@\x01\x04self\x01\x01\0\x04\0\x16[method]pollable.b\
 lock\x01\x03\x01p\x01\x01py\x01@\x01\x02in\x04\0\x05\x04\0\x04poll\x01\x06\x03\0\
@@ -17168,48 +18349,67 @@ i\x0a\x01@\x01\x04this\x0d\0\x0f\x04\0\x1f[static]client-handshake.finish\x01\x1
 t\x01\x12\x01h\x0a\x01i\x05\x01@\x01\x04self\x13\0\x14\x04\0'[method]future-clie\
 nt-streams.subscribe\x01\x15\x01i\x09\x01o\x03\x16\x0b\x0c\x01i\x07\x01j\x01\x17\
 \x01\x18\x01j\x01\x19\0\x01k\x1a\x01@\x01\x04self\x13\0\x1b\x04\0![method]future\
--client-streams.get\x01\x1c\x03\0\x1awasi:tls/types@0.2.0-draft\x05\x1f\x01B\x04\
-\x01m\x04\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\0\0\x01@\x02\x05l\
-evel\x01\x07messages\x01\0\x04\0\x05write\x01\x02\x03\0\x17probity:probe/log@0.1\
-.0\x05\x20\x01B\x13\x01ps\x01r\x07\x07subjects\x06issuers\x06serials\x0anot-befo\
-rex\x09not-afterx\x05names\0\x0bfingerprints\x04\0\x0bcertificate\x03\0\x01\x01m\
-\x07\x07expired\x0dnot-yet-valid\x0awrong-name\x0eunknown-issuer\x0bself-signed\x07\
-revoked\x05other\x04\0\x04flaw\x03\0\x03\x01r\x02\x04flaw\x04\x07messages\x04\0\x07\
-refusal\x03\0\x05\x01k\x06\x01q\x04\x0bnot-reached\0\0\x06passed\0\0\x07refused\x01\
-\x06\0\x07skipped\x01\x07\0\x04\0\x0cverification\x03\0\x08\x01m\x03\x09not-aske\
-d\x09not-given\x05given\x04\0\x12client-certificate\x03\0\x0a\x01ks\x01p\x02\x01\
-r\x09\x0bserver-names\x07failure\x0c\x08protocol\x0c\x0ccipher-suite\x0c\x04alpn\
-\x0c\x07resumed\x7f\x12client-certificate\x0b\x0cverification\x09\x05chain\x0d\x04\
-\0\x09handshake\x03\0\x0e\x01p\x0f\x01@\0\0\x10\x04\0\x06latest\x01\x11\x03\0\x17\
-probity:probe/tls@0.1.0\x05!\x01B\"\x01w\x04\0\x0bnanoseconds\x03\0\0\x01m\x03\x07\
-healthy\x08degraded\x09unhealthy\x04\0\x06status\x03\0\x02\x01q\x04\x04text\x01s\
-\0\x07integer\x01x\0\x06number\x01u\0\x07boolean\x01\x7f\0\x04\0\x05value\x03\0\x04\
-\x01r\x02\x03keys\x05value\x05\x04\0\x06detail\x03\0\x06\x01r\x03\x04names\x04un\
-its\x05valueu\x04\0\x0bmeasurement\x03\0\x08\x01p\x07\x01p\x09\x01k\x01\x01p}\x01\
-r\x07\x06status\x03\x07messages\x07details\x0a\x0cmeasurements\x0b\x07latency\x0c\
-\x09permanent\x7f\x05state\x0d\x04\0\x07verdict\x03\0\x0e\x01r\x02\x07pointers\x07\
-messages\x04\0\x0fsetting-problem\x03\0\x10\x01p\x11\x01q\x04\x10invalid-setting\
-s\x01\x12\0\x06denied\x01s\0\x0bunsupported\x01s\0\x05other\x01s\0\x04\0\x07prob\
-lem\x03\0\x13\x01r\x05\x05checks\x07attempty\x09time-left\x01\x0btraceparents\x05\
-state\x0d\x04\0\x03run\x03\0\x15\x01q\x02\x07verdict\x01\x0f\0\x07problem\x01\x14\
-\0\x04\0\x07failure\x03\0\x17\x01kw\x01ps\x01r\x09\x04names\x07versions\x0bdescr\
-iptions\x0fsettings-schemas\x10default-interval\x0c\x0fdefault-timeout\x0c\x06me\
-mory\x19\x08critical\x7f\x06grants\x1a\x04\0\x0bdescription\x03\0\x1b\x01r\x02\x06\
-status\x03\x04texts\x04\0\x07finding\x03\0\x1d\x01p\x1e\x01r\x04\x08findings\x1f\
-\x09permanent\x7f\x07details\x0a\x0cmeasurements\x0b\x04\0\x0bexamination\x03\0\x20\
-\x03\0\x19probity:probe/types@0.1.0\x05\"\x02\x03\0\x12\x0bnanoseconds\x01B\x19\x02\
-\x03\x02\x01\x0c\x04\0\x0aip-address\x03\0\0\x02\x03\x02\x01#\x04\0\x0bnanosecon\
-ds\x03\0\x02\x01q\x04\x06denied\0\0\x0bunsupported\x01s\0\x08no-route\0\0\x05oth\
-er\x01s\0\x04\0\x05error\x03\0\x04\x01r\x05\x08sequence{\x0around-trip\x03\x03tt\
-l}\x0cpayload-sizey\x06intact\x7f\x04\0\x05reply\x03\0\x06\x01r\x03\x08sequence{\
-\x06sender\x01\x04code}\x04\0\x09complaint\x03\0\x08\x01q\x03\x05reply\x01\x07\0\
-\x17destination-unreachable\x01\x09\0\x0dtime-exceeded\x01\x09\0\x04\0\x06answer\
-\x03\0\x0a\x04\0\x04echo\x03\x01\x01i\x0c\x01j\x01\x0d\x01\x05\x01@\x01\x06remot\
-e\x01\0\x0e\x04\0\x11[static]echo.open\x01\x0f\x01h\x0c\x01j\0\x01\x05\x01@\x03\x04\
-self\x10\x08sequence{\x0cpayload-sizey\0\x11\x04\0\x11[method]echo.send\x01\x12\x01\
-k\x0b\x01j\x01\x13\x01\x05\x01@\x02\x04self\x10\x04wait\x03\0\x14\x04\0\x14[meth\
-od]echo.receive\x01\x15\x03\0\x18probity:probe/icmp@0.1.0\x05$\x01B\x1e\x02\x03\x02\
-\x01#\x04\0\x0bnanoseconds\x03\0\0\x01q\x05\x06denied\0\0\x0bunsupported\x01s\0\x09\
+-client-streams.get\x01\x1c\x03\0\x1awasi:tls/types@0.2.0-draft\x05\x1f\x01B\x05\
+\x01ks\x01kx\x01j\x01\x01\x01s\x01@\x03\x04crons\x08timezone\0\x05afterx\0\x02\x04\
+\0\x09next-tick\x01\x03\x03\0\x1cprobity:probe/calendar@0.1.0\x05\x20\x01B\"\x01\
+w\x04\0\x0bnanoseconds\x03\0\0\x01m\x03\x07healthy\x08degraded\x09unhealthy\x04\0\
+\x06status\x03\0\x02\x01q\x04\x04text\x01s\0\x07integer\x01x\0\x06number\x01u\0\x07\
+boolean\x01\x7f\0\x04\0\x05value\x03\0\x04\x01r\x02\x03keys\x05value\x05\x04\0\x06\
+detail\x03\0\x06\x01r\x03\x04names\x04units\x05valueu\x04\0\x0bmeasurement\x03\0\
+\x08\x01p\x07\x01p\x09\x01k\x01\x01p}\x01r\x07\x06status\x03\x07messages\x07deta\
+ils\x0a\x0cmeasurements\x0b\x07latency\x0c\x09permanent\x7f\x05state\x0d\x04\0\x07\
+verdict\x03\0\x0e\x01r\x02\x07pointers\x07messages\x04\0\x0fsetting-problem\x03\0\
+\x10\x01p\x11\x01q\x05\x10invalid-settings\x01\x12\0\x06denied\x01s\0\x0bunsuppo\
+rted\x01s\0\x05other\x01s\0\x07waiting\x01s\0\x04\0\x07problem\x03\0\x13\x01r\x05\
+\x05checks\x07attempty\x09time-left\x01\x0btraceparents\x05state\x0d\x04\0\x03ru\
+n\x03\0\x15\x01q\x02\x07verdict\x01\x0f\0\x07problem\x01\x14\0\x04\0\x07failure\x03\
+\0\x17\x01kw\x01ps\x01r\x0a\x04names\x07versions\x0bdescriptions\x0fsettings-sch\
+emas\x10default-interval\x0c\x0fdefault-timeout\x0c\x06memory\x19\x08critical\x7f\
+\x07passive\x7f\x06grants\x1a\x04\0\x0bdescription\x03\0\x1b\x01r\x02\x06status\x03\
+\x04texts\x04\0\x07finding\x03\0\x1d\x01p\x1e\x01r\x04\x08findings\x1f\x09perman\
+ent\x7f\x07details\x0a\x0cmeasurements\x0b\x04\0\x0bexamination\x03\0\x20\x03\0\x19\
+probity:probe/types@0.1.0\x05!\x02\x03\0\x11\x0bnanoseconds\x01B\x12\x02\x03\x02\
+\x01\"\x04\0\x0bnanoseconds\x03\0\0\x01m\x05\x07pending\x07unknown\x07healthy\x08\
+degraded\x09unhealthy\x04\0\x06health\x03\0\x02\x01ks\x01k\x01\x01r\x08\x04names\
+\x06health\x03\x07messages\x05fault\x04\x03age\x05\x07watched\x7f\x08critical\x7f\
+\x05group\x04\x04\0\x08standing\x03\0\x06\x01ps\x01q\x05\x06denied\0\0\x07unknow\
+n\0\0\x07not-yet\0\0\x06itself\0\0\x08circular\x01\x08\0\x04\0\x07refusal\x03\0\x09\
+\x01j\x01\x07\x01\x0a\x01@\x01\x04names\0\x0b\x04\0\x04read\x01\x0c\x01p\x07\x01\
+j\x01\x0d\x01\x0a\x01@\x01\x05groups\0\x0e\x04\0\x0aread-group\x01\x0f\x03\0\x1a\
+probity:probe/checks@0.1.0\x05#\x01B\x09\x02\x03\x02\x01\"\x04\0\x0bnanoseconds\x03\
+\0\0\x01ks\x01k\x01\x01r\x06\x06remote\x02\x07version\x02\x07resolve\x03\x07conn\
+ect\x03\x03tls\x03\x04wait\x03\x04\0\x08exchange\x03\0\x04\x01p\x05\x01@\0\0\x06\
+\x04\0\x06latest\x01\x07\x03\0\x18probity:probe/http@0.1.0\x05$\x01B\x04\x01m\x04\
+\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x07\
+messages\x01\0\x04\0\x05write\x01\x02\x03\0\x17probity:probe/log@0.1.0\x05%\x01B\
+\x10\x02\x03\x02\x01\"\x04\0\x0bnanoseconds\x03\0\0\x01r\x02\x02atx\x03age\x01\x04\
+\0\x06moment\x03\0\x02\x01m\x05\x05start\x07success\x04fail\x04exit\x03log\x04\0\
+\x04kind\x03\0\x04\x01k}\x01k\x01\x01r\x06\x04kind\x05\x09exit-code\x06\x08durat\
+ion\x07\x08received\x03\x04texts\x06lengthw\x04\0\x06report\x03\0\x08\x01p\x09\x01\
+@\0\0\x0a\x04\0\x06latest\x01\x0b\x01k\x03\x01@\0\0\x0c\x04\0\x05since\x01\x0d\x03\
+\0\x1bprobity:probe/reports@0.1.0\x05&\x01B\x13\x01ps\x01r\x07\x07subjects\x06is\
+suers\x06serials\x0anot-beforex\x09not-afterx\x05names\0\x0bfingerprints\x04\0\x0b\
+certificate\x03\0\x01\x01m\x07\x07expired\x0dnot-yet-valid\x0awrong-name\x0eunkn\
+own-issuer\x0bself-signed\x07revoked\x05other\x04\0\x04flaw\x03\0\x03\x01r\x02\x04\
+flaw\x04\x07messages\x04\0\x07refusal\x03\0\x05\x01k\x06\x01q\x04\x0bnot-reached\
+\0\0\x06passed\0\0\x07refused\x01\x06\0\x07skipped\x01\x07\0\x04\0\x0cverificati\
+on\x03\0\x08\x01m\x03\x09not-asked\x09not-given\x05given\x04\0\x12client-certifi\
+cate\x03\0\x0a\x01ks\x01p\x02\x01r\x09\x0bserver-names\x07failure\x0c\x08protoco\
+l\x0c\x0ccipher-suite\x0c\x04alpn\x0c\x07resumed\x7f\x12client-certificate\x0b\x0c\
+verification\x09\x05chain\x0d\x04\0\x09handshake\x03\0\x0e\x01p\x0f\x01@\0\0\x10\
+\x04\0\x06latest\x01\x11\x03\0\x17probity:probe/tls@0.1.0\x05'\x01B\x19\x02\x03\x02\
+\x01\x0c\x04\0\x0aip-address\x03\0\0\x02\x03\x02\x01\"\x04\0\x0bnanoseconds\x03\0\
+\x02\x01q\x04\x06denied\0\0\x0bunsupported\x01s\0\x08no-route\0\0\x05other\x01s\0\
+\x04\0\x05error\x03\0\x04\x01r\x05\x08sequence{\x0around-trip\x03\x03ttl}\x0cpay\
+load-sizey\x06intact\x7f\x04\0\x05reply\x03\0\x06\x01r\x03\x08sequence{\x06sende\
+r\x01\x04code}\x04\0\x09complaint\x03\0\x08\x01q\x03\x05reply\x01\x07\0\x17desti\
+nation-unreachable\x01\x09\0\x0dtime-exceeded\x01\x09\0\x04\0\x06answer\x03\0\x0a\
+\x04\0\x04echo\x03\x01\x01i\x0c\x01j\x01\x0d\x01\x05\x01@\x01\x06remote\x01\0\x0e\
+\x04\0\x11[static]echo.open\x01\x0f\x01h\x0c\x01j\0\x01\x05\x01@\x03\x04self\x10\
+\x08sequence{\x0cpayload-sizey\0\x11\x04\0\x11[method]echo.send\x01\x12\x01k\x0b\
+\x01j\x01\x13\x01\x05\x01@\x02\x04self\x10\x04wait\x03\0\x14\x04\0\x14[method]ec\
+ho.receive\x01\x15\x03\0\x18probity:probe/icmp@0.1.0\x05(\x01B\x1e\x02\x03\x02\x01\
+\"\x04\0\x0bnanoseconds\x03\0\0\x01q\x05\x06denied\0\0\x0bunsupported\x01s\0\x09\
 not-found\0\0\x09timed-out\0\0\x06broken\x01s\0\x04\0\x05error\x03\0\x02\x01r\x03\
 \x05totalw\x04freew\x09availablew\x04\0\x06inodes\x03\0\x04\x01k\x05\x01r\x07\x05\
 totalw\x04freew\x09availablew\x06inodes\x06\x04kinds\x0bmount-points\x09read-onl\
@@ -17222,15 +18422,15 @@ u\x07periodsw\x11throttled-periodsw\x09throttled\x01\x04\0\x09cpu-group\x03\0\x1
 load\x0f\x0dcontrol-group\x12\x04\0\x03cpu\x03\0\x13\x01j\x01\x08\x01\x03\x01@\x02\
 \x04paths\x04wait\x01\0\x15\x04\0\x09read-disk\x01\x16\x01j\x01\x0d\x01\x03\x01@\
 \0\0\x17\x04\0\x0bread-memory\x01\x18\x01j\x01\x14\x01\x03\x01@\0\0\x19\x04\0\x08\
-read-cpu\x01\x1a\x03\0\x1aprobity:probe/system@0.1.0\x05%\x02\x03\0\x12\x03run\x02\
-\x03\0\x12\x07verdict\x02\x03\0\x12\x07problem\x01B\x09\x02\x03\x02\x01&\x04\0\x03\
-run\x03\0\0\x02\x03\x02\x01'\x04\0\x07verdict\x03\0\x02\x02\x03\x02\x01(\x04\0\x07\
+read-cpu\x01\x1a\x03\0\x1aprobity:probe/system@0.1.0\x05)\x02\x03\0\x11\x03run\x02\
+\x03\0\x11\x07verdict\x02\x03\0\x11\x07problem\x01B\x09\x02\x03\x02\x01*\x04\0\x03\
+run\x03\0\0\x02\x03\x02\x01+\x04\0\x07verdict\x03\0\x02\x02\x03\x02\x01,\x04\0\x07\
 problem\x03\0\x04\x01j\x01\x03\x01\x05\x01@\x02\x08settingss\x03run\x01\0\x06\x04\
-\0\x05check\x01\x07\x04\0\x1bprobity:probe/checker@0.1.0\x05)\x02\x03\0\x12\x0bd\
-escription\x02\x03\0\x12\x0fsetting-problem\x01B\x09\x02\x03\x02\x01*\x04\0\x0bd\
-escription\x03\0\0\x02\x03\x02\x01+\x04\0\x0fsetting-problem\x03\0\x02\x01@\0\0\x01\
+\0\x05check\x01\x07\x04\0\x1bprobity:probe/checker@0.1.0\x05-\x02\x03\0\x11\x0bd\
+escription\x02\x03\0\x11\x0fsetting-problem\x01B\x09\x02\x03\x02\x01.\x04\0\x0bd\
+escription\x03\0\0\x02\x03\x02\x01/\x04\0\x0fsetting-problem\x03\0\x02\x01@\0\0\x01\
 \x04\0\x08describe\x01\x04\x01p\x03\x01@\x01\x08settingss\0\x05\x04\0\x08validat\
-e\x01\x06\x04\0\x1cprobity:probe/manifest@0.1.0\x05,\x04\0!probity:probe/checker\
+e\x01\x06\x04\0\x1cprobity:probe/manifest@0.1.0\x050\x04\0!probity:probe/checker\
 -probe@0.1.0\x04\0\x0b\x13\x01\0\x0dchecker-probe\x03\0\0\0G\x09producers\x01\x0c\
 processed-by\x02\x0dwit-component\x070.254.2\x10wit-bindgen-rust\x060.60.0";
         };
@@ -17245,8 +18445,8 @@ pub use __export_checker_probe_impl as export;
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 14460] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xd8o\x01A\x02\x01A;\x01\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 15272] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\x84v\x01A\x02\x01AC\x01\
 B\x0a\x04\0\x08pollable\x03\x01\x01h\0\x01@\x01\x04self\x01\0\x7f\x04\0\x16[meth\
 od]pollable.ready\x01\x02\x01@\x01\x04self\x01\x01\0\x04\0\x16[method]pollable.b\
 lock\x01\x03\x01p\x01\x01py\x01@\x01\x02in\x04\0\x05\x04\0\x04poll\x01\x06\x03\0\
@@ -17482,48 +18682,67 @@ i\x0a\x01@\x01\x04this\x0d\0\x0f\x04\0\x1f[static]client-handshake.finish\x01\x1
 t\x01\x12\x01h\x0a\x01i\x05\x01@\x01\x04self\x13\0\x14\x04\0'[method]future-clie\
 nt-streams.subscribe\x01\x15\x01i\x09\x01o\x03\x16\x0b\x0c\x01i\x07\x01j\x01\x17\
 \x01\x18\x01j\x01\x19\0\x01k\x1a\x01@\x01\x04self\x13\0\x1b\x04\0![method]future\
--client-streams.get\x01\x1c\x03\0\x1awasi:tls/types@0.2.0-draft\x05\x1f\x01B\x04\
-\x01m\x04\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\0\0\x01@\x02\x05l\
-evel\x01\x07messages\x01\0\x04\0\x05write\x01\x02\x03\0\x17probity:probe/log@0.1\
-.0\x05\x20\x01B\x13\x01ps\x01r\x07\x07subjects\x06issuers\x06serials\x0anot-befo\
-rex\x09not-afterx\x05names\0\x0bfingerprints\x04\0\x0bcertificate\x03\0\x01\x01m\
-\x07\x07expired\x0dnot-yet-valid\x0awrong-name\x0eunknown-issuer\x0bself-signed\x07\
-revoked\x05other\x04\0\x04flaw\x03\0\x03\x01r\x02\x04flaw\x04\x07messages\x04\0\x07\
-refusal\x03\0\x05\x01k\x06\x01q\x04\x0bnot-reached\0\0\x06passed\0\0\x07refused\x01\
-\x06\0\x07skipped\x01\x07\0\x04\0\x0cverification\x03\0\x08\x01m\x03\x09not-aske\
-d\x09not-given\x05given\x04\0\x12client-certificate\x03\0\x0a\x01ks\x01p\x02\x01\
-r\x09\x0bserver-names\x07failure\x0c\x08protocol\x0c\x0ccipher-suite\x0c\x04alpn\
-\x0c\x07resumed\x7f\x12client-certificate\x0b\x0cverification\x09\x05chain\x0d\x04\
-\0\x09handshake\x03\0\x0e\x01p\x0f\x01@\0\0\x10\x04\0\x06latest\x01\x11\x03\0\x17\
-probity:probe/tls@0.1.0\x05!\x01B\"\x01w\x04\0\x0bnanoseconds\x03\0\0\x01m\x03\x07\
-healthy\x08degraded\x09unhealthy\x04\0\x06status\x03\0\x02\x01q\x04\x04text\x01s\
-\0\x07integer\x01x\0\x06number\x01u\0\x07boolean\x01\x7f\0\x04\0\x05value\x03\0\x04\
-\x01r\x02\x03keys\x05value\x05\x04\0\x06detail\x03\0\x06\x01r\x03\x04names\x04un\
-its\x05valueu\x04\0\x0bmeasurement\x03\0\x08\x01p\x07\x01p\x09\x01k\x01\x01p}\x01\
-r\x07\x06status\x03\x07messages\x07details\x0a\x0cmeasurements\x0b\x07latency\x0c\
-\x09permanent\x7f\x05state\x0d\x04\0\x07verdict\x03\0\x0e\x01r\x02\x07pointers\x07\
-messages\x04\0\x0fsetting-problem\x03\0\x10\x01p\x11\x01q\x04\x10invalid-setting\
-s\x01\x12\0\x06denied\x01s\0\x0bunsupported\x01s\0\x05other\x01s\0\x04\0\x07prob\
-lem\x03\0\x13\x01r\x05\x05checks\x07attempty\x09time-left\x01\x0btraceparents\x05\
-state\x0d\x04\0\x03run\x03\0\x15\x01q\x02\x07verdict\x01\x0f\0\x07problem\x01\x14\
-\0\x04\0\x07failure\x03\0\x17\x01kw\x01ps\x01r\x09\x04names\x07versions\x0bdescr\
-iptions\x0fsettings-schemas\x10default-interval\x0c\x0fdefault-timeout\x0c\x06me\
-mory\x19\x08critical\x7f\x06grants\x1a\x04\0\x0bdescription\x03\0\x1b\x01r\x02\x06\
-status\x03\x04texts\x04\0\x07finding\x03\0\x1d\x01p\x1e\x01r\x04\x08findings\x1f\
-\x09permanent\x7f\x07details\x0a\x0cmeasurements\x0b\x04\0\x0bexamination\x03\0\x20\
-\x03\0\x19probity:probe/types@0.1.0\x05\"\x02\x03\0\x12\x0bnanoseconds\x01B\x19\x02\
-\x03\x02\x01\x0c\x04\0\x0aip-address\x03\0\0\x02\x03\x02\x01#\x04\0\x0bnanosecon\
-ds\x03\0\x02\x01q\x04\x06denied\0\0\x0bunsupported\x01s\0\x08no-route\0\0\x05oth\
-er\x01s\0\x04\0\x05error\x03\0\x04\x01r\x05\x08sequence{\x0around-trip\x03\x03tt\
-l}\x0cpayload-sizey\x06intact\x7f\x04\0\x05reply\x03\0\x06\x01r\x03\x08sequence{\
-\x06sender\x01\x04code}\x04\0\x09complaint\x03\0\x08\x01q\x03\x05reply\x01\x07\0\
-\x17destination-unreachable\x01\x09\0\x0dtime-exceeded\x01\x09\0\x04\0\x06answer\
-\x03\0\x0a\x04\0\x04echo\x03\x01\x01i\x0c\x01j\x01\x0d\x01\x05\x01@\x01\x06remot\
-e\x01\0\x0e\x04\0\x11[static]echo.open\x01\x0f\x01h\x0c\x01j\0\x01\x05\x01@\x03\x04\
-self\x10\x08sequence{\x0cpayload-sizey\0\x11\x04\0\x11[method]echo.send\x01\x12\x01\
-k\x0b\x01j\x01\x13\x01\x05\x01@\x02\x04self\x10\x04wait\x03\0\x14\x04\0\x14[meth\
-od]echo.receive\x01\x15\x03\0\x18probity:probe/icmp@0.1.0\x05$\x01B\x1e\x02\x03\x02\
-\x01#\x04\0\x0bnanoseconds\x03\0\0\x01q\x05\x06denied\0\0\x0bunsupported\x01s\0\x09\
+-client-streams.get\x01\x1c\x03\0\x1awasi:tls/types@0.2.0-draft\x05\x1f\x01B\x05\
+\x01ks\x01kx\x01j\x01\x01\x01s\x01@\x03\x04crons\x08timezone\0\x05afterx\0\x02\x04\
+\0\x09next-tick\x01\x03\x03\0\x1cprobity:probe/calendar@0.1.0\x05\x20\x01B\"\x01\
+w\x04\0\x0bnanoseconds\x03\0\0\x01m\x03\x07healthy\x08degraded\x09unhealthy\x04\0\
+\x06status\x03\0\x02\x01q\x04\x04text\x01s\0\x07integer\x01x\0\x06number\x01u\0\x07\
+boolean\x01\x7f\0\x04\0\x05value\x03\0\x04\x01r\x02\x03keys\x05value\x05\x04\0\x06\
+detail\x03\0\x06\x01r\x03\x04names\x04units\x05valueu\x04\0\x0bmeasurement\x03\0\
+\x08\x01p\x07\x01p\x09\x01k\x01\x01p}\x01r\x07\x06status\x03\x07messages\x07deta\
+ils\x0a\x0cmeasurements\x0b\x07latency\x0c\x09permanent\x7f\x05state\x0d\x04\0\x07\
+verdict\x03\0\x0e\x01r\x02\x07pointers\x07messages\x04\0\x0fsetting-problem\x03\0\
+\x10\x01p\x11\x01q\x05\x10invalid-settings\x01\x12\0\x06denied\x01s\0\x0bunsuppo\
+rted\x01s\0\x05other\x01s\0\x07waiting\x01s\0\x04\0\x07problem\x03\0\x13\x01r\x05\
+\x05checks\x07attempty\x09time-left\x01\x0btraceparents\x05state\x0d\x04\0\x03ru\
+n\x03\0\x15\x01q\x02\x07verdict\x01\x0f\0\x07problem\x01\x14\0\x04\0\x07failure\x03\
+\0\x17\x01kw\x01ps\x01r\x0a\x04names\x07versions\x0bdescriptions\x0fsettings-sch\
+emas\x10default-interval\x0c\x0fdefault-timeout\x0c\x06memory\x19\x08critical\x7f\
+\x07passive\x7f\x06grants\x1a\x04\0\x0bdescription\x03\0\x1b\x01r\x02\x06status\x03\
+\x04texts\x04\0\x07finding\x03\0\x1d\x01p\x1e\x01r\x04\x08findings\x1f\x09perman\
+ent\x7f\x07details\x0a\x0cmeasurements\x0b\x04\0\x0bexamination\x03\0\x20\x03\0\x19\
+probity:probe/types@0.1.0\x05!\x02\x03\0\x11\x0bnanoseconds\x01B\x12\x02\x03\x02\
+\x01\"\x04\0\x0bnanoseconds\x03\0\0\x01m\x05\x07pending\x07unknown\x07healthy\x08\
+degraded\x09unhealthy\x04\0\x06health\x03\0\x02\x01ks\x01k\x01\x01r\x08\x04names\
+\x06health\x03\x07messages\x05fault\x04\x03age\x05\x07watched\x7f\x08critical\x7f\
+\x05group\x04\x04\0\x08standing\x03\0\x06\x01ps\x01q\x05\x06denied\0\0\x07unknow\
+n\0\0\x07not-yet\0\0\x06itself\0\0\x08circular\x01\x08\0\x04\0\x07refusal\x03\0\x09\
+\x01j\x01\x07\x01\x0a\x01@\x01\x04names\0\x0b\x04\0\x04read\x01\x0c\x01p\x07\x01\
+j\x01\x0d\x01\x0a\x01@\x01\x05groups\0\x0e\x04\0\x0aread-group\x01\x0f\x03\0\x1a\
+probity:probe/checks@0.1.0\x05#\x01B\x09\x02\x03\x02\x01\"\x04\0\x0bnanoseconds\x03\
+\0\0\x01ks\x01k\x01\x01r\x06\x06remote\x02\x07version\x02\x07resolve\x03\x07conn\
+ect\x03\x03tls\x03\x04wait\x03\x04\0\x08exchange\x03\0\x04\x01p\x05\x01@\0\0\x06\
+\x04\0\x06latest\x01\x07\x03\0\x18probity:probe/http@0.1.0\x05$\x01B\x04\x01m\x04\
+\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x07\
+messages\x01\0\x04\0\x05write\x01\x02\x03\0\x17probity:probe/log@0.1.0\x05%\x01B\
+\x10\x02\x03\x02\x01\"\x04\0\x0bnanoseconds\x03\0\0\x01r\x02\x02atx\x03age\x01\x04\
+\0\x06moment\x03\0\x02\x01m\x05\x05start\x07success\x04fail\x04exit\x03log\x04\0\
+\x04kind\x03\0\x04\x01k}\x01k\x01\x01r\x06\x04kind\x05\x09exit-code\x06\x08durat\
+ion\x07\x08received\x03\x04texts\x06lengthw\x04\0\x06report\x03\0\x08\x01p\x09\x01\
+@\0\0\x0a\x04\0\x06latest\x01\x0b\x01k\x03\x01@\0\0\x0c\x04\0\x05since\x01\x0d\x03\
+\0\x1bprobity:probe/reports@0.1.0\x05&\x01B\x13\x01ps\x01r\x07\x07subjects\x06is\
+suers\x06serials\x0anot-beforex\x09not-afterx\x05names\0\x0bfingerprints\x04\0\x0b\
+certificate\x03\0\x01\x01m\x07\x07expired\x0dnot-yet-valid\x0awrong-name\x0eunkn\
+own-issuer\x0bself-signed\x07revoked\x05other\x04\0\x04flaw\x03\0\x03\x01r\x02\x04\
+flaw\x04\x07messages\x04\0\x07refusal\x03\0\x05\x01k\x06\x01q\x04\x0bnot-reached\
+\0\0\x06passed\0\0\x07refused\x01\x06\0\x07skipped\x01\x07\0\x04\0\x0cverificati\
+on\x03\0\x08\x01m\x03\x09not-asked\x09not-given\x05given\x04\0\x12client-certifi\
+cate\x03\0\x0a\x01ks\x01p\x02\x01r\x09\x0bserver-names\x07failure\x0c\x08protoco\
+l\x0c\x0ccipher-suite\x0c\x04alpn\x0c\x07resumed\x7f\x12client-certificate\x0b\x0c\
+verification\x09\x05chain\x0d\x04\0\x09handshake\x03\0\x0e\x01p\x0f\x01@\0\0\x10\
+\x04\0\x06latest\x01\x11\x03\0\x17probity:probe/tls@0.1.0\x05'\x01B\x19\x02\x03\x02\
+\x01\x0c\x04\0\x0aip-address\x03\0\0\x02\x03\x02\x01\"\x04\0\x0bnanoseconds\x03\0\
+\x02\x01q\x04\x06denied\0\0\x0bunsupported\x01s\0\x08no-route\0\0\x05other\x01s\0\
+\x04\0\x05error\x03\0\x04\x01r\x05\x08sequence{\x0around-trip\x03\x03ttl}\x0cpay\
+load-sizey\x06intact\x7f\x04\0\x05reply\x03\0\x06\x01r\x03\x08sequence{\x06sende\
+r\x01\x04code}\x04\0\x09complaint\x03\0\x08\x01q\x03\x05reply\x01\x07\0\x17desti\
+nation-unreachable\x01\x09\0\x0dtime-exceeded\x01\x09\0\x04\0\x06answer\x03\0\x0a\
+\x04\0\x04echo\x03\x01\x01i\x0c\x01j\x01\x0d\x01\x05\x01@\x01\x06remote\x01\0\x0e\
+\x04\0\x11[static]echo.open\x01\x0f\x01h\x0c\x01j\0\x01\x05\x01@\x03\x04self\x10\
+\x08sequence{\x0cpayload-sizey\0\x11\x04\0\x11[method]echo.send\x01\x12\x01k\x0b\
+\x01j\x01\x13\x01\x05\x01@\x02\x04self\x10\x04wait\x03\0\x14\x04\0\x14[method]ec\
+ho.receive\x01\x15\x03\0\x18probity:probe/icmp@0.1.0\x05(\x01B\x1e\x02\x03\x02\x01\
+\"\x04\0\x0bnanoseconds\x03\0\0\x01q\x05\x06denied\0\0\x0bunsupported\x01s\0\x09\
 not-found\0\0\x09timed-out\0\0\x06broken\x01s\0\x04\0\x05error\x03\0\x02\x01r\x03\
 \x05totalw\x04freew\x09availablew\x04\0\x06inodes\x03\0\x04\x01k\x05\x01r\x07\x05\
 totalw\x04freew\x09availablew\x06inodes\x06\x04kinds\x0bmount-points\x09read-onl\
@@ -17536,7 +18755,7 @@ u\x07periodsw\x11throttled-periodsw\x09throttled\x01\x04\0\x09cpu-group\x03\0\x1
 load\x0f\x0dcontrol-group\x12\x04\0\x03cpu\x03\0\x13\x01j\x01\x08\x01\x03\x01@\x02\
 \x04paths\x04wait\x01\0\x15\x04\0\x09read-disk\x01\x16\x01j\x01\x0d\x01\x03\x01@\
 \0\0\x17\x04\0\x0bread-memory\x01\x18\x01j\x01\x14\x01\x03\x01@\0\0\x19\x04\0\x08\
-read-cpu\x01\x1a\x03\0\x1aprobity:probe/system@0.1.0\x05%\x04\0Aprobity:probe/ch\
+read-cpu\x01\x1a\x03\0\x1aprobity:probe/system@0.1.0\x05)\x04\0Aprobity:probe/ch\
 ecker-probe-with-all-of-its-exports-removed@0.1.0\x04\0\x0b3\x01\0-checker-probe\
 -with-all-of-its-exports-removed\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\
 \x0dwit-component\x070.254.2\x10wit-bindgen-rust\x060.60.0";

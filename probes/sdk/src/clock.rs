@@ -11,6 +11,9 @@ use crate::{
     contract::nanoseconds,
 };
 
+/// Seconds of a day.
+pub(crate) const DAY: i64 = 86_400;
+
 /// A point on the monotonic clock, whose zero means nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Instant(u64);
@@ -31,6 +34,29 @@ impl Instant {
 pub fn since_epoch() -> Duration {
     let now = wall_clock::now();
     Duration::new(now.seconds, now.nanoseconds)
+}
+
+/// The day of a moment, given in seconds since 1970-01-01T00:00:00Z, as `2026-01-02`.
+///
+/// It counts by cycles of 400 years, each of 146,097 days, that begin on a first of March: so a leap day is the last of its year.
+pub fn date(seconds: i64) -> String {
+    const CYCLE: i64 = 146_097;
+    /// Days from 0000-03-01 to 1970-01-01.
+    const EPOCH: i64 = 719_468;
+    let days = seconds.div_euclid(DAY) + EPOCH;
+    let (cycle, day) = (days.div_euclid(CYCLE), days.rem_euclid(CYCLE));
+    let year = (day - day / 1_460 + day / 36_524 - day / (CYCLE - 1)) / 365;
+    let of_year = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let of_month = of_year - (153 * month + 2) / 5 + 1;
+    let (month, next) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+    format!("{:04}-{month:02}-{of_month:02}", cycle * 400 + year + next)
+}
+
+/// A moment, given in seconds since 1970-01-01T00:00:00Z, as RFC 3339 has it: `2026-01-02T03:04:05Z`.
+pub fn moment(seconds: i64) -> String {
+    let of_day = seconds.rem_euclid(DAY);
+    format!("{}T{:02}:{:02}:{:02}Z", date(seconds), of_day / 3_600, of_day / 60 % 60, of_day % 60)
 }
 
 /// The point at which waiting for a target ends.
@@ -122,6 +148,29 @@ mod tests {
         for (time_left, kept_back) in [(0, 0), (10, 5), (100, 20), (1_000, 40), (5_000, 200), (60_000, 500)] {
             assert_eq!(margin(Duration::from_millis(time_left)), Duration::from_millis(kept_back), "{time_left} ms");
         }
+    }
+
+    #[test]
+    fn days_have_dates() {
+        for (seconds, expected) in [
+            (0, "1970-01-01"),
+            (-1, "1969-12-31"),
+            (951_782_400, "2000-02-29"),
+            (951_868_800, "2000-03-01"),
+            (1_767_312_000, "2026-01-02"),
+            (1_772_323_199, "2026-02-28"),
+            (4_107_542_400, "2100-03-01"),
+            (253_402_300_799, "9999-12-31"),
+        ] {
+            assert_eq!(date(seconds), expected, "{seconds}");
+        }
+    }
+
+    #[test]
+    fn moments_are_told_to_the_second() {
+        assert_eq!(moment(0), "1970-01-01T00:00:00Z");
+        assert_eq!(moment(-1), "1969-12-31T23:59:59Z");
+        assert_eq!(moment(1_767_323_045), "2026-01-02T03:04:05Z");
     }
 
     #[test]

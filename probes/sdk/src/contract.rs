@@ -130,6 +130,11 @@ impl Problem {
     pub fn other(message: impl Into<String>) -> Self {
         Self::Other(message.into())
     }
+
+    /// Nothing is wrong, but there is nothing to judge yet.
+    pub fn waiting(message: impl Into<String>) -> Self {
+        Self::Waiting(message.into())
+    }
 }
 
 impl Description {
@@ -147,6 +152,7 @@ impl Description {
             default_timeout: None,
             memory: None,
             critical: false,
+            passive: false,
             grants: Vec::new(),
         }
     }
@@ -165,7 +171,16 @@ impl Description {
         self
     }
 
-    /// A grant that each check needs, as a template over its settings: `tcp:{host}:{port}`.
+    /// Says that the probe asks nothing of its target, and goes by what the runner was told: its first failure counts, and it
+    /// goes on at its interval however often it fails.
+    #[must_use]
+    pub fn passive(mut self) -> Self {
+        self.passive = true;
+        self
+    }
+
+    /// A grant that each check needs, as a template over its settings: `tcp:{host}:{port}`. For a setting that is a list it is a
+    /// grant for each of its elements.
     #[must_use]
     pub fn grant(mut self, template: &str) -> Self {
         self.grants.push(template.to_owned());

@@ -4,15 +4,12 @@
 use std::net::SocketAddr;
 
 use crate::{
-    Cause, Error, Wire,
+    Cause, Error, Secrets, Wire,
     clock::{Deadline, Instant},
-    text::{blot, excerpt, first_line},
 };
 
 /// Bytes that are read in one go: what a runner's stream holds at most.
 const CHUNK: usize = 64 * 1024;
-/// Characters of a text of the target's that are shown.
-const SHOWN: usize = 120;
 
 /// A conversation. However small the target's portions are, each byte is looked at once.
 pub struct Conversation {
@@ -24,14 +21,13 @@ pub struct Conversation {
     read: usize,
     /// What the target was told last, and is to answer.
     told: Option<&'static str>,
-    /// What is never shown, even if the target repeats it.
-    secrets: Vec<String>,
+    secrets: Secrets,
 }
 
 impl Conversation {
     /// Begins one over an open connection.
     pub fn new(wire: Wire) -> Self {
-        Self { wire, arrived: Arrived::default(), most: usize::MAX, read: 0, told: None, secrets: Vec::new() }
+        Self { wire, arrived: Arrived::default(), most: usize::MAX, read: 0, told: None, secrets: Secrets::default() }
     }
 
     /// Takes about `most` bytes, all in all, in however small pieces: for protocols whose answers have no bound of their own, so
@@ -43,7 +39,7 @@ impl Conversation {
 
     /// From now on this is blotted out wherever the target's words are shown.
     pub fn hide(&mut self, secret: impl Into<String>) {
-        self.secrets.push(secret.into());
+        self.secrets.hide(secret);
     }
 
     /// The address that was dialled.
@@ -121,17 +117,17 @@ impl Conversation {
 
     /// What the target said, quoted: made printable, cut, and without secrets.
     pub fn quote(&self, said: &[u8]) -> String {
-        excerpt(&self.blot(said), SHOWN)
+        self.secrets.quote(said)
     }
 
     /// What the target said, whole, but without secrets.
     pub fn blot(&self, said: &[u8]) -> Vec<u8> {
-        blot(said, &self.secrets)
+        self.secrets.blot(said)
     }
 
     /// What the target said, as a word or a few: made printable, cut, and without secrets.
     pub fn word(&self, said: &str) -> String {
-        first_line(&String::from_utf8_lossy(&self.blot(said.as_bytes())), SHOWN)
+        self.secrets.word(said)
     }
 
     fn take<T>(

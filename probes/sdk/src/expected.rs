@@ -20,7 +20,7 @@ impl Number {
     /// Reads what a target says; `None` if it is no finite number.
     pub fn parse(text: &[u8]) -> Option<Self> {
         // The settings are read by the same code: another parser would cost a guest kilobytes.
-        serde_json::from_slice(text.trim_ascii()).ok()
+        serde_json::from_str(str::from_utf8(text.trim_ascii()).ok()?).ok()
     }
 }
 

@@ -39,24 +39,23 @@ impl Findings {
     /// What they come to. `target` names it; `praise` says in a few words what it does if there is nothing against it. One
     /// that has taken longer than `limit` by now is degraded as well.
     pub fn verdict(mut self, attempt: &Attempt, limit: Option<Span>, target: &str, praise: &str) -> Verdict {
-        if self.0.is_empty() {
-            return attempt.healthy_within(limit, format!("{target} {praise}"));
-        }
-        if let Some(limit) = limit {
+        if let Some(limit) = limit.filter(|_| !self.is_empty()) {
             self.slow(attempt.elapsed(), limit);
         }
-        let (status, text) = self.told();
-        Verdict::new(status, format!("{target}: {text}"))
+        match self.told() {
+            Some((status, text)) => Verdict::new(status, format!("{target}: {text}")),
+            None => attempt.healthy_within(limit, format!("{target} {praise}")),
+        }
     }
 
-    /// The gravest status, and the clauses, those of that status first.
-    fn told(self) -> (Status, String) {
+    /// The gravest status, and the clauses, those of that status first; `None` if there is nothing against the target.
+    pub fn told(self) -> Option<(Status, String)> {
         let grave = |finding: &Finding| finding.status == Status::Unhealthy;
         let (mut first, rest): (Vec<_>, Vec<_>) = self.0.into_iter().partition(grave);
         let status = if first.is_empty() { Status::Degraded } else { Status::Unhealthy };
         first.extend(rest);
         let clauses: Vec<String> = first.into_iter().map(|finding| finding.text).collect();
-        (status, clauses.join("; "))
+        (!clauses.is_empty()).then(|| (status, clauses.join("; ")))
     }
 }
 
@@ -74,12 +73,13 @@ mod tests {
     fn the_gravest_comes_first_and_decides() {
         let mut findings = Findings::default();
         findings.degraded("it limps");
-        assert_eq!(findings.told(), (Status::Degraded, "it limps".to_owned()));
+        assert_eq!(findings.told(), Some((Status::Degraded, "it limps".to_owned())));
 
         let mut findings = Findings::default();
         findings.degraded("it limps");
         findings.unhealthy("it lies");
         findings.degraded("it grunts");
-        assert_eq!(findings.told(), (Status::Unhealthy, "it lies; it limps; it grunts".to_owned()));
+        assert_eq!(findings.told(), Some((Status::Unhealthy, "it lies; it limps; it grunts".to_owned())));
+        assert_eq!(Findings::default().told(), None);
     }
 }

@@ -1,7 +1,10 @@
 //! HTTP requests, sent by the runner on the probe's behalf: it resolves, connects, and speaks TLS.
 
+use std::time::Duration;
+
 use crate::{
-    Cause, Error,
+    Attempt, Cause, Error,
+    bindings::probity::probe::http::{Exchange, latest},
     bindings::wasi::{
         http::{
             outgoing_handler::handle,
@@ -20,6 +23,9 @@ use crate::{
     text::first_line,
     url::Url,
 };
+
+/// Says whose a request is: some servers refuse those that do not.
+const USER_AGENT: &str = concat!("probity/", env!("CARGO_PKG_VERSION"));
 
 /// Characters of the reason why a certificate was refused, which may tell some of its names.
 const MOST_REASON: usize = 500;
@@ -43,6 +49,8 @@ pub struct Response {
     pub status: u16,
     /// Names in lower case and values, in the order in which they came.
     pub headers: Vec<(String, Vec<u8>)>,
+    /// What the runner saw of the request.
+    pub exchange: Option<Exchange>,
     // A body must outlive its stream, and a response its body: fields are dropped in this order.
     stream: InputStream,
     body: IncomingBody,
@@ -68,10 +76,39 @@ pub fn header_problem(name: &str, value: &str) -> Option<&'static str> {
     (!value.bytes().all(is_fine)).then_some("a value must not have control characters, such as a line break")
 }
 
+/// The headers that an operator would have sent, with names in lower case, and a `user-agent` among them.
+pub fn headers_of<'a>(headers: impl IntoIterator<Item = (&'a String, &'a String)>) -> Vec<(String, String)> {
+    let mut headers: Vec<_> =
+        headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value.clone())).collect();
+    if !headers.iter().any(|(name, _)| name == "user-agent") {
+        headers.push(("user-agent".to_owned(), USER_AGENT.to_owned()));
+    }
+    headers
+}
+
 /// Whether a text can be a method or the name of a header (RFC 9110, section 5.6.2).
 pub fn is_token(text: &str) -> bool {
     let is_fine = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     !text.is_empty() && text.bytes().all(is_fine)
+}
+
+/// Sends a request, and waits for the head of the answer: the phase `first-byte`, and within it, as the runner tells, `resolve`,
+/// `connect`, `tls` and `wait`.
+///
+/// # Errors
+///
+/// Any [`Cause`].
+pub fn ask(request: &Request<'_>, attempt: &mut Attempt) -> Result<Response, Error> {
+    let answer = attempt.phase("first-byte", |deadline| send(request, deadline));
+    // Of a request that came to nothing it is told how far it came.
+    for Exchange { resolve, connect, tls, wait, .. } in latest().into_iter().take(1) {
+        for (name, took) in [("resolve", resolve), ("connect", connect), ("tls", tls), ("wait", wait)] {
+            if let Some(took) = took {
+                attempt.took(name, Duration::from_nanos(took));
+            }
+        }
+    }
+    answer
 }
 
 /// Sends a request, and waits for the head of the answer. One of a gRPC content type is sent by HTTP/2, whether over TLS or not.
@@ -83,7 +120,8 @@ pub fn send(request: &Request<'_>, deadline: Deadline) -> Result<Response, Error
     let doing = |cause| Error::new(format!("asking {}", request.url), cause);
     let (status, headers, response) = exchange(request, deadline).map_err(doing)?;
     let (body, stream) = open_body(&response).map_err(doing)?;
-    Ok(Response { status, headers, stream, body, _response: response, url: request.url.clone() })
+    let exchange = latest().into_iter().next();
+    Ok(Response { status, headers, exchange, stream, body, _response: response, url: request.url.clone() })
 }
 
 impl Response {

@@ -54,6 +54,7 @@ pub mod more_bindings {
 }
 pub mod certificate;
 pub mod clock;
+pub mod comparison;
 mod connector;
 mod contract;
 mod conversation;
@@ -69,14 +70,17 @@ mod generated;
 pub mod generic;
 pub mod http;
 pub mod icmp;
+pub mod json;
 pub mod limits;
 pub mod net;
+pub mod pattern;
 mod probe;
 pub mod reader;
 #[cfg(not(target_family = "wasm"))]
 pub mod schema;
 #[cfg(feature = "scram")]
 pub mod scram;
+mod secrets;
 pub mod settings;
 mod stream;
 pub mod system;
@@ -91,7 +95,7 @@ pub use crate::{
     attempt::Attempt,
     bindings::{
         probity::probe::{
-            log,
+            calendar, checks, log, reports,
             tls::{Certificate, ClientCertificate, Flaw, Handshake, Refusal, Verification},
             types::{Description, Detail, Finding, Measurement, Problem, Run, SettingProblem, Status, Value, Verdict},
         },
@@ -102,5 +106,6 @@ pub use crate::{
     error::{Cause, Error, Failure},
     findings::Findings,
     probe::{Exported, Probe},
+    secrets::Secrets,
     wire::Wire,
 };

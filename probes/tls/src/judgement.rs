@@ -1,12 +1,12 @@
 //! What is made of a handshake that is done.
 
-use probity_guest::{Attempt, Handshake, Status, Verdict, Verification, certificate::date, settings::Span};
+use probity_guest::{Attempt, Handshake, Status, Verdict, Verification, certificate::Shown, settings::Span};
 
 use crate::settings::{Settings, Version};
 
-/// Judges a handshake, and the certificate that is valid for so many days.
-pub(crate) fn judge(settings: &Settings, attempt: &Attempt, handshake: &Handshake, days_left: Option<f64>) -> Verdict {
-    let (status, message) = finding(settings, handshake, days_left);
+/// Judges a handshake that is done.
+pub(crate) fn judge(settings: &Settings, attempt: &Attempt, handshake: &Handshake) -> Verdict {
+    let (status, message) = finding(settings, handshake, Shown::of(handshake).as_ref());
     let slow = settings.degraded_after.filter(|Span(limit)| attempt.elapsed() > *limit);
     match (status, slow) {
         (Status::Healthy, Some(limit)) => attempt.healthy_within(Some(limit), message),
@@ -15,45 +15,23 @@ pub(crate) fn judge(settings: &Settings, attempt: &Attempt, handshake: &Handshak
 }
 
 /// How a server is by what it showed, and a line that says so.
-fn finding(settings: &Settings, handshake: &Handshake, days_left: Option<f64>) -> (Status, String) {
+fn finding(settings: &Settings, handshake: &Handshake, shown: Option<&Shown>) -> (Status, String) {
     let name = &handshake.server_name;
     let spoken = handshake.protocol.as_deref().unwrap_or("an unknown version of TLS");
     if settings.min_version.is_some_and(|least| Version::parse(spoken).is_none_or(|spoken| spoken < least)) {
         let least = settings.min_version.map_or("", Version::name);
         return (Status::Unhealthy, format!("{name} speaks {spoken}, expected {least} at least"));
     }
-    let (Some(own), Some(days_left)) = (handshake.chain.first(), days_left) else {
+    let Some(shown) = shown else {
         return (Status::Unhealthy, format!("{name} showed no certificate"));
     };
-    let until = date(own.not_after);
-    if days_left < 0.0 {
-        return (Status::Unhealthy, format!("the certificate of {name} expired on {until}"));
-    }
-    // Whole days suffice, and floats are dear to print.
-    let days = days_left as i64;
-    let (status, limit) = if days_left < f64::from(settings.critical_days) {
-        (Status::Unhealthy, Some(("critical_days", settings.critical_days)))
-    } else if days_left < f64::from(settings.warn_days) {
-        (Status::Degraded, Some(("warn_days", settings.warn_days)))
-    } else {
-        (Status::Healthy, None)
-    };
-    let message = match limit {
-        Some((limit, is)) => {
-            format!("the certificate of {name} expires in {}, on {until}: {limit} is {is}", counted(days))
-        }
-        None => format!("the certificate of {name} is good for {}, until {until}", counted(days)),
-    };
+    let (status, message) = settings.lifetime().judge(shown);
     match &handshake.verification {
-        Verification::Skipped(Some(refusal)) => (status, format!("{message}; unverified: {}", refusal.message)),
+        // One that has expired is bad enough.
+        Verification::Skipped(Some(refusal)) if shown.days_left >= 0.0 => {
+            (status, format!("{message}; unverified: {}", refusal.message))
+        }
         _ => (status, message),
-    }
-}
-
-fn counted(days: i64) -> String {
-    match days {
-        1 => "1 day".to_owned(),
-        days => format!("{days} days"),
     }
 }
 
@@ -95,6 +73,10 @@ mod tests {
         }
     }
 
+    fn shown(days_left: f64) -> Shown {
+        Shown { server: "a.test".to_owned(), not_after: 1_767_312_000, days_left }
+    }
+
     #[test]
     fn days_and_versions_decide() {
         let usual: Settings = parse(r#"{ "host": "a.test" }"#).unwrap();
@@ -110,35 +92,13 @@ mod tests {
             (
                 &usual,
                 "TLSv1.3",
-                20.9,
-                Status::Degraded,
-                "the certificate of a.test expires in 20 days, on 2026-01-02: warn_days is 21",
-            ),
-            (
-                &usual,
-                "TLSv1.3",
-                7.0,
-                Status::Degraded,
-                "the certificate of a.test expires in 7 days, on 2026-01-02: warn_days is 21",
-            ),
-            (
-                &usual,
-                "TLSv1.3",
                 1.5,
                 Status::Unhealthy,
                 "the certificate of a.test expires in 1 day, on 2026-01-02: critical_days is 7",
             ),
-            (&usual, "TLSv1.3", -0.1, Status::Unhealthy, "the certificate of a.test expired on 2026-01-02"),
-            (
-                &modern,
-                "TLSv1.3",
-                90.0,
-                Status::Healthy,
-                "the certificate of a.test is good for 90 days, until 2026-01-02",
-            ),
             (&modern, "TLSv1.2", 90.0, Status::Unhealthy, "a.test speaks TLSv1.2, expected TLSv1.3 at least"),
         ] {
-            let found = finding(settings, &handshake(protocol, Verification::Passed), Some(days_left));
+            let found = finding(settings, &handshake(protocol, Verification::Passed), Some(&shown(days_left)));
             assert_eq!(found, (status, message.to_owned()), "{protocol} {days_left}");
         }
     }
@@ -148,7 +108,7 @@ mod tests {
         let usual: Settings = parse(r#"{ "host": "a.test" }"#).unwrap();
         let refusal = Refusal { flaw: Flaw::SelfSigned, message: "it signs for itself".to_owned() };
         let skipped = handshake("TLSv1.3", Verification::Skipped(Some(refusal)));
-        let (status, message) = finding(&usual, &skipped, Some(90.0));
+        let (status, message) = finding(&usual, &skipped, Some(&shown(90.0)));
         assert_eq!(status, Status::Healthy);
         assert!(message.ends_with("; unverified: it signs for itself"), "{message}");
         let bare = Handshake { chain: Vec::new(), ..skipped };

@@ -71,8 +71,7 @@ impl Probe for Tls {
 
 /// Judges a handshake that is done.
 fn examine(settings: &Settings, attempt: &Attempt, mut stream: Stream, handshake: &Handshake) -> Verdict {
-    let days_left = handshake.chain.first().map(|own| own.days_left());
-    let (took, verdict) = (attempt.elapsed(), judgement::judge(settings, attempt, handshake, days_left));
+    let (took, verdict) = (attempt.elapsed(), judgement::judge(settings, attempt, handshake));
     let objection = match handshake.client_certificate {
         ClientCertificate::NotAsked => None,
         ClientCertificate::NotGiven | ClientCertificate::Given => objection(attempt, &mut stream, handshake),

@@ -2,14 +2,12 @@
 
 use probity_guest::{
     SettingProblem,
+    certificate::Lifetime,
     settings::{Port, Span},
 };
 use serde::Deserialize;
 
 use crate::starttls::StartTls;
-
-/// Days that can be asked for: ten years are more than any authority gives.
-const MOST_DAYS: u32 = 3_650;
 
 /// The settings of a check.
 #[derive(Deserialize, PartialEq)]
@@ -21,9 +19,9 @@ pub struct Settings {
     server_name: Option<String>,
     pub(crate) starttls: Option<StartTls>,
     #[serde(default = "three_weeks")]
-    pub(crate) warn_days: u32,
+    warn_days: u32,
     #[serde(default = "a_week")]
-    pub(crate) critical_days: u32,
+    critical_days: u32,
     pub(crate) min_version: Option<Version>,
     pub(crate) degraded_after: Option<Span>,
 }
@@ -72,6 +70,10 @@ impl Settings {
         }
     }
 
+    pub(crate) fn lifetime(&self) -> Lifetime {
+        Lifetime { warn_days: Some(self.warn_days), critical_days: Some(self.critical_days) }
+    }
+
     pub(crate) fn problems(&self) -> Vec<SettingProblem> {
         let mut problems = Vec::new();
         if self.host.is_empty() {
@@ -80,15 +82,7 @@ impl Settings {
         if self.server_name.as_deref() == Some("") {
             problems.push(SettingProblem::new("/server_name", "empty; leave it out if it is the host"));
         }
-        for (pointer, days) in [("/warn_days", self.warn_days), ("/critical_days", self.critical_days)] {
-            if days > MOST_DAYS {
-                problems.push(SettingProblem::new(pointer, format!("{days} days; it may be {MOST_DAYS} at most")));
-            }
-        }
-        if self.critical_days > self.warn_days {
-            let message = format!("{} days are more than warn_days, {}", self.critical_days, self.warn_days);
-            problems.push(SettingProblem::new("/critical_days", message));
-        }
+        problems.extend(self.lifetime().problems());
         problems
     }
 }

@@ -205,6 +205,24 @@ fn a_fault_says_nothing_of_the_target() {
 }
 
 #[test]
+fn whoever_waits_has_not_failed() {
+    let mut life = Life::new(policy());
+    life.live([fault(FaultKind::Waiting), fault(FaultKind::Waiting)]);
+    let snapshot = life.machine.snapshot();
+    assert_eq!((snapshot.health, snapshot.connection.state()), (Health::Pending, State::Connecting));
+    assert!(!snapshot.is_awaited(), "the start of the runner does not wait for it");
+    assert_eq!((snapshot.stats.failed(), snapshot.stats.runs(), snapshot.stats.consecutive_faults), (0, 2, 0));
+    assert_eq!(life.kinds(), ["state-change"]);
+
+    life.live([fault(FaultKind::Trap), fault(FaultKind::Waiting), fault(FaultKind::Trap)]);
+    assert_eq!(life.kinds(), ["fault", "health-change", "health-change", "fault", "health-change"]);
+    assert_eq!(life.machine.snapshot().stats.failed(), 2);
+    life.live([up(), fault(FaultKind::Waiting)]);
+    let snapshot = life.machine.snapshot();
+    assert_eq!((snapshot.health, snapshot.connection.state()), (Health::Pending, State::Connected));
+}
+
+#[test]
 fn a_check_by_the_calendar_runs_at_no_other_time() {
     let schedule = Schedule::Cron(Cron::parse("*/10 * * * *", None, start().wall).unwrap());
     let mut life = Life::new(Policy { schedule, ..policy() });

@@ -27,7 +27,12 @@ fn a_schedule_is_an_interval_or_cron() {
 
 #[test]
 fn the_check_wins_over_the_defaults_and_those_over_the_manifest() {
-    let suggestions = Suggestions { interval: Some(3 * SECOND), timeout: Some(2 * SECOND), critical: Some(true) };
+    let suggestions = Suggestions {
+        interval: Some(3 * SECOND),
+        timeout: Some(2 * SECOND),
+        critical: Some(true),
+        ..Suggestions::default()
+    };
     let defaults = "[defaults]\ninterval = \"20s\"\ntimeout = \"4s\"\ncritical = false\njitter = 0\n";
     let own = "interval = \"40s\"\ntimeout = \"8s\"\ncritical = true\n";
     for (defaults, own, interval, timeout, critical) in
@@ -74,6 +79,26 @@ connection = { rise = 2, max_reconnect_attempts = "unlimited", fast_interval = "
 }
 
 #[test]
+fn a_passive_probe_is_believed_at_once_unless_the_operator_says_otherwise() {
+    let passive = Suggestions { passive: true, ..Suggestions::default() };
+    let lives = |text: &str, suggestions| {
+        let config = parse(text).unwrap();
+        let policy = config.checks[0].plan(suggestions, Duration::ZERO).unwrap().policy;
+        let failures = policy.circuit.trip.failures.map(std::num::NonZeroU32::get);
+        (policy.thresholds.fall.get(), policy.backoff.attempts(), failures, policy.down_interval)
+    };
+    let check = "[[check]]\nname = \"a\"\ninterval = \"7s\"\n";
+    assert_eq!(lives(check, Suggestions::default()), (3, None, Some(10), Some(7 * SECOND)));
+    assert_eq!(lives(check, passive), (1, Some(0), None, Some(7 * SECOND)));
+    let own = format!("{check}connection = {{ fall = 2, max_reconnect_attempts = 4 }}\ncircuit = {{ failures = 5 }}\n");
+    assert_eq!(lives(&own, passive), (2, Some(4), Some(5), Some(7 * SECOND)));
+    let of_all = format!("[defaults.connection]\nfall = 2\n{check}");
+    assert_eq!(lives(&of_all, passive), (2, Some(0), None, Some(7 * SECOND)));
+    let window = format!("{check}connection.fall_window = 5\n");
+    assert_eq!(lives(&window, passive).0, 3, "a window is of the failures that it was said for");
+}
+
+#[test]
 fn a_connection_lives_for_an_hour_or_as_is_said() {
     for (said, age) in
         [("", Some(3600)), ("connection.max_age = \"5s\"", Some(5)), ("connection.max_age = \"off\"", None)]
@@ -117,7 +142,7 @@ fn delays_that_contradict_each_other_are_reported_where_they_meet() {
 #[test]
 fn a_suggestion_out_of_range_counts_only_if_it_is_needed() {
     let suggestions =
-        Suggestions { interval: Some(Duration::from_nanos(1)), timeout: Some(Duration::MAX), critical: None };
+        Suggestions { interval: Some(Duration::from_nanos(1)), timeout: Some(Duration::MAX), ..Suggestions::default() };
     let plan = |lines: &str| check(lines).unwrap().plan(suggestions, Duration::ZERO);
     assert_eq!(plan("interval = \"1s\""), Err(PlanError::Timeout(Duration::MAX)));
     assert_eq!(

@@ -18,9 +18,13 @@
 //   * with "wasi:http/types@0.2.12" = "crate::bindings::wasi::http::types"
 //   * with "wasi:http/outgoing-handler@0.2.12" = "crate::bindings::wasi::http::outgoing_handler"
 //   * with "wasi:tls/types@0.2.0-draft" = "crate::bindings::wasi::tls::types"
-//   * with "probity:probe/log@0.1.0" = "crate::bindings::probity::probe::log"
-//   * with "probity:probe/tls@0.1.0" = "crate::bindings::probity::probe::tls"
+//   * with "probity:probe/calendar@0.1.0" = "crate::bindings::probity::probe::calendar"
 //   * with "probity:probe/types@0.1.0" = "crate::bindings::probity::probe::types"
+//   * with "probity:probe/checks@0.1.0" = "crate::bindings::probity::probe::checks"
+//   * with "probity:probe/http@0.1.0" = "crate::bindings::probity::probe::http"
+//   * with "probity:probe/log@0.1.0" = "crate::bindings::probity::probe::log"
+//   * with "probity:probe/reports@0.1.0" = "crate::bindings::probity::probe::reports"
+//   * with "probity:probe/tls@0.1.0" = "crate::bindings::probity::probe::tls"
 //   * with "probity:probe/icmp@0.1.0" = "crate::bindings::probity::probe::icmp"
 //   * with "probity:probe/system@0.1.0" = "crate::bindings::probity::probe::system"
 //   * pub-export-macro
@@ -57,15 +61,23 @@ use crate::bindings::wasi::http::outgoing_handler as __with_name14;
 #[allow(unfulfilled_lint_expectations, unused_imports)]
 use crate::bindings::wasi::tls::types as __with_name15;
 #[allow(unfulfilled_lint_expectations, unused_imports)]
-use crate::bindings::probity::probe::log as __with_name16;
+use crate::bindings::probity::probe::calendar as __with_name16;
 #[allow(unfulfilled_lint_expectations, unused_imports)]
-use crate::bindings::probity::probe::tls as __with_name17;
+use crate::bindings::probity::probe::types as __with_name17;
 #[allow(unfulfilled_lint_expectations, unused_imports)]
-use crate::bindings::probity::probe::types as __with_name18;
+use crate::bindings::probity::probe::checks as __with_name18;
 #[allow(unfulfilled_lint_expectations, unused_imports)]
-use crate::bindings::probity::probe::icmp as __with_name19;
+use crate::bindings::probity::probe::http as __with_name19;
 #[allow(unfulfilled_lint_expectations, unused_imports)]
-use crate::bindings::probity::probe::system as __with_name20;
+use crate::bindings::probity::probe::log as __with_name20;
+#[allow(unfulfilled_lint_expectations, unused_imports)]
+use crate::bindings::probity::probe::reports as __with_name21;
+#[allow(unfulfilled_lint_expectations, unused_imports)]
+use crate::bindings::probity::probe::tls as __with_name22;
+#[allow(unfulfilled_lint_expectations, unused_imports)]
+use crate::bindings::probity::probe::icmp as __with_name23;
+#[allow(unfulfilled_lint_expectations, unused_imports)]
+use crate::bindings::probity::probe::system as __with_name24;
 #[rustfmt::skip]
 #[allow(dead_code, clippy::all)]
 pub mod exports {
@@ -80,10 +92,10 @@ pub mod exports {
                 #[doc(hidden)]
                 static __FORCE_SECTION_REF: fn() = super::super::super::super::__link_custom_section_describing_imports;
                 use super::super::super::super::_rt;
-                pub type Failure = super::super::super::super::__with_name18::Failure;
-                pub type Run = super::super::super::super::__with_name18::Run;
-                pub type Verdict = super::super::super::super::__with_name18::Verdict;
-                pub type Problem = super::super::super::super::__with_name18::Problem;
+                pub type Failure = super::super::super::super::__with_name17::Failure;
+                pub type Run = super::super::super::super::__with_name17::Run;
+                pub type Verdict = super::super::super::super::__with_name17::Verdict;
+                pub type Problem = super::super::super::super::__with_name17::Problem;
                 /// A live connection to the target.
                 #[derive(Debug)]
                 #[repr(transparent)]
@@ -257,7 +269,7 @@ pub mod exports {
                             let len3 = arg9;
                             T_::open(
                                 _rt::string_lift(bytes0),
-                                super::super::super::super::__with_name18::Run {
+                                super::super::super::super::__with_name17::Run {
                                     check: _rt::string_lift(bytes1),
                                     attempt: arg4 as u32,
                                     time_left: arg5 as u64,
@@ -276,11 +288,11 @@ pub mod exports {
                             }
                             Err(e) => {
                                 *ptr5.add(0).cast::<u8>() = (1i32) as u8;
-                                use super::super::super::super::__with_name18::Failure as V26;
+                                use super::super::super::super::__with_name17::Failure as V27;
                                 match e {
-                                    V26::Verdict(e) => {
+                                    V27::Verdict(e) => {
                                         *ptr5.add(8).cast::<u8>() = (0i32) as u8;
-                                        let super::super::super::super::__with_name18::Verdict {
+                                        let super::super::super::super::__with_name17::Verdict {
                                             status: status6,
                                             message: message6,
                                             details: details6,
@@ -317,7 +329,7 @@ pub mod exports {
                                             let base = result12
                                                 .add(i * (8 + 4 * ::core::mem::size_of::<*const u8>()));
                                             {
-                                                let super::super::super::super::__with_name18::Detail {
+                                                let super::super::super::super::__with_name17::Detail {
                                                     key: key8,
                                                     value: value8,
                                                 } = e;
@@ -329,7 +341,7 @@ pub mod exports {
                                                     .add(::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>() = len9;
                                                 *base.add(0).cast::<*mut u8>() = ptr9.cast_mut();
-                                                use super::super::super::super::__with_name18::Value as V11;
+                                                use super::super::super::super::__with_name17::Value as V11;
                                                 match value8 {
                                                     V11::Text(e) => {
                                                         *base
@@ -399,7 +411,7 @@ pub mod exports {
                                             let base = result16
                                                 .add(i * (8 + 4 * ::core::mem::size_of::<*const u8>()));
                                             {
-                                                let super::super::super::super::__with_name18::Measurement {
+                                                let super::super::super::super::__with_name17::Measurement {
                                                     name: name13,
                                                     unit: unit13,
                                                     value: value13,
@@ -466,11 +478,11 @@ pub mod exports {
                                             .add(40 + 7 * ::core::mem::size_of::<*const u8>())
                                             .cast::<*mut u8>() = ptr17.cast_mut();
                                     }
-                                    V26::Problem(e) => {
+                                    V27::Problem(e) => {
                                         *ptr5.add(8).cast::<u8>() = (1i32) as u8;
-                                        use super::super::super::super::__with_name18::Problem as V25;
+                                        use super::super::super::super::__with_name17::Problem as V26;
                                         match e {
-                                            V25::InvalidSettings(e) => {
+                                            V26::InvalidSettings(e) => {
                                                 *ptr5.add(16).cast::<u8>() = (0i32) as u8;
                                                 let vec21 = e;
                                                 let len21 = vec21.len();
@@ -489,7 +501,7 @@ pub mod exports {
                                                     let base = result21
                                                         .add(i * (4 * ::core::mem::size_of::<*const u8>()));
                                                     {
-                                                        let super::super::super::super::__with_name18::SettingProblem {
+                                                        let super::super::super::super::__with_name17::SettingProblem {
                                                             pointer: pointer18,
                                                             message: message18,
                                                         } = e;
@@ -520,7 +532,7 @@ pub mod exports {
                                                     .add(16 + 1 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>() = result21;
                                             }
-                                            V25::Denied(e) => {
+                                            V26::Denied(e) => {
                                                 *ptr5.add(16).cast::<u8>() = (1i32) as u8;
                                                 let vec22 = (e.into_bytes()).into_boxed_slice();
                                                 let ptr22 = vec22.as_ptr().cast::<u8>();
@@ -533,7 +545,7 @@ pub mod exports {
                                                     .add(16 + 1 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>() = ptr22.cast_mut();
                                             }
-                                            V25::Unsupported(e) => {
+                                            V26::Unsupported(e) => {
                                                 *ptr5.add(16).cast::<u8>() = (2i32) as u8;
                                                 let vec23 = (e.into_bytes()).into_boxed_slice();
                                                 let ptr23 = vec23.as_ptr().cast::<u8>();
@@ -546,7 +558,7 @@ pub mod exports {
                                                     .add(16 + 1 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>() = ptr23.cast_mut();
                                             }
-                                            V25::Other(e) => {
+                                            V26::Other(e) => {
                                                 *ptr5.add(16).cast::<u8>() = (3i32) as u8;
                                                 let vec24 = (e.into_bytes()).into_boxed_slice();
                                                 let ptr24 = vec24.as_ptr().cast::<u8>();
@@ -558,6 +570,19 @@ pub mod exports {
                                                 *ptr5
                                                     .add(16 + 1 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>() = ptr24.cast_mut();
+                                            }
+                                            V26::Waiting(e) => {
+                                                *ptr5.add(16).cast::<u8>() = (4i32) as u8;
+                                                let vec25 = (e.into_bytes()).into_boxed_slice();
+                                                let ptr25 = vec25.as_ptr().cast::<u8>();
+                                                let len25 = vec25.len();
+                                                ::core::mem::forget(vec25);
+                                                *ptr5
+                                                    .add(16 + 2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>() = len25;
+                                                *ptr5
+                                                    .add(16 + 1 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>() = ptr25.cast_mut();
                                             }
                                         }
                                     }
@@ -725,7 +750,7 @@ pub mod exports {
                                                     .cast::<usize>();
                                                 _rt::cabi_dealloc(l32, l33, 1);
                                             }
-                                            _ => {
+                                            3 => {
                                                 let l34 = *arg0
                                                     .add(16 + 1 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
@@ -733,6 +758,15 @@ pub mod exports {
                                                     .add(16 + 2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>();
                                                 _rt::cabi_dealloc(l34, l35, 1);
+                                            }
+                                            _ => {
+                                                let l36 = *arg0
+                                                    .add(16 + 1 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l37 = *arg0
+                                                    .add(16 + 2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                _rt::cabi_dealloc(l36, l37, 1);
                                             }
                                         }
                                     }
@@ -775,7 +809,7 @@ pub mod exports {
                                         core::ptr::with_exposed_provenance(arg0 as u32 as usize),
                                     )
                                     .get(),
-                                super::super::super::super::__with_name18::Run {
+                                super::super::super::super::__with_name17::Run {
                                     check: _rt::string_lift(bytes0),
                                     attempt: arg3 as u32,
                                     time_left: arg4 as u64,
@@ -790,7 +824,7 @@ pub mod exports {
                         match result3 {
                             Ok(e) => {
                                 *ptr4.add(0).cast::<u8>() = (0i32) as u8;
-                                let super::super::super::super::__with_name18::Verdict {
+                                let super::super::super::super::__with_name17::Verdict {
                                     status: status5,
                                     message: message5,
                                     details: details5,
@@ -827,7 +861,7 @@ pub mod exports {
                                     let base = result11
                                         .add(i * (8 + 4 * ::core::mem::size_of::<*const u8>()));
                                     {
-                                        let super::super::super::super::__with_name18::Detail {
+                                        let super::super::super::super::__with_name17::Detail {
                                             key: key7,
                                             value: value7,
                                         } = e;
@@ -839,7 +873,7 @@ pub mod exports {
                                             .add(::core::mem::size_of::<*const u8>())
                                             .cast::<usize>() = len8;
                                         *base.add(0).cast::<*mut u8>() = ptr8.cast_mut();
-                                        use super::super::super::super::__with_name18::Value as V10;
+                                        use super::super::super::super::__with_name17::Value as V10;
                                         match value7 {
                                             V10::Text(e) => {
                                                 *base
@@ -909,7 +943,7 @@ pub mod exports {
                                     let base = result15
                                         .add(i * (8 + 4 * ::core::mem::size_of::<*const u8>()));
                                     {
-                                        let super::super::super::super::__with_name18::Measurement {
+                                        let super::super::super::super::__with_name17::Measurement {
                                             name: name12,
                                             unit: unit12,
                                             value: value12,
@@ -978,9 +1012,9 @@ pub mod exports {
                             }
                             Err(e) => {
                                 *ptr4.add(0).cast::<u8>() = (1i32) as u8;
-                                use super::super::super::super::__with_name18::Problem as V24;
+                                use super::super::super::super::__with_name17::Problem as V25;
                                 match e {
-                                    V24::InvalidSettings(e) => {
+                                    V25::InvalidSettings(e) => {
                                         *ptr4.add(8).cast::<u8>() = (0i32) as u8;
                                         let vec20 = e;
                                         let len20 = vec20.len();
@@ -999,7 +1033,7 @@ pub mod exports {
                                             let base = result20
                                                 .add(i * (4 * ::core::mem::size_of::<*const u8>()));
                                             {
-                                                let super::super::super::super::__with_name18::SettingProblem {
+                                                let super::super::super::super::__with_name17::SettingProblem {
                                                     pointer: pointer17,
                                                     message: message17,
                                                 } = e;
@@ -1030,7 +1064,7 @@ pub mod exports {
                                             .add(8 + 1 * ::core::mem::size_of::<*const u8>())
                                             .cast::<*mut u8>() = result20;
                                     }
-                                    V24::Denied(e) => {
+                                    V25::Denied(e) => {
                                         *ptr4.add(8).cast::<u8>() = (1i32) as u8;
                                         let vec21 = (e.into_bytes()).into_boxed_slice();
                                         let ptr21 = vec21.as_ptr().cast::<u8>();
@@ -1043,7 +1077,7 @@ pub mod exports {
                                             .add(8 + 1 * ::core::mem::size_of::<*const u8>())
                                             .cast::<*mut u8>() = ptr21.cast_mut();
                                     }
-                                    V24::Unsupported(e) => {
+                                    V25::Unsupported(e) => {
                                         *ptr4.add(8).cast::<u8>() = (2i32) as u8;
                                         let vec22 = (e.into_bytes()).into_boxed_slice();
                                         let ptr22 = vec22.as_ptr().cast::<u8>();
@@ -1056,7 +1090,7 @@ pub mod exports {
                                             .add(8 + 1 * ::core::mem::size_of::<*const u8>())
                                             .cast::<*mut u8>() = ptr22.cast_mut();
                                     }
-                                    V24::Other(e) => {
+                                    V25::Other(e) => {
                                         *ptr4.add(8).cast::<u8>() = (3i32) as u8;
                                         let vec23 = (e.into_bytes()).into_boxed_slice();
                                         let ptr23 = vec23.as_ptr().cast::<u8>();
@@ -1068,6 +1102,19 @@ pub mod exports {
                                         *ptr4
                                             .add(8 + 1 * ::core::mem::size_of::<*const u8>())
                                             .cast::<*mut u8>() = ptr23.cast_mut();
+                                    }
+                                    V25::Waiting(e) => {
+                                        *ptr4.add(8).cast::<u8>() = (4i32) as u8;
+                                        let vec24 = (e.into_bytes()).into_boxed_slice();
+                                        let ptr24 = vec24.as_ptr().cast::<u8>();
+                                        let len24 = vec24.len();
+                                        ::core::mem::forget(vec24);
+                                        *ptr4
+                                            .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>() = len24;
+                                        *ptr4
+                                            .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>() = ptr24.cast_mut();
                                     }
                                 }
                             }
@@ -1229,7 +1276,7 @@ pub mod exports {
                                             .cast::<usize>();
                                         _rt::cabi_dealloc(l31, l32, 1);
                                     }
-                                    _ => {
+                                    3 => {
                                         let l33 = *arg0
                                             .add(8 + 1 * ::core::mem::size_of::<*const u8>())
                                             .cast::<*mut u8>();
@@ -1237,6 +1284,15 @@ pub mod exports {
                                             .add(8 + 2 * ::core::mem::size_of::<*const u8>())
                                             .cast::<usize>();
                                         _rt::cabi_dealloc(l33, l34, 1);
+                                    }
+                                    _ => {
+                                        let l35 = *arg0
+                                            .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l36 = *arg0
+                                            .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        _rt::cabi_dealloc(l35, l36, 1);
                                     }
                                 }
                             }
@@ -1421,8 +1477,8 @@ pub mod exports {
                 #[doc(hidden)]
                 static __FORCE_SECTION_REF: fn() = super::super::super::super::__link_custom_section_describing_imports;
                 use super::super::super::super::_rt;
-                pub type Description = super::super::super::super::__with_name18::Description;
-                pub type SettingProblem = super::super::super::super::__with_name18::SettingProblem;
+                pub type Description = super::super::super::super::__with_name17::Description;
+                pub type SettingProblem = super::super::super::super::__with_name17::SettingProblem;
                 #[doc(hidden)]
                 #[allow(non_snake_case, unused_unsafe)]
                 pub unsafe fn _export_describe_cabi<T_: Guest>() -> *mut u8 {
@@ -1430,7 +1486,7 @@ pub mod exports {
                         #[cfg(target_arch = "wasm32")] _rt::run_ctors_once();
                         let result0 = { T_::describe() };
                         let ptr1 = (&raw mut _RET_AREA.0).cast::<u8>();
-                        let super::super::super::super::__with_name18::Description {
+                        let super::super::super::super::__with_name17::Description {
                             name: name2,
                             version: version2,
                             description: description2,
@@ -1439,6 +1495,7 @@ pub mod exports {
                             default_timeout: default_timeout2,
                             memory: memory2,
                             critical: critical2,
+                            passive: passive2,
                             grants: grants2,
                         } = result0;
                         let vec3 = (name2.into_bytes()).into_boxed_slice();
@@ -1525,6 +1582,12 @@ pub mod exports {
                         *ptr1
                             .add(48 + 8 * ::core::mem::size_of::<*const u8>())
                             .cast::<u8>() = (match critical2 {
+                            true => 1,
+                            false => 0,
+                        }) as u8;
+                        *ptr1
+                            .add(49 + 8 * ::core::mem::size_of::<*const u8>())
+                            .cast::<u8>() = (match passive2 {
                             true => 1,
                             false => 0,
                         }) as u8;
@@ -1655,7 +1718,7 @@ pub mod exports {
                             let base = result6
                                 .add(i * (4 * ::core::mem::size_of::<*const u8>()));
                             {
-                                let super::super::super::super::__with_name18::SettingProblem {
+                                let super::super::super::super::__with_name17::SettingProblem {
                                     pointer: pointer3,
                                     message: message3,
                                 } = e;
@@ -1941,9 +2004,9 @@ macro_rules! __export_connector_probe_impl {
         =
         "component-type:wit-bindgen:0.60.0:probity:probe@0.1.0:connector-probe:imports and exports")]
         #[doc(hidden)] #[allow(clippy::octal_escapes)] pub static
-        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 14884] = *
+        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 15696] = *
         b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\x9es\x01A\x02\x01AE\x01\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xcay\x01A\x02\x01AM\x01\
 B\x0a\x04\0\x08pollable\x03\x01\x01h\0\x01@\x01\x04self\x01\0\x7f\x04\0\x16[meth\
 od]pollable.ready\x01\x02\x01@\x01\x04self\x01\x01\0\x04\0\x16[method]pollable.b\
 lock\x01\x03\x01p\x01\x01py\x01@\x01\x02in\x04\0\x05\x04\0\x04poll\x01\x06\x03\0\
@@ -2179,48 +2242,67 @@ i\x0a\x01@\x01\x04this\x0d\0\x0f\x04\0\x1f[static]client-handshake.finish\x01\x1
 t\x01\x12\x01h\x0a\x01i\x05\x01@\x01\x04self\x13\0\x14\x04\0'[method]future-clie\
 nt-streams.subscribe\x01\x15\x01i\x09\x01o\x03\x16\x0b\x0c\x01i\x07\x01j\x01\x17\
 \x01\x18\x01j\x01\x19\0\x01k\x1a\x01@\x01\x04self\x13\0\x1b\x04\0![method]future\
--client-streams.get\x01\x1c\x03\0\x1awasi:tls/types@0.2.0-draft\x05\x1f\x01B\x04\
-\x01m\x04\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\0\0\x01@\x02\x05l\
-evel\x01\x07messages\x01\0\x04\0\x05write\x01\x02\x03\0\x17probity:probe/log@0.1\
-.0\x05\x20\x01B\x13\x01ps\x01r\x07\x07subjects\x06issuers\x06serials\x0anot-befo\
-rex\x09not-afterx\x05names\0\x0bfingerprints\x04\0\x0bcertificate\x03\0\x01\x01m\
-\x07\x07expired\x0dnot-yet-valid\x0awrong-name\x0eunknown-issuer\x0bself-signed\x07\
-revoked\x05other\x04\0\x04flaw\x03\0\x03\x01r\x02\x04flaw\x04\x07messages\x04\0\x07\
-refusal\x03\0\x05\x01k\x06\x01q\x04\x0bnot-reached\0\0\x06passed\0\0\x07refused\x01\
-\x06\0\x07skipped\x01\x07\0\x04\0\x0cverification\x03\0\x08\x01m\x03\x09not-aske\
-d\x09not-given\x05given\x04\0\x12client-certificate\x03\0\x0a\x01ks\x01p\x02\x01\
-r\x09\x0bserver-names\x07failure\x0c\x08protocol\x0c\x0ccipher-suite\x0c\x04alpn\
-\x0c\x07resumed\x7f\x12client-certificate\x0b\x0cverification\x09\x05chain\x0d\x04\
-\0\x09handshake\x03\0\x0e\x01p\x0f\x01@\0\0\x10\x04\0\x06latest\x01\x11\x03\0\x17\
-probity:probe/tls@0.1.0\x05!\x01B\"\x01w\x04\0\x0bnanoseconds\x03\0\0\x01m\x03\x07\
-healthy\x08degraded\x09unhealthy\x04\0\x06status\x03\0\x02\x01q\x04\x04text\x01s\
-\0\x07integer\x01x\0\x06number\x01u\0\x07boolean\x01\x7f\0\x04\0\x05value\x03\0\x04\
-\x01r\x02\x03keys\x05value\x05\x04\0\x06detail\x03\0\x06\x01r\x03\x04names\x04un\
-its\x05valueu\x04\0\x0bmeasurement\x03\0\x08\x01p\x07\x01p\x09\x01k\x01\x01p}\x01\
-r\x07\x06status\x03\x07messages\x07details\x0a\x0cmeasurements\x0b\x07latency\x0c\
-\x09permanent\x7f\x05state\x0d\x04\0\x07verdict\x03\0\x0e\x01r\x02\x07pointers\x07\
-messages\x04\0\x0fsetting-problem\x03\0\x10\x01p\x11\x01q\x04\x10invalid-setting\
-s\x01\x12\0\x06denied\x01s\0\x0bunsupported\x01s\0\x05other\x01s\0\x04\0\x07prob\
-lem\x03\0\x13\x01r\x05\x05checks\x07attempty\x09time-left\x01\x0btraceparents\x05\
-state\x0d\x04\0\x03run\x03\0\x15\x01q\x02\x07verdict\x01\x0f\0\x07problem\x01\x14\
-\0\x04\0\x07failure\x03\0\x17\x01kw\x01ps\x01r\x09\x04names\x07versions\x0bdescr\
-iptions\x0fsettings-schemas\x10default-interval\x0c\x0fdefault-timeout\x0c\x06me\
-mory\x19\x08critical\x7f\x06grants\x1a\x04\0\x0bdescription\x03\0\x1b\x01r\x02\x06\
-status\x03\x04texts\x04\0\x07finding\x03\0\x1d\x01p\x1e\x01r\x04\x08findings\x1f\
-\x09permanent\x7f\x07details\x0a\x0cmeasurements\x0b\x04\0\x0bexamination\x03\0\x20\
-\x03\0\x19probity:probe/types@0.1.0\x05\"\x02\x03\0\x12\x0bnanoseconds\x01B\x19\x02\
-\x03\x02\x01\x0c\x04\0\x0aip-address\x03\0\0\x02\x03\x02\x01#\x04\0\x0bnanosecon\
-ds\x03\0\x02\x01q\x04\x06denied\0\0\x0bunsupported\x01s\0\x08no-route\0\0\x05oth\
-er\x01s\0\x04\0\x05error\x03\0\x04\x01r\x05\x08sequence{\x0around-trip\x03\x03tt\
-l}\x0cpayload-sizey\x06intact\x7f\x04\0\x05reply\x03\0\x06\x01r\x03\x08sequence{\
-\x06sender\x01\x04code}\x04\0\x09complaint\x03\0\x08\x01q\x03\x05reply\x01\x07\0\
-\x17destination-unreachable\x01\x09\0\x0dtime-exceeded\x01\x09\0\x04\0\x06answer\
-\x03\0\x0a\x04\0\x04echo\x03\x01\x01i\x0c\x01j\x01\x0d\x01\x05\x01@\x01\x06remot\
-e\x01\0\x0e\x04\0\x11[static]echo.open\x01\x0f\x01h\x0c\x01j\0\x01\x05\x01@\x03\x04\
-self\x10\x08sequence{\x0cpayload-sizey\0\x11\x04\0\x11[method]echo.send\x01\x12\x01\
-k\x0b\x01j\x01\x13\x01\x05\x01@\x02\x04self\x10\x04wait\x03\0\x14\x04\0\x14[meth\
-od]echo.receive\x01\x15\x03\0\x18probity:probe/icmp@0.1.0\x05$\x01B\x1e\x02\x03\x02\
-\x01#\x04\0\x0bnanoseconds\x03\0\0\x01q\x05\x06denied\0\0\x0bunsupported\x01s\0\x09\
+-client-streams.get\x01\x1c\x03\0\x1awasi:tls/types@0.2.0-draft\x05\x1f\x01B\x05\
+\x01ks\x01kx\x01j\x01\x01\x01s\x01@\x03\x04crons\x08timezone\0\x05afterx\0\x02\x04\
+\0\x09next-tick\x01\x03\x03\0\x1cprobity:probe/calendar@0.1.0\x05\x20\x01B\"\x01\
+w\x04\0\x0bnanoseconds\x03\0\0\x01m\x03\x07healthy\x08degraded\x09unhealthy\x04\0\
+\x06status\x03\0\x02\x01q\x04\x04text\x01s\0\x07integer\x01x\0\x06number\x01u\0\x07\
+boolean\x01\x7f\0\x04\0\x05value\x03\0\x04\x01r\x02\x03keys\x05value\x05\x04\0\x06\
+detail\x03\0\x06\x01r\x03\x04names\x04units\x05valueu\x04\0\x0bmeasurement\x03\0\
+\x08\x01p\x07\x01p\x09\x01k\x01\x01p}\x01r\x07\x06status\x03\x07messages\x07deta\
+ils\x0a\x0cmeasurements\x0b\x07latency\x0c\x09permanent\x7f\x05state\x0d\x04\0\x07\
+verdict\x03\0\x0e\x01r\x02\x07pointers\x07messages\x04\0\x0fsetting-problem\x03\0\
+\x10\x01p\x11\x01q\x05\x10invalid-settings\x01\x12\0\x06denied\x01s\0\x0bunsuppo\
+rted\x01s\0\x05other\x01s\0\x07waiting\x01s\0\x04\0\x07problem\x03\0\x13\x01r\x05\
+\x05checks\x07attempty\x09time-left\x01\x0btraceparents\x05state\x0d\x04\0\x03ru\
+n\x03\0\x15\x01q\x02\x07verdict\x01\x0f\0\x07problem\x01\x14\0\x04\0\x07failure\x03\
+\0\x17\x01kw\x01ps\x01r\x0a\x04names\x07versions\x0bdescriptions\x0fsettings-sch\
+emas\x10default-interval\x0c\x0fdefault-timeout\x0c\x06memory\x19\x08critical\x7f\
+\x07passive\x7f\x06grants\x1a\x04\0\x0bdescription\x03\0\x1b\x01r\x02\x06status\x03\
+\x04texts\x04\0\x07finding\x03\0\x1d\x01p\x1e\x01r\x04\x08findings\x1f\x09perman\
+ent\x7f\x07details\x0a\x0cmeasurements\x0b\x04\0\x0bexamination\x03\0\x20\x03\0\x19\
+probity:probe/types@0.1.0\x05!\x02\x03\0\x11\x0bnanoseconds\x01B\x12\x02\x03\x02\
+\x01\"\x04\0\x0bnanoseconds\x03\0\0\x01m\x05\x07pending\x07unknown\x07healthy\x08\
+degraded\x09unhealthy\x04\0\x06health\x03\0\x02\x01ks\x01k\x01\x01r\x08\x04names\
+\x06health\x03\x07messages\x05fault\x04\x03age\x05\x07watched\x7f\x08critical\x7f\
+\x05group\x04\x04\0\x08standing\x03\0\x06\x01ps\x01q\x05\x06denied\0\0\x07unknow\
+n\0\0\x07not-yet\0\0\x06itself\0\0\x08circular\x01\x08\0\x04\0\x07refusal\x03\0\x09\
+\x01j\x01\x07\x01\x0a\x01@\x01\x04names\0\x0b\x04\0\x04read\x01\x0c\x01p\x07\x01\
+j\x01\x0d\x01\x0a\x01@\x01\x05groups\0\x0e\x04\0\x0aread-group\x01\x0f\x03\0\x1a\
+probity:probe/checks@0.1.0\x05#\x01B\x09\x02\x03\x02\x01\"\x04\0\x0bnanoseconds\x03\
+\0\0\x01ks\x01k\x01\x01r\x06\x06remote\x02\x07version\x02\x07resolve\x03\x07conn\
+ect\x03\x03tls\x03\x04wait\x03\x04\0\x08exchange\x03\0\x04\x01p\x05\x01@\0\0\x06\
+\x04\0\x06latest\x01\x07\x03\0\x18probity:probe/http@0.1.0\x05$\x01B\x04\x01m\x04\
+\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x07\
+messages\x01\0\x04\0\x05write\x01\x02\x03\0\x17probity:probe/log@0.1.0\x05%\x01B\
+\x10\x02\x03\x02\x01\"\x04\0\x0bnanoseconds\x03\0\0\x01r\x02\x02atx\x03age\x01\x04\
+\0\x06moment\x03\0\x02\x01m\x05\x05start\x07success\x04fail\x04exit\x03log\x04\0\
+\x04kind\x03\0\x04\x01k}\x01k\x01\x01r\x06\x04kind\x05\x09exit-code\x06\x08durat\
+ion\x07\x08received\x03\x04texts\x06lengthw\x04\0\x06report\x03\0\x08\x01p\x09\x01\
+@\0\0\x0a\x04\0\x06latest\x01\x0b\x01k\x03\x01@\0\0\x0c\x04\0\x05since\x01\x0d\x03\
+\0\x1bprobity:probe/reports@0.1.0\x05&\x01B\x13\x01ps\x01r\x07\x07subjects\x06is\
+suers\x06serials\x0anot-beforex\x09not-afterx\x05names\0\x0bfingerprints\x04\0\x0b\
+certificate\x03\0\x01\x01m\x07\x07expired\x0dnot-yet-valid\x0awrong-name\x0eunkn\
+own-issuer\x0bself-signed\x07revoked\x05other\x04\0\x04flaw\x03\0\x03\x01r\x02\x04\
+flaw\x04\x07messages\x04\0\x07refusal\x03\0\x05\x01k\x06\x01q\x04\x0bnot-reached\
+\0\0\x06passed\0\0\x07refused\x01\x06\0\x07skipped\x01\x07\0\x04\0\x0cverificati\
+on\x03\0\x08\x01m\x03\x09not-asked\x09not-given\x05given\x04\0\x12client-certifi\
+cate\x03\0\x0a\x01ks\x01p\x02\x01r\x09\x0bserver-names\x07failure\x0c\x08protoco\
+l\x0c\x0ccipher-suite\x0c\x04alpn\x0c\x07resumed\x7f\x12client-certificate\x0b\x0c\
+verification\x09\x05chain\x0d\x04\0\x09handshake\x03\0\x0e\x01p\x0f\x01@\0\0\x10\
+\x04\0\x06latest\x01\x11\x03\0\x17probity:probe/tls@0.1.0\x05'\x01B\x19\x02\x03\x02\
+\x01\x0c\x04\0\x0aip-address\x03\0\0\x02\x03\x02\x01\"\x04\0\x0bnanoseconds\x03\0\
+\x02\x01q\x04\x06denied\0\0\x0bunsupported\x01s\0\x08no-route\0\0\x05other\x01s\0\
+\x04\0\x05error\x03\0\x04\x01r\x05\x08sequence{\x0around-trip\x03\x03ttl}\x0cpay\
+load-sizey\x06intact\x7f\x04\0\x05reply\x03\0\x06\x01r\x03\x08sequence{\x06sende\
+r\x01\x04code}\x04\0\x09complaint\x03\0\x08\x01q\x03\x05reply\x01\x07\0\x17desti\
+nation-unreachable\x01\x09\0\x0dtime-exceeded\x01\x09\0\x04\0\x06answer\x03\0\x0a\
+\x04\0\x04echo\x03\x01\x01i\x0c\x01j\x01\x0d\x01\x05\x01@\x01\x06remote\x01\0\x0e\
+\x04\0\x11[static]echo.open\x01\x0f\x01h\x0c\x01j\0\x01\x05\x01@\x03\x04self\x10\
+\x08sequence{\x0cpayload-sizey\0\x11\x04\0\x11[method]echo.send\x01\x12\x01k\x0b\
+\x01j\x01\x13\x01\x05\x01@\x02\x04self\x10\x04wait\x03\0\x14\x04\0\x14[method]ec\
+ho.receive\x01\x15\x03\0\x18probity:probe/icmp@0.1.0\x05(\x01B\x1e\x02\x03\x02\x01\
+\"\x04\0\x0bnanoseconds\x03\0\0\x01q\x05\x06denied\0\0\x0bunsupported\x01s\0\x09\
 not-found\0\0\x09timed-out\0\0\x06broken\x01s\0\x04\0\x05error\x03\0\x02\x01r\x03\
 \x05totalw\x04freew\x09availablew\x04\0\x06inodes\x03\0\x04\x01k\x05\x01r\x07\x05\
 totalw\x04freew\x09availablew\x06inodes\x06\x04kinds\x0bmount-points\x09read-onl\
@@ -2233,19 +2315,19 @@ u\x07periodsw\x11throttled-periodsw\x09throttled\x01\x04\0\x09cpu-group\x03\0\x1
 load\x0f\x0dcontrol-group\x12\x04\0\x03cpu\x03\0\x13\x01j\x01\x08\x01\x03\x01@\x02\
 \x04paths\x04wait\x01\0\x15\x04\0\x09read-disk\x01\x16\x01j\x01\x0d\x01\x03\x01@\
 \0\0\x17\x04\0\x0bread-memory\x01\x18\x01j\x01\x14\x01\x03\x01@\0\0\x19\x04\0\x08\
-read-cpu\x01\x1a\x03\0\x1aprobity:probe/system@0.1.0\x05%\x02\x03\0\x12\x07failu\
-re\x02\x03\0\x12\x03run\x02\x03\0\x12\x07verdict\x02\x03\0\x12\x07problem\x01B\x13\
-\x02\x03\x02\x01&\x04\0\x07failure\x03\0\0\x02\x03\x02\x01'\x04\0\x03run\x03\0\x02\
-\x02\x03\x02\x01(\x04\0\x07verdict\x03\0\x04\x02\x03\x02\x01)\x04\0\x07problem\x03\
+read-cpu\x01\x1a\x03\0\x1aprobity:probe/system@0.1.0\x05)\x02\x03\0\x11\x07failu\
+re\x02\x03\0\x11\x03run\x02\x03\0\x11\x07verdict\x02\x03\0\x11\x07problem\x01B\x13\
+\x02\x03\x02\x01*\x04\0\x07failure\x03\0\0\x02\x03\x02\x01+\x04\0\x03run\x03\0\x02\
+\x02\x03\x02\x01,\x04\0\x07verdict\x03\0\x04\x02\x03\x02\x01-\x04\0\x07problem\x03\
 \0\x06\x04\0\x0aconnection\x03\x01\x01i\x08\x01j\x01\x09\x01\x01\x01@\x02\x08set\
 tingss\x03run\x03\0\x0a\x04\0\x17[static]connection.open\x01\x0b\x01h\x08\x01j\x01\
 \x05\x01\x07\x01@\x02\x04self\x0c\x03run\x03\0\x0d\x04\0\x18[method]connection.c\
 heck\x01\x0e\x01@\x01\x04self\x0c\x01\0\x04\0\x18[method]connection.close\x01\x0f\
-\x04\0\x1dprobity:probe/connector@0.1.0\x05*\x02\x03\0\x12\x0bdescription\x02\x03\
-\0\x12\x0fsetting-problem\x01B\x09\x02\x03\x02\x01+\x04\0\x0bdescription\x03\0\0\
-\x02\x03\x02\x01,\x04\0\x0fsetting-problem\x03\0\x02\x01@\0\0\x01\x04\0\x08descr\
+\x04\0\x1dprobity:probe/connector@0.1.0\x05.\x02\x03\0\x11\x0bdescription\x02\x03\
+\0\x11\x0fsetting-problem\x01B\x09\x02\x03\x02\x01/\x04\0\x0bdescription\x03\0\0\
+\x02\x03\x02\x010\x04\0\x0fsetting-problem\x03\0\x02\x01@\0\0\x01\x04\0\x08descr\
 ibe\x01\x04\x01p\x03\x01@\x01\x08settingss\0\x05\x04\0\x08validate\x01\x06\x04\0\
-\x1cprobity:probe/manifest@0.1.0\x05-\x04\0#probity:probe/connector-probe@0.1.0\x04\
+\x1cprobity:probe/manifest@0.1.0\x051\x04\0#probity:probe/connector-probe@0.1.0\x04\
 \0\x0b\x15\x01\0\x0fconnector-probe\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\
 \x0dwit-component\x070.254.2\x10wit-bindgen-rust\x060.60.0";
         };
@@ -2260,8 +2342,8 @@ pub use __export_connector_probe_impl as export;
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 14464] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xdao\x01A\x02\x01A;\x01\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 15276] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\x86v\x01A\x02\x01AC\x01\
 B\x0a\x04\0\x08pollable\x03\x01\x01h\0\x01@\x01\x04self\x01\0\x7f\x04\0\x16[meth\
 od]pollable.ready\x01\x02\x01@\x01\x04self\x01\x01\0\x04\0\x16[method]pollable.b\
 lock\x01\x03\x01p\x01\x01py\x01@\x01\x02in\x04\0\x05\x04\0\x04poll\x01\x06\x03\0\
@@ -2497,48 +2579,67 @@ i\x0a\x01@\x01\x04this\x0d\0\x0f\x04\0\x1f[static]client-handshake.finish\x01\x1
 t\x01\x12\x01h\x0a\x01i\x05\x01@\x01\x04self\x13\0\x14\x04\0'[method]future-clie\
 nt-streams.subscribe\x01\x15\x01i\x09\x01o\x03\x16\x0b\x0c\x01i\x07\x01j\x01\x17\
 \x01\x18\x01j\x01\x19\0\x01k\x1a\x01@\x01\x04self\x13\0\x1b\x04\0![method]future\
--client-streams.get\x01\x1c\x03\0\x1awasi:tls/types@0.2.0-draft\x05\x1f\x01B\x04\
-\x01m\x04\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\0\0\x01@\x02\x05l\
-evel\x01\x07messages\x01\0\x04\0\x05write\x01\x02\x03\0\x17probity:probe/log@0.1\
-.0\x05\x20\x01B\x13\x01ps\x01r\x07\x07subjects\x06issuers\x06serials\x0anot-befo\
-rex\x09not-afterx\x05names\0\x0bfingerprints\x04\0\x0bcertificate\x03\0\x01\x01m\
-\x07\x07expired\x0dnot-yet-valid\x0awrong-name\x0eunknown-issuer\x0bself-signed\x07\
-revoked\x05other\x04\0\x04flaw\x03\0\x03\x01r\x02\x04flaw\x04\x07messages\x04\0\x07\
-refusal\x03\0\x05\x01k\x06\x01q\x04\x0bnot-reached\0\0\x06passed\0\0\x07refused\x01\
-\x06\0\x07skipped\x01\x07\0\x04\0\x0cverification\x03\0\x08\x01m\x03\x09not-aske\
-d\x09not-given\x05given\x04\0\x12client-certificate\x03\0\x0a\x01ks\x01p\x02\x01\
-r\x09\x0bserver-names\x07failure\x0c\x08protocol\x0c\x0ccipher-suite\x0c\x04alpn\
-\x0c\x07resumed\x7f\x12client-certificate\x0b\x0cverification\x09\x05chain\x0d\x04\
-\0\x09handshake\x03\0\x0e\x01p\x0f\x01@\0\0\x10\x04\0\x06latest\x01\x11\x03\0\x17\
-probity:probe/tls@0.1.0\x05!\x01B\"\x01w\x04\0\x0bnanoseconds\x03\0\0\x01m\x03\x07\
-healthy\x08degraded\x09unhealthy\x04\0\x06status\x03\0\x02\x01q\x04\x04text\x01s\
-\0\x07integer\x01x\0\x06number\x01u\0\x07boolean\x01\x7f\0\x04\0\x05value\x03\0\x04\
-\x01r\x02\x03keys\x05value\x05\x04\0\x06detail\x03\0\x06\x01r\x03\x04names\x04un\
-its\x05valueu\x04\0\x0bmeasurement\x03\0\x08\x01p\x07\x01p\x09\x01k\x01\x01p}\x01\
-r\x07\x06status\x03\x07messages\x07details\x0a\x0cmeasurements\x0b\x07latency\x0c\
-\x09permanent\x7f\x05state\x0d\x04\0\x07verdict\x03\0\x0e\x01r\x02\x07pointers\x07\
-messages\x04\0\x0fsetting-problem\x03\0\x10\x01p\x11\x01q\x04\x10invalid-setting\
-s\x01\x12\0\x06denied\x01s\0\x0bunsupported\x01s\0\x05other\x01s\0\x04\0\x07prob\
-lem\x03\0\x13\x01r\x05\x05checks\x07attempty\x09time-left\x01\x0btraceparents\x05\
-state\x0d\x04\0\x03run\x03\0\x15\x01q\x02\x07verdict\x01\x0f\0\x07problem\x01\x14\
-\0\x04\0\x07failure\x03\0\x17\x01kw\x01ps\x01r\x09\x04names\x07versions\x0bdescr\
-iptions\x0fsettings-schemas\x10default-interval\x0c\x0fdefault-timeout\x0c\x06me\
-mory\x19\x08critical\x7f\x06grants\x1a\x04\0\x0bdescription\x03\0\x1b\x01r\x02\x06\
-status\x03\x04texts\x04\0\x07finding\x03\0\x1d\x01p\x1e\x01r\x04\x08findings\x1f\
-\x09permanent\x7f\x07details\x0a\x0cmeasurements\x0b\x04\0\x0bexamination\x03\0\x20\
-\x03\0\x19probity:probe/types@0.1.0\x05\"\x02\x03\0\x12\x0bnanoseconds\x01B\x19\x02\
-\x03\x02\x01\x0c\x04\0\x0aip-address\x03\0\0\x02\x03\x02\x01#\x04\0\x0bnanosecon\
-ds\x03\0\x02\x01q\x04\x06denied\0\0\x0bunsupported\x01s\0\x08no-route\0\0\x05oth\
-er\x01s\0\x04\0\x05error\x03\0\x04\x01r\x05\x08sequence{\x0around-trip\x03\x03tt\
-l}\x0cpayload-sizey\x06intact\x7f\x04\0\x05reply\x03\0\x06\x01r\x03\x08sequence{\
-\x06sender\x01\x04code}\x04\0\x09complaint\x03\0\x08\x01q\x03\x05reply\x01\x07\0\
-\x17destination-unreachable\x01\x09\0\x0dtime-exceeded\x01\x09\0\x04\0\x06answer\
-\x03\0\x0a\x04\0\x04echo\x03\x01\x01i\x0c\x01j\x01\x0d\x01\x05\x01@\x01\x06remot\
-e\x01\0\x0e\x04\0\x11[static]echo.open\x01\x0f\x01h\x0c\x01j\0\x01\x05\x01@\x03\x04\
-self\x10\x08sequence{\x0cpayload-sizey\0\x11\x04\0\x11[method]echo.send\x01\x12\x01\
-k\x0b\x01j\x01\x13\x01\x05\x01@\x02\x04self\x10\x04wait\x03\0\x14\x04\0\x14[meth\
-od]echo.receive\x01\x15\x03\0\x18probity:probe/icmp@0.1.0\x05$\x01B\x1e\x02\x03\x02\
-\x01#\x04\0\x0bnanoseconds\x03\0\0\x01q\x05\x06denied\0\0\x0bunsupported\x01s\0\x09\
+-client-streams.get\x01\x1c\x03\0\x1awasi:tls/types@0.2.0-draft\x05\x1f\x01B\x05\
+\x01ks\x01kx\x01j\x01\x01\x01s\x01@\x03\x04crons\x08timezone\0\x05afterx\0\x02\x04\
+\0\x09next-tick\x01\x03\x03\0\x1cprobity:probe/calendar@0.1.0\x05\x20\x01B\"\x01\
+w\x04\0\x0bnanoseconds\x03\0\0\x01m\x03\x07healthy\x08degraded\x09unhealthy\x04\0\
+\x06status\x03\0\x02\x01q\x04\x04text\x01s\0\x07integer\x01x\0\x06number\x01u\0\x07\
+boolean\x01\x7f\0\x04\0\x05value\x03\0\x04\x01r\x02\x03keys\x05value\x05\x04\0\x06\
+detail\x03\0\x06\x01r\x03\x04names\x04units\x05valueu\x04\0\x0bmeasurement\x03\0\
+\x08\x01p\x07\x01p\x09\x01k\x01\x01p}\x01r\x07\x06status\x03\x07messages\x07deta\
+ils\x0a\x0cmeasurements\x0b\x07latency\x0c\x09permanent\x7f\x05state\x0d\x04\0\x07\
+verdict\x03\0\x0e\x01r\x02\x07pointers\x07messages\x04\0\x0fsetting-problem\x03\0\
+\x10\x01p\x11\x01q\x05\x10invalid-settings\x01\x12\0\x06denied\x01s\0\x0bunsuppo\
+rted\x01s\0\x05other\x01s\0\x07waiting\x01s\0\x04\0\x07problem\x03\0\x13\x01r\x05\
+\x05checks\x07attempty\x09time-left\x01\x0btraceparents\x05state\x0d\x04\0\x03ru\
+n\x03\0\x15\x01q\x02\x07verdict\x01\x0f\0\x07problem\x01\x14\0\x04\0\x07failure\x03\
+\0\x17\x01kw\x01ps\x01r\x0a\x04names\x07versions\x0bdescriptions\x0fsettings-sch\
+emas\x10default-interval\x0c\x0fdefault-timeout\x0c\x06memory\x19\x08critical\x7f\
+\x07passive\x7f\x06grants\x1a\x04\0\x0bdescription\x03\0\x1b\x01r\x02\x06status\x03\
+\x04texts\x04\0\x07finding\x03\0\x1d\x01p\x1e\x01r\x04\x08findings\x1f\x09perman\
+ent\x7f\x07details\x0a\x0cmeasurements\x0b\x04\0\x0bexamination\x03\0\x20\x03\0\x19\
+probity:probe/types@0.1.0\x05!\x02\x03\0\x11\x0bnanoseconds\x01B\x12\x02\x03\x02\
+\x01\"\x04\0\x0bnanoseconds\x03\0\0\x01m\x05\x07pending\x07unknown\x07healthy\x08\
+degraded\x09unhealthy\x04\0\x06health\x03\0\x02\x01ks\x01k\x01\x01r\x08\x04names\
+\x06health\x03\x07messages\x05fault\x04\x03age\x05\x07watched\x7f\x08critical\x7f\
+\x05group\x04\x04\0\x08standing\x03\0\x06\x01ps\x01q\x05\x06denied\0\0\x07unknow\
+n\0\0\x07not-yet\0\0\x06itself\0\0\x08circular\x01\x08\0\x04\0\x07refusal\x03\0\x09\
+\x01j\x01\x07\x01\x0a\x01@\x01\x04names\0\x0b\x04\0\x04read\x01\x0c\x01p\x07\x01\
+j\x01\x0d\x01\x0a\x01@\x01\x05groups\0\x0e\x04\0\x0aread-group\x01\x0f\x03\0\x1a\
+probity:probe/checks@0.1.0\x05#\x01B\x09\x02\x03\x02\x01\"\x04\0\x0bnanoseconds\x03\
+\0\0\x01ks\x01k\x01\x01r\x06\x06remote\x02\x07version\x02\x07resolve\x03\x07conn\
+ect\x03\x03tls\x03\x04wait\x03\x04\0\x08exchange\x03\0\x04\x01p\x05\x01@\0\0\x06\
+\x04\0\x06latest\x01\x07\x03\0\x18probity:probe/http@0.1.0\x05$\x01B\x04\x01m\x04\
+\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x07\
+messages\x01\0\x04\0\x05write\x01\x02\x03\0\x17probity:probe/log@0.1.0\x05%\x01B\
+\x10\x02\x03\x02\x01\"\x04\0\x0bnanoseconds\x03\0\0\x01r\x02\x02atx\x03age\x01\x04\
+\0\x06moment\x03\0\x02\x01m\x05\x05start\x07success\x04fail\x04exit\x03log\x04\0\
+\x04kind\x03\0\x04\x01k}\x01k\x01\x01r\x06\x04kind\x05\x09exit-code\x06\x08durat\
+ion\x07\x08received\x03\x04texts\x06lengthw\x04\0\x06report\x03\0\x08\x01p\x09\x01\
+@\0\0\x0a\x04\0\x06latest\x01\x0b\x01k\x03\x01@\0\0\x0c\x04\0\x05since\x01\x0d\x03\
+\0\x1bprobity:probe/reports@0.1.0\x05&\x01B\x13\x01ps\x01r\x07\x07subjects\x06is\
+suers\x06serials\x0anot-beforex\x09not-afterx\x05names\0\x0bfingerprints\x04\0\x0b\
+certificate\x03\0\x01\x01m\x07\x07expired\x0dnot-yet-valid\x0awrong-name\x0eunkn\
+own-issuer\x0bself-signed\x07revoked\x05other\x04\0\x04flaw\x03\0\x03\x01r\x02\x04\
+flaw\x04\x07messages\x04\0\x07refusal\x03\0\x05\x01k\x06\x01q\x04\x0bnot-reached\
+\0\0\x06passed\0\0\x07refused\x01\x06\0\x07skipped\x01\x07\0\x04\0\x0cverificati\
+on\x03\0\x08\x01m\x03\x09not-asked\x09not-given\x05given\x04\0\x12client-certifi\
+cate\x03\0\x0a\x01ks\x01p\x02\x01r\x09\x0bserver-names\x07failure\x0c\x08protoco\
+l\x0c\x0ccipher-suite\x0c\x04alpn\x0c\x07resumed\x7f\x12client-certificate\x0b\x0c\
+verification\x09\x05chain\x0d\x04\0\x09handshake\x03\0\x0e\x01p\x0f\x01@\0\0\x10\
+\x04\0\x06latest\x01\x11\x03\0\x17probity:probe/tls@0.1.0\x05'\x01B\x19\x02\x03\x02\
+\x01\x0c\x04\0\x0aip-address\x03\0\0\x02\x03\x02\x01\"\x04\0\x0bnanoseconds\x03\0\
+\x02\x01q\x04\x06denied\0\0\x0bunsupported\x01s\0\x08no-route\0\0\x05other\x01s\0\
+\x04\0\x05error\x03\0\x04\x01r\x05\x08sequence{\x0around-trip\x03\x03ttl}\x0cpay\
+load-sizey\x06intact\x7f\x04\0\x05reply\x03\0\x06\x01r\x03\x08sequence{\x06sende\
+r\x01\x04code}\x04\0\x09complaint\x03\0\x08\x01q\x03\x05reply\x01\x07\0\x17desti\
+nation-unreachable\x01\x09\0\x0dtime-exceeded\x01\x09\0\x04\0\x06answer\x03\0\x0a\
+\x04\0\x04echo\x03\x01\x01i\x0c\x01j\x01\x0d\x01\x05\x01@\x01\x06remote\x01\0\x0e\
+\x04\0\x11[static]echo.open\x01\x0f\x01h\x0c\x01j\0\x01\x05\x01@\x03\x04self\x10\
+\x08sequence{\x0cpayload-sizey\0\x11\x04\0\x11[method]echo.send\x01\x12\x01k\x0b\
+\x01j\x01\x13\x01\x05\x01@\x02\x04self\x10\x04wait\x03\0\x14\x04\0\x14[method]ec\
+ho.receive\x01\x15\x03\0\x18probity:probe/icmp@0.1.0\x05(\x01B\x1e\x02\x03\x02\x01\
+\"\x04\0\x0bnanoseconds\x03\0\0\x01q\x05\x06denied\0\0\x0bunsupported\x01s\0\x09\
 not-found\0\0\x09timed-out\0\0\x06broken\x01s\0\x04\0\x05error\x03\0\x02\x01r\x03\
 \x05totalw\x04freew\x09availablew\x04\0\x06inodes\x03\0\x04\x01k\x05\x01r\x07\x05\
 totalw\x04freew\x09availablew\x06inodes\x06\x04kinds\x0bmount-points\x09read-onl\
@@ -2551,7 +2652,7 @@ u\x07periodsw\x11throttled-periodsw\x09throttled\x01\x04\0\x09cpu-group\x03\0\x1
 load\x0f\x0dcontrol-group\x12\x04\0\x03cpu\x03\0\x13\x01j\x01\x08\x01\x03\x01@\x02\
 \x04paths\x04wait\x01\0\x15\x04\0\x09read-disk\x01\x16\x01j\x01\x0d\x01\x03\x01@\
 \0\0\x17\x04\0\x0bread-memory\x01\x18\x01j\x01\x14\x01\x03\x01@\0\0\x19\x04\0\x08\
-read-cpu\x01\x1a\x03\0\x1aprobity:probe/system@0.1.0\x05%\x04\0Cprobity:probe/co\
+read-cpu\x01\x1a\x03\0\x1aprobity:probe/system@0.1.0\x05)\x04\0Cprobity:probe/co\
 nnector-probe-with-all-of-its-exports-removed@0.1.0\x04\0\x0b5\x01\0/connector-p\
 robe-with-all-of-its-exports-removed\x03\0\0\0G\x09producers\x01\x0cprocessed-by\
 \x02\x0dwit-component\x070.254.2\x10wit-bindgen-rust\x060.60.0";

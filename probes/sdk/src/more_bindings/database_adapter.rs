@@ -18,9 +18,13 @@
 //   * with "wasi:http/types@0.2.12" = "crate::bindings::wasi::http::types"
 //   * with "wasi:http/outgoing-handler@0.2.12" = "crate::bindings::wasi::http::outgoing_handler"
 //   * with "wasi:tls/types@0.2.0-draft" = "crate::bindings::wasi::tls::types"
-//   * with "probity:probe/log@0.1.0" = "crate::bindings::probity::probe::log"
-//   * with "probity:probe/tls@0.1.0" = "crate::bindings::probity::probe::tls"
+//   * with "probity:probe/calendar@0.1.0" = "crate::bindings::probity::probe::calendar"
 //   * with "probity:probe/types@0.1.0" = "crate::bindings::probity::probe::types"
+//   * with "probity:probe/checks@0.1.0" = "crate::bindings::probity::probe::checks"
+//   * with "probity:probe/http@0.1.0" = "crate::bindings::probity::probe::http"
+//   * with "probity:probe/log@0.1.0" = "crate::bindings::probity::probe::log"
+//   * with "probity:probe/reports@0.1.0" = "crate::bindings::probity::probe::reports"
+//   * with "probity:probe/tls@0.1.0" = "crate::bindings::probity::probe::tls"
 //   * with "probity:probe/icmp@0.1.0" = "crate::bindings::probity::probe::icmp"
 //   * with "probity:probe/system@0.1.0" = "crate::bindings::probity::probe::system"
 //   * pub-export-macro
@@ -57,15 +61,23 @@ use crate::bindings::wasi::http::outgoing_handler as __with_name14;
 #[allow(unfulfilled_lint_expectations, unused_imports)]
 use crate::bindings::wasi::tls::types as __with_name15;
 #[allow(unfulfilled_lint_expectations, unused_imports)]
-use crate::bindings::probity::probe::log as __with_name16;
+use crate::bindings::probity::probe::calendar as __with_name16;
 #[allow(unfulfilled_lint_expectations, unused_imports)]
-use crate::bindings::probity::probe::tls as __with_name17;
+use crate::bindings::probity::probe::types as __with_name17;
 #[allow(unfulfilled_lint_expectations, unused_imports)]
-use crate::bindings::probity::probe::types as __with_name18;
+use crate::bindings::probity::probe::checks as __with_name18;
 #[allow(unfulfilled_lint_expectations, unused_imports)]
-use crate::bindings::probity::probe::icmp as __with_name19;
+use crate::bindings::probity::probe::http as __with_name19;
 #[allow(unfulfilled_lint_expectations, unused_imports)]
-use crate::bindings::probity::probe::system as __with_name20;
+use crate::bindings::probity::probe::log as __with_name20;
+#[allow(unfulfilled_lint_expectations, unused_imports)]
+use crate::bindings::probity::probe::reports as __with_name21;
+#[allow(unfulfilled_lint_expectations, unused_imports)]
+use crate::bindings::probity::probe::tls as __with_name22;
+#[allow(unfulfilled_lint_expectations, unused_imports)]
+use crate::bindings::probity::probe::icmp as __with_name23;
+#[allow(unfulfilled_lint_expectations, unused_imports)]
+use crate::bindings::probity::probe::system as __with_name24;
 #[rustfmt::skip]
 #[allow(dead_code, clippy::all)]
 pub mod exports {
@@ -80,11 +92,11 @@ pub mod exports {
                 #[doc(hidden)]
                 static __FORCE_SECTION_REF: fn() = super::super::super::super::__link_custom_section_describing_imports;
                 use super::super::super::super::_rt;
-                pub type Description = super::super::super::super::__with_name18::Description;
-                pub type Examination = super::super::super::super::__with_name18::Examination;
-                pub type Failure = super::super::super::super::__with_name18::Failure;
-                pub type Run = super::super::super::super::__with_name18::Run;
-                pub type SettingProblem = super::super::super::super::__with_name18::SettingProblem;
+                pub type Description = super::super::super::super::__with_name17::Description;
+                pub type Examination = super::super::super::super::__with_name17::Examination;
+                pub type Failure = super::super::super::super::__with_name17::Failure;
+                pub type Run = super::super::super::super::__with_name17::Run;
+                pub type SettingProblem = super::super::super::super::__with_name17::SettingProblem;
                 /// A row of an answer; none is NULL.
                 pub type Row = _rt::Vec<Option<_rt::String>>;
                 /// A session with a database.
@@ -229,7 +241,7 @@ pub mod exports {
                         #[cfg(target_arch = "wasm32")] _rt::run_ctors_once();
                         let result0 = { T_::describe() };
                         let ptr1 = (&raw mut _RET_AREA.0).cast::<u8>();
-                        let super::super::super::super::__with_name18::Description {
+                        let super::super::super::super::__with_name17::Description {
                             name: name2,
                             version: version2,
                             description: description2,
@@ -238,6 +250,7 @@ pub mod exports {
                             default_timeout: default_timeout2,
                             memory: memory2,
                             critical: critical2,
+                            passive: passive2,
                             grants: grants2,
                         } = result0;
                         let vec3 = (name2.into_bytes()).into_boxed_slice();
@@ -324,6 +337,12 @@ pub mod exports {
                         *ptr1
                             .add(48 + 8 * ::core::mem::size_of::<*const u8>())
                             .cast::<u8>() = (match critical2 {
+                            true => 1,
+                            false => 0,
+                        }) as u8;
+                        *ptr1
+                            .add(49 + 8 * ::core::mem::size_of::<*const u8>())
+                            .cast::<u8>() = (match passive2 {
                             true => 1,
                             false => 0,
                         }) as u8;
@@ -454,7 +473,7 @@ pub mod exports {
                             let base = result6
                                 .add(i * (4 * ::core::mem::size_of::<*const u8>()));
                             {
-                                let super::super::super::super::__with_name18::SettingProblem {
+                                let super::super::super::super::__with_name17::SettingProblem {
                                     pointer: pointer3,
                                     message: message3,
                                 } = e;
@@ -556,7 +575,7 @@ pub mod exports {
                             let len3 = arg9;
                             T_::open(
                                 _rt::string_lift(bytes0),
-                                super::super::super::super::__with_name18::Run {
+                                super::super::super::super::__with_name17::Run {
                                     check: _rt::string_lift(bytes1),
                                     attempt: arg4 as u32,
                                     time_left: arg5 as u64,
@@ -575,11 +594,11 @@ pub mod exports {
                             }
                             Err(e) => {
                                 *ptr5.add(0).cast::<u8>() = (1i32) as u8;
-                                use super::super::super::super::__with_name18::Failure as V26;
+                                use super::super::super::super::__with_name17::Failure as V27;
                                 match e {
-                                    V26::Verdict(e) => {
+                                    V27::Verdict(e) => {
                                         *ptr5.add(8).cast::<u8>() = (0i32) as u8;
-                                        let super::super::super::super::__with_name18::Verdict {
+                                        let super::super::super::super::__with_name17::Verdict {
                                             status: status6,
                                             message: message6,
                                             details: details6,
@@ -616,7 +635,7 @@ pub mod exports {
                                             let base = result12
                                                 .add(i * (8 + 4 * ::core::mem::size_of::<*const u8>()));
                                             {
-                                                let super::super::super::super::__with_name18::Detail {
+                                                let super::super::super::super::__with_name17::Detail {
                                                     key: key8,
                                                     value: value8,
                                                 } = e;
@@ -628,7 +647,7 @@ pub mod exports {
                                                     .add(::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>() = len9;
                                                 *base.add(0).cast::<*mut u8>() = ptr9.cast_mut();
-                                                use super::super::super::super::__with_name18::Value as V11;
+                                                use super::super::super::super::__with_name17::Value as V11;
                                                 match value8 {
                                                     V11::Text(e) => {
                                                         *base
@@ -698,7 +717,7 @@ pub mod exports {
                                             let base = result16
                                                 .add(i * (8 + 4 * ::core::mem::size_of::<*const u8>()));
                                             {
-                                                let super::super::super::super::__with_name18::Measurement {
+                                                let super::super::super::super::__with_name17::Measurement {
                                                     name: name13,
                                                     unit: unit13,
                                                     value: value13,
@@ -765,11 +784,11 @@ pub mod exports {
                                             .add(40 + 7 * ::core::mem::size_of::<*const u8>())
                                             .cast::<*mut u8>() = ptr17.cast_mut();
                                     }
-                                    V26::Problem(e) => {
+                                    V27::Problem(e) => {
                                         *ptr5.add(8).cast::<u8>() = (1i32) as u8;
-                                        use super::super::super::super::__with_name18::Problem as V25;
+                                        use super::super::super::super::__with_name17::Problem as V26;
                                         match e {
-                                            V25::InvalidSettings(e) => {
+                                            V26::InvalidSettings(e) => {
                                                 *ptr5.add(16).cast::<u8>() = (0i32) as u8;
                                                 let vec21 = e;
                                                 let len21 = vec21.len();
@@ -788,7 +807,7 @@ pub mod exports {
                                                     let base = result21
                                                         .add(i * (4 * ::core::mem::size_of::<*const u8>()));
                                                     {
-                                                        let super::super::super::super::__with_name18::SettingProblem {
+                                                        let super::super::super::super::__with_name17::SettingProblem {
                                                             pointer: pointer18,
                                                             message: message18,
                                                         } = e;
@@ -819,7 +838,7 @@ pub mod exports {
                                                     .add(16 + 1 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>() = result21;
                                             }
-                                            V25::Denied(e) => {
+                                            V26::Denied(e) => {
                                                 *ptr5.add(16).cast::<u8>() = (1i32) as u8;
                                                 let vec22 = (e.into_bytes()).into_boxed_slice();
                                                 let ptr22 = vec22.as_ptr().cast::<u8>();
@@ -832,7 +851,7 @@ pub mod exports {
                                                     .add(16 + 1 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>() = ptr22.cast_mut();
                                             }
-                                            V25::Unsupported(e) => {
+                                            V26::Unsupported(e) => {
                                                 *ptr5.add(16).cast::<u8>() = (2i32) as u8;
                                                 let vec23 = (e.into_bytes()).into_boxed_slice();
                                                 let ptr23 = vec23.as_ptr().cast::<u8>();
@@ -845,7 +864,7 @@ pub mod exports {
                                                     .add(16 + 1 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>() = ptr23.cast_mut();
                                             }
-                                            V25::Other(e) => {
+                                            V26::Other(e) => {
                                                 *ptr5.add(16).cast::<u8>() = (3i32) as u8;
                                                 let vec24 = (e.into_bytes()).into_boxed_slice();
                                                 let ptr24 = vec24.as_ptr().cast::<u8>();
@@ -857,6 +876,19 @@ pub mod exports {
                                                 *ptr5
                                                     .add(16 + 1 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>() = ptr24.cast_mut();
+                                            }
+                                            V26::Waiting(e) => {
+                                                *ptr5.add(16).cast::<u8>() = (4i32) as u8;
+                                                let vec25 = (e.into_bytes()).into_boxed_slice();
+                                                let ptr25 = vec25.as_ptr().cast::<u8>();
+                                                let len25 = vec25.len();
+                                                ::core::mem::forget(vec25);
+                                                *ptr5
+                                                    .add(16 + 2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>() = len25;
+                                                *ptr5
+                                                    .add(16 + 1 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>() = ptr25.cast_mut();
                                             }
                                         }
                                     }
@@ -1024,7 +1056,7 @@ pub mod exports {
                                                     .cast::<usize>();
                                                 _rt::cabi_dealloc(l32, l33, 1);
                                             }
-                                            _ => {
+                                            3 => {
                                                 let l34 = *arg0
                                                     .add(16 + 1 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
@@ -1032,6 +1064,15 @@ pub mod exports {
                                                     .add(16 + 2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>();
                                                 _rt::cabi_dealloc(l34, l35, 1);
+                                            }
+                                            _ => {
+                                                let l36 = *arg0
+                                                    .add(16 + 1 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l37 = *arg0
+                                                    .add(16 + 2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                _rt::cabi_dealloc(l36, l37, 1);
                                             }
                                         }
                                     }
@@ -1100,11 +1141,11 @@ pub mod exports {
                             }
                             Err(e) => {
                                 *ptr1.add(0).cast::<u8>() = (1i32) as u8;
-                                use super::super::super::super::__with_name18::Failure as V22;
+                                use super::super::super::super::__with_name17::Failure as V23;
                                 match e {
-                                    V22::Verdict(e) => {
+                                    V23::Verdict(e) => {
                                         *ptr1.add(8).cast::<u8>() = (0i32) as u8;
-                                        let super::super::super::super::__with_name18::Verdict {
+                                        let super::super::super::super::__with_name17::Verdict {
                                             status: status2,
                                             message: message2,
                                             details: details2,
@@ -1141,7 +1182,7 @@ pub mod exports {
                                             let base = result8
                                                 .add(i * (8 + 4 * ::core::mem::size_of::<*const u8>()));
                                             {
-                                                let super::super::super::super::__with_name18::Detail {
+                                                let super::super::super::super::__with_name17::Detail {
                                                     key: key4,
                                                     value: value4,
                                                 } = e;
@@ -1153,7 +1194,7 @@ pub mod exports {
                                                     .add(::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>() = len5;
                                                 *base.add(0).cast::<*mut u8>() = ptr5.cast_mut();
-                                                use super::super::super::super::__with_name18::Value as V7;
+                                                use super::super::super::super::__with_name17::Value as V7;
                                                 match value4 {
                                                     V7::Text(e) => {
                                                         *base
@@ -1223,7 +1264,7 @@ pub mod exports {
                                             let base = result12
                                                 .add(i * (8 + 4 * ::core::mem::size_of::<*const u8>()));
                                             {
-                                                let super::super::super::super::__with_name18::Measurement {
+                                                let super::super::super::super::__with_name17::Measurement {
                                                     name: name9,
                                                     unit: unit9,
                                                     value: value9,
@@ -1290,11 +1331,11 @@ pub mod exports {
                                             .add(40 + 7 * ::core::mem::size_of::<*const u8>())
                                             .cast::<*mut u8>() = ptr13.cast_mut();
                                     }
-                                    V22::Problem(e) => {
+                                    V23::Problem(e) => {
                                         *ptr1.add(8).cast::<u8>() = (1i32) as u8;
-                                        use super::super::super::super::__with_name18::Problem as V21;
+                                        use super::super::super::super::__with_name17::Problem as V22;
                                         match e {
-                                            V21::InvalidSettings(e) => {
+                                            V22::InvalidSettings(e) => {
                                                 *ptr1.add(16).cast::<u8>() = (0i32) as u8;
                                                 let vec17 = e;
                                                 let len17 = vec17.len();
@@ -1313,7 +1354,7 @@ pub mod exports {
                                                     let base = result17
                                                         .add(i * (4 * ::core::mem::size_of::<*const u8>()));
                                                     {
-                                                        let super::super::super::super::__with_name18::SettingProblem {
+                                                        let super::super::super::super::__with_name17::SettingProblem {
                                                             pointer: pointer14,
                                                             message: message14,
                                                         } = e;
@@ -1344,7 +1385,7 @@ pub mod exports {
                                                     .add(16 + 1 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>() = result17;
                                             }
-                                            V21::Denied(e) => {
+                                            V22::Denied(e) => {
                                                 *ptr1.add(16).cast::<u8>() = (1i32) as u8;
                                                 let vec18 = (e.into_bytes()).into_boxed_slice();
                                                 let ptr18 = vec18.as_ptr().cast::<u8>();
@@ -1357,7 +1398,7 @@ pub mod exports {
                                                     .add(16 + 1 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>() = ptr18.cast_mut();
                                             }
-                                            V21::Unsupported(e) => {
+                                            V22::Unsupported(e) => {
                                                 *ptr1.add(16).cast::<u8>() = (2i32) as u8;
                                                 let vec19 = (e.into_bytes()).into_boxed_slice();
                                                 let ptr19 = vec19.as_ptr().cast::<u8>();
@@ -1370,7 +1411,7 @@ pub mod exports {
                                                     .add(16 + 1 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>() = ptr19.cast_mut();
                                             }
-                                            V21::Other(e) => {
+                                            V22::Other(e) => {
                                                 *ptr1.add(16).cast::<u8>() = (3i32) as u8;
                                                 let vec20 = (e.into_bytes()).into_boxed_slice();
                                                 let ptr20 = vec20.as_ptr().cast::<u8>();
@@ -1382,6 +1423,19 @@ pub mod exports {
                                                 *ptr1
                                                     .add(16 + 1 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>() = ptr20.cast_mut();
+                                            }
+                                            V22::Waiting(e) => {
+                                                *ptr1.add(16).cast::<u8>() = (4i32) as u8;
+                                                let vec21 = (e.into_bytes()).into_boxed_slice();
+                                                let ptr21 = vec21.as_ptr().cast::<u8>();
+                                                let len21 = vec21.len();
+                                                ::core::mem::forget(vec21);
+                                                *ptr1
+                                                    .add(16 + 2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>() = len21;
+                                                *ptr1
+                                                    .add(16 + 1 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>() = ptr21.cast_mut();
                                             }
                                         }
                                     }
@@ -1549,7 +1603,7 @@ pub mod exports {
                                                     .cast::<usize>();
                                                 _rt::cabi_dealloc(l32, l33, 1);
                                             }
-                                            _ => {
+                                            3 => {
                                                 let l34 = *arg0
                                                     .add(16 + 1 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
@@ -1557,6 +1611,15 @@ pub mod exports {
                                                     .add(16 + 2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>();
                                                 _rt::cabi_dealloc(l34, l35, 1);
+                                            }
+                                            _ => {
+                                                let l36 = *arg0
+                                                    .add(16 + 1 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l37 = *arg0
+                                                    .add(16 + 2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                _rt::cabi_dealloc(l36, l37, 1);
                                             }
                                         }
                                     }
@@ -1647,11 +1710,11 @@ pub mod exports {
                             }
                             Err(e) => {
                                 *ptr2.add(0).cast::<u8>() = (1i32) as u8;
-                                use super::super::super::super::__with_name18::Failure as V25;
+                                use super::super::super::super::__with_name17::Failure as V26;
                                 match e {
-                                    V25::Verdict(e) => {
+                                    V26::Verdict(e) => {
                                         *ptr2.add(8).cast::<u8>() = (0i32) as u8;
-                                        let super::super::super::super::__with_name18::Verdict {
+                                        let super::super::super::super::__with_name17::Verdict {
                                             status: status5,
                                             message: message5,
                                             details: details5,
@@ -1688,7 +1751,7 @@ pub mod exports {
                                             let base = result11
                                                 .add(i * (8 + 4 * ::core::mem::size_of::<*const u8>()));
                                             {
-                                                let super::super::super::super::__with_name18::Detail {
+                                                let super::super::super::super::__with_name17::Detail {
                                                     key: key7,
                                                     value: value7,
                                                 } = e;
@@ -1700,7 +1763,7 @@ pub mod exports {
                                                     .add(::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>() = len8;
                                                 *base.add(0).cast::<*mut u8>() = ptr8.cast_mut();
-                                                use super::super::super::super::__with_name18::Value as V10;
+                                                use super::super::super::super::__with_name17::Value as V10;
                                                 match value7 {
                                                     V10::Text(e) => {
                                                         *base
@@ -1770,7 +1833,7 @@ pub mod exports {
                                             let base = result15
                                                 .add(i * (8 + 4 * ::core::mem::size_of::<*const u8>()));
                                             {
-                                                let super::super::super::super::__with_name18::Measurement {
+                                                let super::super::super::super::__with_name17::Measurement {
                                                     name: name12,
                                                     unit: unit12,
                                                     value: value12,
@@ -1837,11 +1900,11 @@ pub mod exports {
                                             .add(40 + 7 * ::core::mem::size_of::<*const u8>())
                                             .cast::<*mut u8>() = ptr16.cast_mut();
                                     }
-                                    V25::Problem(e) => {
+                                    V26::Problem(e) => {
                                         *ptr2.add(8).cast::<u8>() = (1i32) as u8;
-                                        use super::super::super::super::__with_name18::Problem as V24;
+                                        use super::super::super::super::__with_name17::Problem as V25;
                                         match e {
-                                            V24::InvalidSettings(e) => {
+                                            V25::InvalidSettings(e) => {
                                                 *ptr2.add(16).cast::<u8>() = (0i32) as u8;
                                                 let vec20 = e;
                                                 let len20 = vec20.len();
@@ -1860,7 +1923,7 @@ pub mod exports {
                                                     let base = result20
                                                         .add(i * (4 * ::core::mem::size_of::<*const u8>()));
                                                     {
-                                                        let super::super::super::super::__with_name18::SettingProblem {
+                                                        let super::super::super::super::__with_name17::SettingProblem {
                                                             pointer: pointer17,
                                                             message: message17,
                                                         } = e;
@@ -1891,7 +1954,7 @@ pub mod exports {
                                                     .add(16 + 1 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>() = result20;
                                             }
-                                            V24::Denied(e) => {
+                                            V25::Denied(e) => {
                                                 *ptr2.add(16).cast::<u8>() = (1i32) as u8;
                                                 let vec21 = (e.into_bytes()).into_boxed_slice();
                                                 let ptr21 = vec21.as_ptr().cast::<u8>();
@@ -1904,7 +1967,7 @@ pub mod exports {
                                                     .add(16 + 1 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>() = ptr21.cast_mut();
                                             }
-                                            V24::Unsupported(e) => {
+                                            V25::Unsupported(e) => {
                                                 *ptr2.add(16).cast::<u8>() = (2i32) as u8;
                                                 let vec22 = (e.into_bytes()).into_boxed_slice();
                                                 let ptr22 = vec22.as_ptr().cast::<u8>();
@@ -1917,7 +1980,7 @@ pub mod exports {
                                                     .add(16 + 1 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>() = ptr22.cast_mut();
                                             }
-                                            V24::Other(e) => {
+                                            V25::Other(e) => {
                                                 *ptr2.add(16).cast::<u8>() = (3i32) as u8;
                                                 let vec23 = (e.into_bytes()).into_boxed_slice();
                                                 let ptr23 = vec23.as_ptr().cast::<u8>();
@@ -1929,6 +1992,19 @@ pub mod exports {
                                                 *ptr2
                                                     .add(16 + 1 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>() = ptr23.cast_mut();
+                                            }
+                                            V25::Waiting(e) => {
+                                                *ptr2.add(16).cast::<u8>() = (4i32) as u8;
+                                                let vec24 = (e.into_bytes()).into_boxed_slice();
+                                                let ptr24 = vec24.as_ptr().cast::<u8>();
+                                                let len24 = vec24.len();
+                                                ::core::mem::forget(vec24);
+                                                *ptr2
+                                                    .add(16 + 2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>() = len24;
+                                                *ptr2
+                                                    .add(16 + 1 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>() = ptr24.cast_mut();
                                             }
                                         }
                                     }
@@ -2135,7 +2211,7 @@ pub mod exports {
                                                     .cast::<usize>();
                                                 _rt::cabi_dealloc(l39, l40, 1);
                                             }
-                                            _ => {
+                                            3 => {
                                                 let l41 = *arg0
                                                     .add(16 + 1 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
@@ -2143,6 +2219,15 @@ pub mod exports {
                                                     .add(16 + 2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>();
                                                 _rt::cabi_dealloc(l41, l42, 1);
+                                            }
+                                            _ => {
+                                                let l43 = *arg0
+                                                    .add(16 + 1 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l44 = *arg0
+                                                    .add(16 + 2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                _rt::cabi_dealloc(l43, l44, 1);
                                             }
                                         }
                                     }
@@ -2170,7 +2255,7 @@ pub mod exports {
                         match result0 {
                             Ok(e) => {
                                 *ptr1.add(0).cast::<u8>() = (0i32) as u8;
-                                let super::super::super::super::__with_name18::Examination {
+                                let super::super::super::super::__with_name17::Examination {
                                     findings: findings2,
                                     permanent: permanent2,
                                     details: details2,
@@ -2193,7 +2278,7 @@ pub mod exports {
                                     let base = result5
                                         .add(i * (3 * ::core::mem::size_of::<*const u8>()));
                                     {
-                                        let super::super::super::super::__with_name18::Finding {
+                                        let super::super::super::super::__with_name17::Finding {
                                             status: status3,
                                             text: text3,
                                         } = e;
@@ -2237,7 +2322,7 @@ pub mod exports {
                                     let base = result10
                                         .add(i * (8 + 4 * ::core::mem::size_of::<*const u8>()));
                                     {
-                                        let super::super::super::super::__with_name18::Detail {
+                                        let super::super::super::super::__with_name17::Detail {
                                             key: key6,
                                             value: value6,
                                         } = e;
@@ -2249,7 +2334,7 @@ pub mod exports {
                                             .add(::core::mem::size_of::<*const u8>())
                                             .cast::<usize>() = len7;
                                         *base.add(0).cast::<*mut u8>() = ptr7.cast_mut();
-                                        use super::super::super::super::__with_name18::Value as V9;
+                                        use super::super::super::super::__with_name17::Value as V9;
                                         match value6 {
                                             V9::Text(e) => {
                                                 *base
@@ -2319,7 +2404,7 @@ pub mod exports {
                                     let base = result14
                                         .add(i * (8 + 4 * ::core::mem::size_of::<*const u8>()));
                                     {
-                                        let super::super::super::super::__with_name18::Measurement {
+                                        let super::super::super::super::__with_name17::Measurement {
                                             name: name11,
                                             unit: unit11,
                                             value: value11,
@@ -2356,11 +2441,11 @@ pub mod exports {
                             }
                             Err(e) => {
                                 *ptr1.add(0).cast::<u8>() = (1i32) as u8;
-                                use super::super::super::super::__with_name18::Failure as V35;
+                                use super::super::super::super::__with_name17::Failure as V36;
                                 match e {
-                                    V35::Verdict(e) => {
+                                    V36::Verdict(e) => {
                                         *ptr1.add(8).cast::<u8>() = (0i32) as u8;
-                                        let super::super::super::super::__with_name18::Verdict {
+                                        let super::super::super::super::__with_name17::Verdict {
                                             status: status15,
                                             message: message15,
                                             details: details15,
@@ -2398,7 +2483,7 @@ pub mod exports {
                                             let base = result21
                                                 .add(i * (8 + 4 * ::core::mem::size_of::<*const u8>()));
                                             {
-                                                let super::super::super::super::__with_name18::Detail {
+                                                let super::super::super::super::__with_name17::Detail {
                                                     key: key17,
                                                     value: value17,
                                                 } = e;
@@ -2410,7 +2495,7 @@ pub mod exports {
                                                     .add(::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>() = len18;
                                                 *base.add(0).cast::<*mut u8>() = ptr18.cast_mut();
-                                                use super::super::super::super::__with_name18::Value as V20;
+                                                use super::super::super::super::__with_name17::Value as V20;
                                                 match value17 {
                                                     V20::Text(e) => {
                                                         *base
@@ -2480,7 +2565,7 @@ pub mod exports {
                                             let base = result25
                                                 .add(i * (8 + 4 * ::core::mem::size_of::<*const u8>()));
                                             {
-                                                let super::super::super::super::__with_name18::Measurement {
+                                                let super::super::super::super::__with_name17::Measurement {
                                                     name: name22,
                                                     unit: unit22,
                                                     value: value22,
@@ -2547,11 +2632,11 @@ pub mod exports {
                                             .add(40 + 7 * ::core::mem::size_of::<*const u8>())
                                             .cast::<*mut u8>() = ptr26.cast_mut();
                                     }
-                                    V35::Problem(e) => {
+                                    V36::Problem(e) => {
                                         *ptr1.add(8).cast::<u8>() = (1i32) as u8;
-                                        use super::super::super::super::__with_name18::Problem as V34;
+                                        use super::super::super::super::__with_name17::Problem as V35;
                                         match e {
-                                            V34::InvalidSettings(e) => {
+                                            V35::InvalidSettings(e) => {
                                                 *ptr1.add(16).cast::<u8>() = (0i32) as u8;
                                                 let vec30 = e;
                                                 let len30 = vec30.len();
@@ -2570,7 +2655,7 @@ pub mod exports {
                                                     let base = result30
                                                         .add(i * (4 * ::core::mem::size_of::<*const u8>()));
                                                     {
-                                                        let super::super::super::super::__with_name18::SettingProblem {
+                                                        let super::super::super::super::__with_name17::SettingProblem {
                                                             pointer: pointer27,
                                                             message: message27,
                                                         } = e;
@@ -2601,7 +2686,7 @@ pub mod exports {
                                                     .add(16 + 1 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>() = result30;
                                             }
-                                            V34::Denied(e) => {
+                                            V35::Denied(e) => {
                                                 *ptr1.add(16).cast::<u8>() = (1i32) as u8;
                                                 let vec31 = (e.into_bytes()).into_boxed_slice();
                                                 let ptr31 = vec31.as_ptr().cast::<u8>();
@@ -2614,7 +2699,7 @@ pub mod exports {
                                                     .add(16 + 1 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>() = ptr31.cast_mut();
                                             }
-                                            V34::Unsupported(e) => {
+                                            V35::Unsupported(e) => {
                                                 *ptr1.add(16).cast::<u8>() = (2i32) as u8;
                                                 let vec32 = (e.into_bytes()).into_boxed_slice();
                                                 let ptr32 = vec32.as_ptr().cast::<u8>();
@@ -2627,7 +2712,7 @@ pub mod exports {
                                                     .add(16 + 1 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>() = ptr32.cast_mut();
                                             }
-                                            V34::Other(e) => {
+                                            V35::Other(e) => {
                                                 *ptr1.add(16).cast::<u8>() = (3i32) as u8;
                                                 let vec33 = (e.into_bytes()).into_boxed_slice();
                                                 let ptr33 = vec33.as_ptr().cast::<u8>();
@@ -2639,6 +2724,19 @@ pub mod exports {
                                                 *ptr1
                                                     .add(16 + 1 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>() = ptr33.cast_mut();
+                                            }
+                                            V35::Waiting(e) => {
+                                                *ptr1.add(16).cast::<u8>() = (4i32) as u8;
+                                                let vec34 = (e.into_bytes()).into_boxed_slice();
+                                                let ptr34 = vec34.as_ptr().cast::<u8>();
+                                                let len34 = vec34.len();
+                                                ::core::mem::forget(vec34);
+                                                *ptr1
+                                                    .add(16 + 2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>() = len34;
+                                                *ptr1
+                                                    .add(16 + 1 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>() = ptr34.cast_mut();
                                             }
                                         }
                                     }
@@ -2905,7 +3003,7 @@ pub mod exports {
                                                     .cast::<usize>();
                                                 _rt::cabi_dealloc(l52, l53, 1);
                                             }
-                                            _ => {
+                                            3 => {
                                                 let l54 = *arg0
                                                     .add(16 + 1 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
@@ -2913,6 +3011,15 @@ pub mod exports {
                                                     .add(16 + 2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>();
                                                 _rt::cabi_dealloc(l54, l55, 1);
+                                            }
+                                            _ => {
+                                                let l56 = *arg0
+                                                    .add(16 + 1 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l57 = *arg0
+                                                    .add(16 + 2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                _rt::cabi_dealloc(l56, l57, 1);
                                             }
                                         }
                                     }
@@ -3322,9 +3429,9 @@ macro_rules! __export_database_adapter_impl {
         =
         "component-type:wit-bindgen:0.60.0:probity:probe@0.1.0:database-adapter:imports and exports")]
         #[doc(hidden)] #[allow(clippy::octal_escapes)] pub static
-        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 14956] = *
+        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 15768] = *
         b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xe5s\x01A\x02\x01AB\x01\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\x91z\x01A\x02\x01AJ\x01\
 B\x0a\x04\0\x08pollable\x03\x01\x01h\0\x01@\x01\x04self\x01\0\x7f\x04\0\x16[meth\
 od]pollable.ready\x01\x02\x01@\x01\x04self\x01\x01\0\x04\0\x16[method]pollable.b\
 lock\x01\x03\x01p\x01\x01py\x01@\x01\x02in\x04\0\x05\x04\0\x04poll\x01\x06\x03\0\
@@ -3560,48 +3667,67 @@ i\x0a\x01@\x01\x04this\x0d\0\x0f\x04\0\x1f[static]client-handshake.finish\x01\x1
 t\x01\x12\x01h\x0a\x01i\x05\x01@\x01\x04self\x13\0\x14\x04\0'[method]future-clie\
 nt-streams.subscribe\x01\x15\x01i\x09\x01o\x03\x16\x0b\x0c\x01i\x07\x01j\x01\x17\
 \x01\x18\x01j\x01\x19\0\x01k\x1a\x01@\x01\x04self\x13\0\x1b\x04\0![method]future\
--client-streams.get\x01\x1c\x03\0\x1awasi:tls/types@0.2.0-draft\x05\x1f\x01B\x04\
-\x01m\x04\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\0\0\x01@\x02\x05l\
-evel\x01\x07messages\x01\0\x04\0\x05write\x01\x02\x03\0\x17probity:probe/log@0.1\
-.0\x05\x20\x01B\x13\x01ps\x01r\x07\x07subjects\x06issuers\x06serials\x0anot-befo\
-rex\x09not-afterx\x05names\0\x0bfingerprints\x04\0\x0bcertificate\x03\0\x01\x01m\
-\x07\x07expired\x0dnot-yet-valid\x0awrong-name\x0eunknown-issuer\x0bself-signed\x07\
-revoked\x05other\x04\0\x04flaw\x03\0\x03\x01r\x02\x04flaw\x04\x07messages\x04\0\x07\
-refusal\x03\0\x05\x01k\x06\x01q\x04\x0bnot-reached\0\0\x06passed\0\0\x07refused\x01\
-\x06\0\x07skipped\x01\x07\0\x04\0\x0cverification\x03\0\x08\x01m\x03\x09not-aske\
-d\x09not-given\x05given\x04\0\x12client-certificate\x03\0\x0a\x01ks\x01p\x02\x01\
-r\x09\x0bserver-names\x07failure\x0c\x08protocol\x0c\x0ccipher-suite\x0c\x04alpn\
-\x0c\x07resumed\x7f\x12client-certificate\x0b\x0cverification\x09\x05chain\x0d\x04\
-\0\x09handshake\x03\0\x0e\x01p\x0f\x01@\0\0\x10\x04\0\x06latest\x01\x11\x03\0\x17\
-probity:probe/tls@0.1.0\x05!\x01B\"\x01w\x04\0\x0bnanoseconds\x03\0\0\x01m\x03\x07\
-healthy\x08degraded\x09unhealthy\x04\0\x06status\x03\0\x02\x01q\x04\x04text\x01s\
-\0\x07integer\x01x\0\x06number\x01u\0\x07boolean\x01\x7f\0\x04\0\x05value\x03\0\x04\
-\x01r\x02\x03keys\x05value\x05\x04\0\x06detail\x03\0\x06\x01r\x03\x04names\x04un\
-its\x05valueu\x04\0\x0bmeasurement\x03\0\x08\x01p\x07\x01p\x09\x01k\x01\x01p}\x01\
-r\x07\x06status\x03\x07messages\x07details\x0a\x0cmeasurements\x0b\x07latency\x0c\
-\x09permanent\x7f\x05state\x0d\x04\0\x07verdict\x03\0\x0e\x01r\x02\x07pointers\x07\
-messages\x04\0\x0fsetting-problem\x03\0\x10\x01p\x11\x01q\x04\x10invalid-setting\
-s\x01\x12\0\x06denied\x01s\0\x0bunsupported\x01s\0\x05other\x01s\0\x04\0\x07prob\
-lem\x03\0\x13\x01r\x05\x05checks\x07attempty\x09time-left\x01\x0btraceparents\x05\
-state\x0d\x04\0\x03run\x03\0\x15\x01q\x02\x07verdict\x01\x0f\0\x07problem\x01\x14\
-\0\x04\0\x07failure\x03\0\x17\x01kw\x01ps\x01r\x09\x04names\x07versions\x0bdescr\
-iptions\x0fsettings-schemas\x10default-interval\x0c\x0fdefault-timeout\x0c\x06me\
-mory\x19\x08critical\x7f\x06grants\x1a\x04\0\x0bdescription\x03\0\x1b\x01r\x02\x06\
-status\x03\x04texts\x04\0\x07finding\x03\0\x1d\x01p\x1e\x01r\x04\x08findings\x1f\
-\x09permanent\x7f\x07details\x0a\x0cmeasurements\x0b\x04\0\x0bexamination\x03\0\x20\
-\x03\0\x19probity:probe/types@0.1.0\x05\"\x02\x03\0\x12\x0bnanoseconds\x01B\x19\x02\
-\x03\x02\x01\x0c\x04\0\x0aip-address\x03\0\0\x02\x03\x02\x01#\x04\0\x0bnanosecon\
-ds\x03\0\x02\x01q\x04\x06denied\0\0\x0bunsupported\x01s\0\x08no-route\0\0\x05oth\
-er\x01s\0\x04\0\x05error\x03\0\x04\x01r\x05\x08sequence{\x0around-trip\x03\x03tt\
-l}\x0cpayload-sizey\x06intact\x7f\x04\0\x05reply\x03\0\x06\x01r\x03\x08sequence{\
-\x06sender\x01\x04code}\x04\0\x09complaint\x03\0\x08\x01q\x03\x05reply\x01\x07\0\
-\x17destination-unreachable\x01\x09\0\x0dtime-exceeded\x01\x09\0\x04\0\x06answer\
-\x03\0\x0a\x04\0\x04echo\x03\x01\x01i\x0c\x01j\x01\x0d\x01\x05\x01@\x01\x06remot\
-e\x01\0\x0e\x04\0\x11[static]echo.open\x01\x0f\x01h\x0c\x01j\0\x01\x05\x01@\x03\x04\
-self\x10\x08sequence{\x0cpayload-sizey\0\x11\x04\0\x11[method]echo.send\x01\x12\x01\
-k\x0b\x01j\x01\x13\x01\x05\x01@\x02\x04self\x10\x04wait\x03\0\x14\x04\0\x14[meth\
-od]echo.receive\x01\x15\x03\0\x18probity:probe/icmp@0.1.0\x05$\x01B\x1e\x02\x03\x02\
-\x01#\x04\0\x0bnanoseconds\x03\0\0\x01q\x05\x06denied\0\0\x0bunsupported\x01s\0\x09\
+-client-streams.get\x01\x1c\x03\0\x1awasi:tls/types@0.2.0-draft\x05\x1f\x01B\x05\
+\x01ks\x01kx\x01j\x01\x01\x01s\x01@\x03\x04crons\x08timezone\0\x05afterx\0\x02\x04\
+\0\x09next-tick\x01\x03\x03\0\x1cprobity:probe/calendar@0.1.0\x05\x20\x01B\"\x01\
+w\x04\0\x0bnanoseconds\x03\0\0\x01m\x03\x07healthy\x08degraded\x09unhealthy\x04\0\
+\x06status\x03\0\x02\x01q\x04\x04text\x01s\0\x07integer\x01x\0\x06number\x01u\0\x07\
+boolean\x01\x7f\0\x04\0\x05value\x03\0\x04\x01r\x02\x03keys\x05value\x05\x04\0\x06\
+detail\x03\0\x06\x01r\x03\x04names\x04units\x05valueu\x04\0\x0bmeasurement\x03\0\
+\x08\x01p\x07\x01p\x09\x01k\x01\x01p}\x01r\x07\x06status\x03\x07messages\x07deta\
+ils\x0a\x0cmeasurements\x0b\x07latency\x0c\x09permanent\x7f\x05state\x0d\x04\0\x07\
+verdict\x03\0\x0e\x01r\x02\x07pointers\x07messages\x04\0\x0fsetting-problem\x03\0\
+\x10\x01p\x11\x01q\x05\x10invalid-settings\x01\x12\0\x06denied\x01s\0\x0bunsuppo\
+rted\x01s\0\x05other\x01s\0\x07waiting\x01s\0\x04\0\x07problem\x03\0\x13\x01r\x05\
+\x05checks\x07attempty\x09time-left\x01\x0btraceparents\x05state\x0d\x04\0\x03ru\
+n\x03\0\x15\x01q\x02\x07verdict\x01\x0f\0\x07problem\x01\x14\0\x04\0\x07failure\x03\
+\0\x17\x01kw\x01ps\x01r\x0a\x04names\x07versions\x0bdescriptions\x0fsettings-sch\
+emas\x10default-interval\x0c\x0fdefault-timeout\x0c\x06memory\x19\x08critical\x7f\
+\x07passive\x7f\x06grants\x1a\x04\0\x0bdescription\x03\0\x1b\x01r\x02\x06status\x03\
+\x04texts\x04\0\x07finding\x03\0\x1d\x01p\x1e\x01r\x04\x08findings\x1f\x09perman\
+ent\x7f\x07details\x0a\x0cmeasurements\x0b\x04\0\x0bexamination\x03\0\x20\x03\0\x19\
+probity:probe/types@0.1.0\x05!\x02\x03\0\x11\x0bnanoseconds\x01B\x12\x02\x03\x02\
+\x01\"\x04\0\x0bnanoseconds\x03\0\0\x01m\x05\x07pending\x07unknown\x07healthy\x08\
+degraded\x09unhealthy\x04\0\x06health\x03\0\x02\x01ks\x01k\x01\x01r\x08\x04names\
+\x06health\x03\x07messages\x05fault\x04\x03age\x05\x07watched\x7f\x08critical\x7f\
+\x05group\x04\x04\0\x08standing\x03\0\x06\x01ps\x01q\x05\x06denied\0\0\x07unknow\
+n\0\0\x07not-yet\0\0\x06itself\0\0\x08circular\x01\x08\0\x04\0\x07refusal\x03\0\x09\
+\x01j\x01\x07\x01\x0a\x01@\x01\x04names\0\x0b\x04\0\x04read\x01\x0c\x01p\x07\x01\
+j\x01\x0d\x01\x0a\x01@\x01\x05groups\0\x0e\x04\0\x0aread-group\x01\x0f\x03\0\x1a\
+probity:probe/checks@0.1.0\x05#\x01B\x09\x02\x03\x02\x01\"\x04\0\x0bnanoseconds\x03\
+\0\0\x01ks\x01k\x01\x01r\x06\x06remote\x02\x07version\x02\x07resolve\x03\x07conn\
+ect\x03\x03tls\x03\x04wait\x03\x04\0\x08exchange\x03\0\x04\x01p\x05\x01@\0\0\x06\
+\x04\0\x06latest\x01\x07\x03\0\x18probity:probe/http@0.1.0\x05$\x01B\x04\x01m\x04\
+\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x07\
+messages\x01\0\x04\0\x05write\x01\x02\x03\0\x17probity:probe/log@0.1.0\x05%\x01B\
+\x10\x02\x03\x02\x01\"\x04\0\x0bnanoseconds\x03\0\0\x01r\x02\x02atx\x03age\x01\x04\
+\0\x06moment\x03\0\x02\x01m\x05\x05start\x07success\x04fail\x04exit\x03log\x04\0\
+\x04kind\x03\0\x04\x01k}\x01k\x01\x01r\x06\x04kind\x05\x09exit-code\x06\x08durat\
+ion\x07\x08received\x03\x04texts\x06lengthw\x04\0\x06report\x03\0\x08\x01p\x09\x01\
+@\0\0\x0a\x04\0\x06latest\x01\x0b\x01k\x03\x01@\0\0\x0c\x04\0\x05since\x01\x0d\x03\
+\0\x1bprobity:probe/reports@0.1.0\x05&\x01B\x13\x01ps\x01r\x07\x07subjects\x06is\
+suers\x06serials\x0anot-beforex\x09not-afterx\x05names\0\x0bfingerprints\x04\0\x0b\
+certificate\x03\0\x01\x01m\x07\x07expired\x0dnot-yet-valid\x0awrong-name\x0eunkn\
+own-issuer\x0bself-signed\x07revoked\x05other\x04\0\x04flaw\x03\0\x03\x01r\x02\x04\
+flaw\x04\x07messages\x04\0\x07refusal\x03\0\x05\x01k\x06\x01q\x04\x0bnot-reached\
+\0\0\x06passed\0\0\x07refused\x01\x06\0\x07skipped\x01\x07\0\x04\0\x0cverificati\
+on\x03\0\x08\x01m\x03\x09not-asked\x09not-given\x05given\x04\0\x12client-certifi\
+cate\x03\0\x0a\x01ks\x01p\x02\x01r\x09\x0bserver-names\x07failure\x0c\x08protoco\
+l\x0c\x0ccipher-suite\x0c\x04alpn\x0c\x07resumed\x7f\x12client-certificate\x0b\x0c\
+verification\x09\x05chain\x0d\x04\0\x09handshake\x03\0\x0e\x01p\x0f\x01@\0\0\x10\
+\x04\0\x06latest\x01\x11\x03\0\x17probity:probe/tls@0.1.0\x05'\x01B\x19\x02\x03\x02\
+\x01\x0c\x04\0\x0aip-address\x03\0\0\x02\x03\x02\x01\"\x04\0\x0bnanoseconds\x03\0\
+\x02\x01q\x04\x06denied\0\0\x0bunsupported\x01s\0\x08no-route\0\0\x05other\x01s\0\
+\x04\0\x05error\x03\0\x04\x01r\x05\x08sequence{\x0around-trip\x03\x03ttl}\x0cpay\
+load-sizey\x06intact\x7f\x04\0\x05reply\x03\0\x06\x01r\x03\x08sequence{\x06sende\
+r\x01\x04code}\x04\0\x09complaint\x03\0\x08\x01q\x03\x05reply\x01\x07\0\x17desti\
+nation-unreachable\x01\x09\0\x0dtime-exceeded\x01\x09\0\x04\0\x06answer\x03\0\x0a\
+\x04\0\x04echo\x03\x01\x01i\x0c\x01j\x01\x0d\x01\x05\x01@\x01\x06remote\x01\0\x0e\
+\x04\0\x11[static]echo.open\x01\x0f\x01h\x0c\x01j\0\x01\x05\x01@\x03\x04self\x10\
+\x08sequence{\x0cpayload-sizey\0\x11\x04\0\x11[method]echo.send\x01\x12\x01k\x0b\
+\x01j\x01\x13\x01\x05\x01@\x02\x04self\x10\x04wait\x03\0\x14\x04\0\x14[method]ec\
+ho.receive\x01\x15\x03\0\x18probity:probe/icmp@0.1.0\x05(\x01B\x1e\x02\x03\x02\x01\
+\"\x04\0\x0bnanoseconds\x03\0\0\x01q\x05\x06denied\0\0\x0bunsupported\x01s\0\x09\
 not-found\0\0\x09timed-out\0\0\x06broken\x01s\0\x04\0\x05error\x03\0\x02\x01r\x03\
 \x05totalw\x04freew\x09availablew\x04\0\x06inodes\x03\0\x04\x01k\x05\x01r\x07\x05\
 totalw\x04freew\x09availablew\x06inodes\x06\x04kinds\x0bmount-points\x09read-onl\
@@ -3614,11 +3740,11 @@ u\x07periodsw\x11throttled-periodsw\x09throttled\x01\x04\0\x09cpu-group\x03\0\x1
 load\x0f\x0dcontrol-group\x12\x04\0\x03cpu\x03\0\x13\x01j\x01\x08\x01\x03\x01@\x02\
 \x04paths\x04wait\x01\0\x15\x04\0\x09read-disk\x01\x16\x01j\x01\x0d\x01\x03\x01@\
 \0\0\x17\x04\0\x0bread-memory\x01\x18\x01j\x01\x14\x01\x03\x01@\0\0\x19\x04\0\x08\
-read-cpu\x01\x1a\x03\0\x1aprobity:probe/system@0.1.0\x05%\x02\x03\0\x12\x0bdescr\
-iption\x02\x03\0\x12\x0bexamination\x02\x03\0\x12\x07failure\x02\x03\0\x12\x03ru\
-n\x02\x03\0\x12\x0fsetting-problem\x01B&\x02\x03\x02\x01&\x04\0\x0bdescription\x03\
-\0\0\x02\x03\x02\x01'\x04\0\x0bexamination\x03\0\x02\x02\x03\x02\x01(\x04\0\x07f\
-ailure\x03\0\x04\x02\x03\x02\x01)\x04\0\x03run\x03\0\x06\x02\x03\x02\x01*\x04\0\x0f\
+read-cpu\x01\x1a\x03\0\x1aprobity:probe/system@0.1.0\x05)\x02\x03\0\x11\x0bdescr\
+iption\x02\x03\0\x11\x0bexamination\x02\x03\0\x11\x07failure\x02\x03\0\x11\x03ru\
+n\x02\x03\0\x11\x0fsetting-problem\x01B&\x02\x03\x02\x01*\x04\0\x0bdescription\x03\
+\0\0\x02\x03\x02\x01+\x04\0\x0bexamination\x03\0\x02\x02\x03\x02\x01,\x04\0\x07f\
+ailure\x03\0\x04\x02\x03\x02\x01-\x04\0\x03run\x03\0\x06\x02\x03\x02\x01.\x04\0\x0f\
 setting-problem\x03\0\x08\x01ks\x01p\x0a\x04\0\x03row\x03\0\x0b\x04\0\x07session\
 \x03\x01\x01i\x0d\x01j\x01\x0e\x01\x05\x01@\x02\x08settingss\x03run\x07\0\x0f\x04\
 \0\x14[static]session.open\x01\x10\x01h\x0d\x01@\x01\x04self\x11\0s\x04\0\x14[me\
@@ -3628,7 +3754,7 @@ texts\0\x16\x04\0\x15[method]session.query\x01\x17\x01j\x01\x03\x01\x05\x01@\x01
 \x04self\x11\0\x18\x04\0\x17[method]session.examine\x01\x19\x01@\x01\x04self\x11\
 \x01\0\x04\0\x15[method]session.close\x01\x1a\x01@\0\0\x01\x04\0\x08describe\x01\
 \x1b\x01p\x09\x01@\x01\x08settingss\0\x1c\x04\0\x08validate\x01\x1d\x04\0\x1cpro\
-bity:probe/database@0.1.0\x05+\x04\0$probity:probe/database-adapter@0.1.0\x04\0\x0b\
+bity:probe/database@0.1.0\x05/\x04\0$probity:probe/database-adapter@0.1.0\x04\0\x0b\
 \x16\x01\0\x10database-adapter\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0d\
 wit-component\x070.254.2\x10wit-bindgen-rust\x060.60.0";
         };
@@ -3643,8 +3769,8 @@ pub use __export_database_adapter_impl as export;
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 14466] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xdbo\x01A\x02\x01A;\x01\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 15278] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\x87v\x01A\x02\x01AC\x01\
 B\x0a\x04\0\x08pollable\x03\x01\x01h\0\x01@\x01\x04self\x01\0\x7f\x04\0\x16[meth\
 od]pollable.ready\x01\x02\x01@\x01\x04self\x01\x01\0\x04\0\x16[method]pollable.b\
 lock\x01\x03\x01p\x01\x01py\x01@\x01\x02in\x04\0\x05\x04\0\x04poll\x01\x06\x03\0\
@@ -3880,48 +4006,67 @@ i\x0a\x01@\x01\x04this\x0d\0\x0f\x04\0\x1f[static]client-handshake.finish\x01\x1
 t\x01\x12\x01h\x0a\x01i\x05\x01@\x01\x04self\x13\0\x14\x04\0'[method]future-clie\
 nt-streams.subscribe\x01\x15\x01i\x09\x01o\x03\x16\x0b\x0c\x01i\x07\x01j\x01\x17\
 \x01\x18\x01j\x01\x19\0\x01k\x1a\x01@\x01\x04self\x13\0\x1b\x04\0![method]future\
--client-streams.get\x01\x1c\x03\0\x1awasi:tls/types@0.2.0-draft\x05\x1f\x01B\x04\
-\x01m\x04\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\0\0\x01@\x02\x05l\
-evel\x01\x07messages\x01\0\x04\0\x05write\x01\x02\x03\0\x17probity:probe/log@0.1\
-.0\x05\x20\x01B\x13\x01ps\x01r\x07\x07subjects\x06issuers\x06serials\x0anot-befo\
-rex\x09not-afterx\x05names\0\x0bfingerprints\x04\0\x0bcertificate\x03\0\x01\x01m\
-\x07\x07expired\x0dnot-yet-valid\x0awrong-name\x0eunknown-issuer\x0bself-signed\x07\
-revoked\x05other\x04\0\x04flaw\x03\0\x03\x01r\x02\x04flaw\x04\x07messages\x04\0\x07\
-refusal\x03\0\x05\x01k\x06\x01q\x04\x0bnot-reached\0\0\x06passed\0\0\x07refused\x01\
-\x06\0\x07skipped\x01\x07\0\x04\0\x0cverification\x03\0\x08\x01m\x03\x09not-aske\
-d\x09not-given\x05given\x04\0\x12client-certificate\x03\0\x0a\x01ks\x01p\x02\x01\
-r\x09\x0bserver-names\x07failure\x0c\x08protocol\x0c\x0ccipher-suite\x0c\x04alpn\
-\x0c\x07resumed\x7f\x12client-certificate\x0b\x0cverification\x09\x05chain\x0d\x04\
-\0\x09handshake\x03\0\x0e\x01p\x0f\x01@\0\0\x10\x04\0\x06latest\x01\x11\x03\0\x17\
-probity:probe/tls@0.1.0\x05!\x01B\"\x01w\x04\0\x0bnanoseconds\x03\0\0\x01m\x03\x07\
-healthy\x08degraded\x09unhealthy\x04\0\x06status\x03\0\x02\x01q\x04\x04text\x01s\
-\0\x07integer\x01x\0\x06number\x01u\0\x07boolean\x01\x7f\0\x04\0\x05value\x03\0\x04\
-\x01r\x02\x03keys\x05value\x05\x04\0\x06detail\x03\0\x06\x01r\x03\x04names\x04un\
-its\x05valueu\x04\0\x0bmeasurement\x03\0\x08\x01p\x07\x01p\x09\x01k\x01\x01p}\x01\
-r\x07\x06status\x03\x07messages\x07details\x0a\x0cmeasurements\x0b\x07latency\x0c\
-\x09permanent\x7f\x05state\x0d\x04\0\x07verdict\x03\0\x0e\x01r\x02\x07pointers\x07\
-messages\x04\0\x0fsetting-problem\x03\0\x10\x01p\x11\x01q\x04\x10invalid-setting\
-s\x01\x12\0\x06denied\x01s\0\x0bunsupported\x01s\0\x05other\x01s\0\x04\0\x07prob\
-lem\x03\0\x13\x01r\x05\x05checks\x07attempty\x09time-left\x01\x0btraceparents\x05\
-state\x0d\x04\0\x03run\x03\0\x15\x01q\x02\x07verdict\x01\x0f\0\x07problem\x01\x14\
-\0\x04\0\x07failure\x03\0\x17\x01kw\x01ps\x01r\x09\x04names\x07versions\x0bdescr\
-iptions\x0fsettings-schemas\x10default-interval\x0c\x0fdefault-timeout\x0c\x06me\
-mory\x19\x08critical\x7f\x06grants\x1a\x04\0\x0bdescription\x03\0\x1b\x01r\x02\x06\
-status\x03\x04texts\x04\0\x07finding\x03\0\x1d\x01p\x1e\x01r\x04\x08findings\x1f\
-\x09permanent\x7f\x07details\x0a\x0cmeasurements\x0b\x04\0\x0bexamination\x03\0\x20\
-\x03\0\x19probity:probe/types@0.1.0\x05\"\x02\x03\0\x12\x0bnanoseconds\x01B\x19\x02\
-\x03\x02\x01\x0c\x04\0\x0aip-address\x03\0\0\x02\x03\x02\x01#\x04\0\x0bnanosecon\
-ds\x03\0\x02\x01q\x04\x06denied\0\0\x0bunsupported\x01s\0\x08no-route\0\0\x05oth\
-er\x01s\0\x04\0\x05error\x03\0\x04\x01r\x05\x08sequence{\x0around-trip\x03\x03tt\
-l}\x0cpayload-sizey\x06intact\x7f\x04\0\x05reply\x03\0\x06\x01r\x03\x08sequence{\
-\x06sender\x01\x04code}\x04\0\x09complaint\x03\0\x08\x01q\x03\x05reply\x01\x07\0\
-\x17destination-unreachable\x01\x09\0\x0dtime-exceeded\x01\x09\0\x04\0\x06answer\
-\x03\0\x0a\x04\0\x04echo\x03\x01\x01i\x0c\x01j\x01\x0d\x01\x05\x01@\x01\x06remot\
-e\x01\0\x0e\x04\0\x11[static]echo.open\x01\x0f\x01h\x0c\x01j\0\x01\x05\x01@\x03\x04\
-self\x10\x08sequence{\x0cpayload-sizey\0\x11\x04\0\x11[method]echo.send\x01\x12\x01\
-k\x0b\x01j\x01\x13\x01\x05\x01@\x02\x04self\x10\x04wait\x03\0\x14\x04\0\x14[meth\
-od]echo.receive\x01\x15\x03\0\x18probity:probe/icmp@0.1.0\x05$\x01B\x1e\x02\x03\x02\
-\x01#\x04\0\x0bnanoseconds\x03\0\0\x01q\x05\x06denied\0\0\x0bunsupported\x01s\0\x09\
+-client-streams.get\x01\x1c\x03\0\x1awasi:tls/types@0.2.0-draft\x05\x1f\x01B\x05\
+\x01ks\x01kx\x01j\x01\x01\x01s\x01@\x03\x04crons\x08timezone\0\x05afterx\0\x02\x04\
+\0\x09next-tick\x01\x03\x03\0\x1cprobity:probe/calendar@0.1.0\x05\x20\x01B\"\x01\
+w\x04\0\x0bnanoseconds\x03\0\0\x01m\x03\x07healthy\x08degraded\x09unhealthy\x04\0\
+\x06status\x03\0\x02\x01q\x04\x04text\x01s\0\x07integer\x01x\0\x06number\x01u\0\x07\
+boolean\x01\x7f\0\x04\0\x05value\x03\0\x04\x01r\x02\x03keys\x05value\x05\x04\0\x06\
+detail\x03\0\x06\x01r\x03\x04names\x04units\x05valueu\x04\0\x0bmeasurement\x03\0\
+\x08\x01p\x07\x01p\x09\x01k\x01\x01p}\x01r\x07\x06status\x03\x07messages\x07deta\
+ils\x0a\x0cmeasurements\x0b\x07latency\x0c\x09permanent\x7f\x05state\x0d\x04\0\x07\
+verdict\x03\0\x0e\x01r\x02\x07pointers\x07messages\x04\0\x0fsetting-problem\x03\0\
+\x10\x01p\x11\x01q\x05\x10invalid-settings\x01\x12\0\x06denied\x01s\0\x0bunsuppo\
+rted\x01s\0\x05other\x01s\0\x07waiting\x01s\0\x04\0\x07problem\x03\0\x13\x01r\x05\
+\x05checks\x07attempty\x09time-left\x01\x0btraceparents\x05state\x0d\x04\0\x03ru\
+n\x03\0\x15\x01q\x02\x07verdict\x01\x0f\0\x07problem\x01\x14\0\x04\0\x07failure\x03\
+\0\x17\x01kw\x01ps\x01r\x0a\x04names\x07versions\x0bdescriptions\x0fsettings-sch\
+emas\x10default-interval\x0c\x0fdefault-timeout\x0c\x06memory\x19\x08critical\x7f\
+\x07passive\x7f\x06grants\x1a\x04\0\x0bdescription\x03\0\x1b\x01r\x02\x06status\x03\
+\x04texts\x04\0\x07finding\x03\0\x1d\x01p\x1e\x01r\x04\x08findings\x1f\x09perman\
+ent\x7f\x07details\x0a\x0cmeasurements\x0b\x04\0\x0bexamination\x03\0\x20\x03\0\x19\
+probity:probe/types@0.1.0\x05!\x02\x03\0\x11\x0bnanoseconds\x01B\x12\x02\x03\x02\
+\x01\"\x04\0\x0bnanoseconds\x03\0\0\x01m\x05\x07pending\x07unknown\x07healthy\x08\
+degraded\x09unhealthy\x04\0\x06health\x03\0\x02\x01ks\x01k\x01\x01r\x08\x04names\
+\x06health\x03\x07messages\x05fault\x04\x03age\x05\x07watched\x7f\x08critical\x7f\
+\x05group\x04\x04\0\x08standing\x03\0\x06\x01ps\x01q\x05\x06denied\0\0\x07unknow\
+n\0\0\x07not-yet\0\0\x06itself\0\0\x08circular\x01\x08\0\x04\0\x07refusal\x03\0\x09\
+\x01j\x01\x07\x01\x0a\x01@\x01\x04names\0\x0b\x04\0\x04read\x01\x0c\x01p\x07\x01\
+j\x01\x0d\x01\x0a\x01@\x01\x05groups\0\x0e\x04\0\x0aread-group\x01\x0f\x03\0\x1a\
+probity:probe/checks@0.1.0\x05#\x01B\x09\x02\x03\x02\x01\"\x04\0\x0bnanoseconds\x03\
+\0\0\x01ks\x01k\x01\x01r\x06\x06remote\x02\x07version\x02\x07resolve\x03\x07conn\
+ect\x03\x03tls\x03\x04wait\x03\x04\0\x08exchange\x03\0\x04\x01p\x05\x01@\0\0\x06\
+\x04\0\x06latest\x01\x07\x03\0\x18probity:probe/http@0.1.0\x05$\x01B\x04\x01m\x04\
+\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x07\
+messages\x01\0\x04\0\x05write\x01\x02\x03\0\x17probity:probe/log@0.1.0\x05%\x01B\
+\x10\x02\x03\x02\x01\"\x04\0\x0bnanoseconds\x03\0\0\x01r\x02\x02atx\x03age\x01\x04\
+\0\x06moment\x03\0\x02\x01m\x05\x05start\x07success\x04fail\x04exit\x03log\x04\0\
+\x04kind\x03\0\x04\x01k}\x01k\x01\x01r\x06\x04kind\x05\x09exit-code\x06\x08durat\
+ion\x07\x08received\x03\x04texts\x06lengthw\x04\0\x06report\x03\0\x08\x01p\x09\x01\
+@\0\0\x0a\x04\0\x06latest\x01\x0b\x01k\x03\x01@\0\0\x0c\x04\0\x05since\x01\x0d\x03\
+\0\x1bprobity:probe/reports@0.1.0\x05&\x01B\x13\x01ps\x01r\x07\x07subjects\x06is\
+suers\x06serials\x0anot-beforex\x09not-afterx\x05names\0\x0bfingerprints\x04\0\x0b\
+certificate\x03\0\x01\x01m\x07\x07expired\x0dnot-yet-valid\x0awrong-name\x0eunkn\
+own-issuer\x0bself-signed\x07revoked\x05other\x04\0\x04flaw\x03\0\x03\x01r\x02\x04\
+flaw\x04\x07messages\x04\0\x07refusal\x03\0\x05\x01k\x06\x01q\x04\x0bnot-reached\
+\0\0\x06passed\0\0\x07refused\x01\x06\0\x07skipped\x01\x07\0\x04\0\x0cverificati\
+on\x03\0\x08\x01m\x03\x09not-asked\x09not-given\x05given\x04\0\x12client-certifi\
+cate\x03\0\x0a\x01ks\x01p\x02\x01r\x09\x0bserver-names\x07failure\x0c\x08protoco\
+l\x0c\x0ccipher-suite\x0c\x04alpn\x0c\x07resumed\x7f\x12client-certificate\x0b\x0c\
+verification\x09\x05chain\x0d\x04\0\x09handshake\x03\0\x0e\x01p\x0f\x01@\0\0\x10\
+\x04\0\x06latest\x01\x11\x03\0\x17probity:probe/tls@0.1.0\x05'\x01B\x19\x02\x03\x02\
+\x01\x0c\x04\0\x0aip-address\x03\0\0\x02\x03\x02\x01\"\x04\0\x0bnanoseconds\x03\0\
+\x02\x01q\x04\x06denied\0\0\x0bunsupported\x01s\0\x08no-route\0\0\x05other\x01s\0\
+\x04\0\x05error\x03\0\x04\x01r\x05\x08sequence{\x0around-trip\x03\x03ttl}\x0cpay\
+load-sizey\x06intact\x7f\x04\0\x05reply\x03\0\x06\x01r\x03\x08sequence{\x06sende\
+r\x01\x04code}\x04\0\x09complaint\x03\0\x08\x01q\x03\x05reply\x01\x07\0\x17desti\
+nation-unreachable\x01\x09\0\x0dtime-exceeded\x01\x09\0\x04\0\x06answer\x03\0\x0a\
+\x04\0\x04echo\x03\x01\x01i\x0c\x01j\x01\x0d\x01\x05\x01@\x01\x06remote\x01\0\x0e\
+\x04\0\x11[static]echo.open\x01\x0f\x01h\x0c\x01j\0\x01\x05\x01@\x03\x04self\x10\
+\x08sequence{\x0cpayload-sizey\0\x11\x04\0\x11[method]echo.send\x01\x12\x01k\x0b\
+\x01j\x01\x13\x01\x05\x01@\x02\x04self\x10\x04wait\x03\0\x14\x04\0\x14[method]ec\
+ho.receive\x01\x15\x03\0\x18probity:probe/icmp@0.1.0\x05(\x01B\x1e\x02\x03\x02\x01\
+\"\x04\0\x0bnanoseconds\x03\0\0\x01q\x05\x06denied\0\0\x0bunsupported\x01s\0\x09\
 not-found\0\0\x09timed-out\0\0\x06broken\x01s\0\x04\0\x05error\x03\0\x02\x01r\x03\
 \x05totalw\x04freew\x09availablew\x04\0\x06inodes\x03\0\x04\x01k\x05\x01r\x07\x05\
 totalw\x04freew\x09availablew\x06inodes\x06\x04kinds\x0bmount-points\x09read-onl\
@@ -3934,7 +4079,7 @@ u\x07periodsw\x11throttled-periodsw\x09throttled\x01\x04\0\x09cpu-group\x03\0\x1
 load\x0f\x0dcontrol-group\x12\x04\0\x03cpu\x03\0\x13\x01j\x01\x08\x01\x03\x01@\x02\
 \x04paths\x04wait\x01\0\x15\x04\0\x09read-disk\x01\x16\x01j\x01\x0d\x01\x03\x01@\
 \0\0\x17\x04\0\x0bread-memory\x01\x18\x01j\x01\x14\x01\x03\x01@\0\0\x19\x04\0\x08\
-read-cpu\x01\x1a\x03\0\x1aprobity:probe/system@0.1.0\x05%\x04\0Dprobity:probe/da\
+read-cpu\x01\x1a\x03\0\x1aprobity:probe/system@0.1.0\x05)\x04\0Dprobity:probe/da\
 tabase-adapter-with-all-of-its-exports-removed@0.1.0\x04\0\x0b6\x01\00database-a\
 dapter-with-all-of-its-exports-removed\x03\0\0\0G\x09producers\x01\x0cprocessed-\
 by\x02\x0dwit-component\x070.254.2\x10wit-bindgen-rust\x060.60.0";

@@ -18,9 +18,13 @@
 //   * with "wasi:http/types@0.2.12" = "crate::bindings::wasi::http::types"
 //   * with "wasi:http/outgoing-handler@0.2.12" = "crate::bindings::wasi::http::outgoing_handler"
 //   * with "wasi:tls/types@0.2.0-draft" = "crate::bindings::wasi::tls::types"
-//   * with "probity:probe/log@0.1.0" = "crate::bindings::probity::probe::log"
-//   * with "probity:probe/tls@0.1.0" = "crate::bindings::probity::probe::tls"
+//   * with "probity:probe/calendar@0.1.0" = "crate::bindings::probity::probe::calendar"
 //   * with "probity:probe/types@0.1.0" = "crate::bindings::probity::probe::types"
+//   * with "probity:probe/checks@0.1.0" = "crate::bindings::probity::probe::checks"
+//   * with "probity:probe/http@0.1.0" = "crate::bindings::probity::probe::http"
+//   * with "probity:probe/log@0.1.0" = "crate::bindings::probity::probe::log"
+//   * with "probity:probe/reports@0.1.0" = "crate::bindings::probity::probe::reports"
+//   * with "probity:probe/tls@0.1.0" = "crate::bindings::probity::probe::tls"
 //   * with "probity:probe/icmp@0.1.0" = "crate::bindings::probity::probe::icmp"
 //   * with "probity:probe/system@0.1.0" = "crate::bindings::probity::probe::system"
 //   * pub-export-macro
@@ -59,13 +63,21 @@ use crate::bindings::wasi::http::outgoing_handler as __with_name15;
 #[allow(unfulfilled_lint_expectations, unused_imports)]
 use crate::bindings::wasi::tls::types as __with_name16;
 #[allow(unfulfilled_lint_expectations, unused_imports)]
-use crate::bindings::probity::probe::log as __with_name17;
+use crate::bindings::probity::probe::calendar as __with_name17;
 #[allow(unfulfilled_lint_expectations, unused_imports)]
-use crate::bindings::probity::probe::tls as __with_name18;
+use crate::bindings::probity::probe::checks as __with_name18;
 #[allow(unfulfilled_lint_expectations, unused_imports)]
-use crate::bindings::probity::probe::icmp as __with_name19;
+use crate::bindings::probity::probe::http as __with_name19;
 #[allow(unfulfilled_lint_expectations, unused_imports)]
-use crate::bindings::probity::probe::system as __with_name20;
+use crate::bindings::probity::probe::log as __with_name20;
+#[allow(unfulfilled_lint_expectations, unused_imports)]
+use crate::bindings::probity::probe::reports as __with_name21;
+#[allow(unfulfilled_lint_expectations, unused_imports)]
+use crate::bindings::probity::probe::tls as __with_name22;
+#[allow(unfulfilled_lint_expectations, unused_imports)]
+use crate::bindings::probity::probe::icmp as __with_name23;
+#[allow(unfulfilled_lint_expectations, unused_imports)]
+use crate::bindings::probity::probe::system as __with_name24;
 #[rustfmt::skip]
 #[allow(dead_code, clippy::all)]
 pub mod probity {
@@ -218,39 +230,44 @@ pub mod probity {
                             .add(48 + 8 * ::core::mem::size_of::<*const u8>())
                             .cast::<u8>(),
                     );
-                    let l21 = *ptr0
+                    let l21 = i32::from(
+                        *ptr0
+                            .add(49 + 8 * ::core::mem::size_of::<*const u8>())
+                            .cast::<u8>(),
+                    );
+                    let l22 = *ptr0
                         .add(48 + 9 * ::core::mem::size_of::<*const u8>())
                         .cast::<*mut u8>();
-                    let l22 = *ptr0
+                    let l23 = *ptr0
                         .add(48 + 10 * ::core::mem::size_of::<*const u8>())
                         .cast::<usize>();
-                    let base26 = l21;
-                    let len26 = l22;
-                    let mut result26 = _rt::Vec::with_capacity(len26);
-                    for i in 0..len26 {
-                        let base = base26
+                    let base27 = l22;
+                    let len27 = l23;
+                    let mut result27 = _rt::Vec::with_capacity(len27);
+                    for i in 0..len27 {
+                        let base = base27
                             .add(i * (2 * ::core::mem::size_of::<*const u8>()));
-                        let e26 = {
-                            let l23 = *base.add(0).cast::<*mut u8>();
-                            let l24 = *base
+                        let e27 = {
+                            let l24 = *base.add(0).cast::<*mut u8>();
+                            let l25 = *base
                                 .add(::core::mem::size_of::<*const u8>())
                                 .cast::<usize>();
-                            let len25 = l24;
-                            let bytes25 = _rt::Vec::from_raw_parts(
-                                l23.cast(),
-                                len25,
-                                len25,
+                            let len26 = l25;
+                            let bytes26 = _rt::Vec::from_raw_parts(
+                                l24.cast(),
+                                len26,
+                                len26,
                             );
-                            _rt::string_lift(bytes25)
+                            _rt::string_lift(bytes26)
                         };
-                        result26.push(e26);
+                        result27.push(e27);
                     }
                     _rt::cabi_dealloc(
-                        base26,
-                        len26 * (2 * ::core::mem::size_of::<*const u8>()),
+                        base27,
+                        len27 * (2 * ::core::mem::size_of::<*const u8>()),
                         ::core::mem::size_of::<*const u8>(),
                     );
-                    let result27 = super::super::super::__with_name0::Description {
+                    let result28 = super::super::super::__with_name0::Description {
                         name: _rt::string_lift(bytes4),
                         version: _rt::string_lift(bytes7),
                         description: _rt::string_lift(bytes10),
@@ -295,9 +312,10 @@ pub mod probity {
                             _ => _rt::invalid_enum_discriminant(),
                         },
                         critical: _rt::bool_lift(l20 as u8),
-                        grants: result26,
+                        passive: _rt::bool_lift(l21 as u8),
+                        grants: result27,
                     };
-                    result27
+                    result28
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -460,7 +478,7 @@ pub mod probity {
                             ptr5,
                         );
                         let l7 = i32::from(*ptr5.add(0).cast::<u8>());
-                        let result65 = match l7 {
+                        let result68 = match l7 {
                             0 => {
                                 let e = {
                                     let l8 = *ptr5.add(8).cast::<i32>();
@@ -471,10 +489,10 @@ pub mod probity {
                             1 => {
                                 let e = {
                                     let l9 = i32::from(*ptr5.add(8).cast::<u8>());
-                                    use super::super::super::__with_name0::Failure as V64;
-                                    let v64 = match l9 {
+                                    use super::super::super::__with_name0::Failure as V67;
+                                    let v67 = match l9 {
                                         0 => {
-                                            let e64 = {
+                                            let e67 = {
                                                 let l10 = i32::from(*ptr5.add(16).cast::<u8>());
                                                 let l11 = *ptr5
                                                     .add(16 + 1 * ::core::mem::size_of::<*const u8>())
@@ -673,16 +691,16 @@ pub mod probity {
                                                     >>::from(_rt::Vec::from_raw_parts(l41.cast(), len43, len43)),
                                                 }
                                             };
-                                            V64::Verdict(e64)
+                                            V67::Verdict(e67)
                                         }
                                         n => {
                                             debug_assert_eq!(n, 1, "invalid enum discriminant");
-                                            let e64 = {
+                                            let e67 = {
                                                 let l44 = i32::from(*ptr5.add(16).cast::<u8>());
-                                                use super::super::super::__with_name0::Problem as V63;
-                                                let v63 = match l44 {
+                                                use super::super::super::__with_name0::Problem as V66;
+                                                let v66 = match l44 {
                                                     0 => {
-                                                        let e63 = {
+                                                        let e66 = {
                                                             let l45 = *ptr5
                                                                 .add(16 + 1 * ::core::mem::size_of::<*const u8>())
                                                                 .cast::<*mut u8>();
@@ -732,10 +750,10 @@ pub mod probity {
                                                             );
                                                             result53
                                                         };
-                                                        V63::InvalidSettings(e63)
+                                                        V66::InvalidSettings(e66)
                                                     }
                                                     1 => {
-                                                        let e63 = {
+                                                        let e66 = {
                                                             let l54 = *ptr5
                                                                 .add(16 + 1 * ::core::mem::size_of::<*const u8>())
                                                                 .cast::<*mut u8>();
@@ -750,10 +768,10 @@ pub mod probity {
                                                             );
                                                             _rt::string_lift(bytes56)
                                                         };
-                                                        V63::Denied(e63)
+                                                        V66::Denied(e66)
                                                     }
                                                     2 => {
-                                                        let e63 = {
+                                                        let e66 = {
                                                             let l57 = *ptr5
                                                                 .add(16 + 1 * ::core::mem::size_of::<*const u8>())
                                                                 .cast::<*mut u8>();
@@ -768,11 +786,10 @@ pub mod probity {
                                                             );
                                                             _rt::string_lift(bytes59)
                                                         };
-                                                        V63::Unsupported(e63)
+                                                        V66::Unsupported(e66)
                                                     }
-                                                    n => {
-                                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
-                                                        let e63 = {
+                                                    3 => {
+                                                        let e66 = {
                                                             let l60 = *ptr5
                                                                 .add(16 + 1 * ::core::mem::size_of::<*const u8>())
                                                                 .cast::<*mut u8>();
@@ -787,21 +804,40 @@ pub mod probity {
                                                             );
                                                             _rt::string_lift(bytes62)
                                                         };
-                                                        V63::Other(e63)
+                                                        V66::Other(e66)
+                                                    }
+                                                    n => {
+                                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                                        let e66 = {
+                                                            let l63 = *ptr5
+                                                                .add(16 + 1 * ::core::mem::size_of::<*const u8>())
+                                                                .cast::<*mut u8>();
+                                                            let l64 = *ptr5
+                                                                .add(16 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                .cast::<usize>();
+                                                            let len65 = l64;
+                                                            let bytes65 = _rt::Vec::from_raw_parts(
+                                                                l63.cast(),
+                                                                len65,
+                                                                len65,
+                                                            );
+                                                            _rt::string_lift(bytes65)
+                                                        };
+                                                        V66::Waiting(e66)
                                                     }
                                                 };
-                                                v63
+                                                v66
                                             };
-                                            V64::Problem(e64)
+                                            V67::Problem(e67)
                                         }
                                     };
-                                    v64
+                                    v67
                                 };
                                 Err(e)
                             }
                             _ => _rt::invalid_enum_discriminant(),
                         };
-                        result65
+                        result68
                     }
                 }
             }
@@ -884,7 +920,7 @@ pub mod probity {
                         }
                         wit_import2((self).handle() as i32, ptr0.cast_mut(), len0, ptr1);
                         let l3 = i32::from(*ptr1.add(0).cast::<u8>());
-                        let result60 = match l3 {
+                        let result63 = match l3 {
                             0 => {
                                 let e = ();
                                 Ok(e)
@@ -892,10 +928,10 @@ pub mod probity {
                             1 => {
                                 let e = {
                                     let l4 = i32::from(*ptr1.add(8).cast::<u8>());
-                                    use super::super::super::__with_name0::Failure as V59;
-                                    let v59 = match l4 {
+                                    use super::super::super::__with_name0::Failure as V62;
+                                    let v62 = match l4 {
                                         0 => {
-                                            let e59 = {
+                                            let e62 = {
                                                 let l5 = i32::from(*ptr1.add(16).cast::<u8>());
                                                 let l6 = *ptr1
                                                     .add(16 + 1 * ::core::mem::size_of::<*const u8>())
@@ -1094,16 +1130,16 @@ pub mod probity {
                                                     >>::from(_rt::Vec::from_raw_parts(l36.cast(), len38, len38)),
                                                 }
                                             };
-                                            V59::Verdict(e59)
+                                            V62::Verdict(e62)
                                         }
                                         n => {
                                             debug_assert_eq!(n, 1, "invalid enum discriminant");
-                                            let e59 = {
+                                            let e62 = {
                                                 let l39 = i32::from(*ptr1.add(16).cast::<u8>());
-                                                use super::super::super::__with_name0::Problem as V58;
-                                                let v58 = match l39 {
+                                                use super::super::super::__with_name0::Problem as V61;
+                                                let v61 = match l39 {
                                                     0 => {
-                                                        let e58 = {
+                                                        let e61 = {
                                                             let l40 = *ptr1
                                                                 .add(16 + 1 * ::core::mem::size_of::<*const u8>())
                                                                 .cast::<*mut u8>();
@@ -1153,10 +1189,10 @@ pub mod probity {
                                                             );
                                                             result48
                                                         };
-                                                        V58::InvalidSettings(e58)
+                                                        V61::InvalidSettings(e61)
                                                     }
                                                     1 => {
-                                                        let e58 = {
+                                                        let e61 = {
                                                             let l49 = *ptr1
                                                                 .add(16 + 1 * ::core::mem::size_of::<*const u8>())
                                                                 .cast::<*mut u8>();
@@ -1171,10 +1207,10 @@ pub mod probity {
                                                             );
                                                             _rt::string_lift(bytes51)
                                                         };
-                                                        V58::Denied(e58)
+                                                        V61::Denied(e61)
                                                     }
                                                     2 => {
-                                                        let e58 = {
+                                                        let e61 = {
                                                             let l52 = *ptr1
                                                                 .add(16 + 1 * ::core::mem::size_of::<*const u8>())
                                                                 .cast::<*mut u8>();
@@ -1189,11 +1225,10 @@ pub mod probity {
                                                             );
                                                             _rt::string_lift(bytes54)
                                                         };
-                                                        V58::Unsupported(e58)
+                                                        V61::Unsupported(e61)
                                                     }
-                                                    n => {
-                                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
-                                                        let e58 = {
+                                                    3 => {
+                                                        let e61 = {
                                                             let l55 = *ptr1
                                                                 .add(16 + 1 * ::core::mem::size_of::<*const u8>())
                                                                 .cast::<*mut u8>();
@@ -1208,21 +1243,40 @@ pub mod probity {
                                                             );
                                                             _rt::string_lift(bytes57)
                                                         };
-                                                        V58::Other(e58)
+                                                        V61::Other(e61)
+                                                    }
+                                                    n => {
+                                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                                        let e61 = {
+                                                            let l58 = *ptr1
+                                                                .add(16 + 1 * ::core::mem::size_of::<*const u8>())
+                                                                .cast::<*mut u8>();
+                                                            let l59 = *ptr1
+                                                                .add(16 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                .cast::<usize>();
+                                                            let len60 = l59;
+                                                            let bytes60 = _rt::Vec::from_raw_parts(
+                                                                l58.cast(),
+                                                                len60,
+                                                                len60,
+                                                            );
+                                                            _rt::string_lift(bytes60)
+                                                        };
+                                                        V61::Waiting(e61)
                                                     }
                                                 };
-                                                v58
+                                                v61
                                             };
-                                            V59::Problem(e59)
+                                            V62::Problem(e62)
                                         }
                                     };
-                                    v59
+                                    v62
                                 };
                                 Err(e)
                             }
                             _ => _rt::invalid_enum_discriminant(),
                         };
-                        result60
+                        result63
                     }
                 }
             }
@@ -1286,7 +1340,7 @@ pub mod probity {
                             ptr2,
                         );
                         let l4 = i32::from(*ptr2.add(0).cast::<u8>());
-                        let result61 = match l4 {
+                        let result64 = match l4 {
                             0 => {
                                 let e = ();
                                 Ok(e)
@@ -1294,10 +1348,10 @@ pub mod probity {
                             1 => {
                                 let e = {
                                     let l5 = i32::from(*ptr2.add(8).cast::<u8>());
-                                    use super::super::super::__with_name0::Failure as V60;
-                                    let v60 = match l5 {
+                                    use super::super::super::__with_name0::Failure as V63;
+                                    let v63 = match l5 {
                                         0 => {
-                                            let e60 = {
+                                            let e63 = {
                                                 let l6 = i32::from(*ptr2.add(16).cast::<u8>());
                                                 let l7 = *ptr2
                                                     .add(16 + 1 * ::core::mem::size_of::<*const u8>())
@@ -1496,16 +1550,16 @@ pub mod probity {
                                                     >>::from(_rt::Vec::from_raw_parts(l37.cast(), len39, len39)),
                                                 }
                                             };
-                                            V60::Verdict(e60)
+                                            V63::Verdict(e63)
                                         }
                                         n => {
                                             debug_assert_eq!(n, 1, "invalid enum discriminant");
-                                            let e60 = {
+                                            let e63 = {
                                                 let l40 = i32::from(*ptr2.add(16).cast::<u8>());
-                                                use super::super::super::__with_name0::Problem as V59;
-                                                let v59 = match l40 {
+                                                use super::super::super::__with_name0::Problem as V62;
+                                                let v62 = match l40 {
                                                     0 => {
-                                                        let e59 = {
+                                                        let e62 = {
                                                             let l41 = *ptr2
                                                                 .add(16 + 1 * ::core::mem::size_of::<*const u8>())
                                                                 .cast::<*mut u8>();
@@ -1555,10 +1609,10 @@ pub mod probity {
                                                             );
                                                             result49
                                                         };
-                                                        V59::InvalidSettings(e59)
+                                                        V62::InvalidSettings(e62)
                                                     }
                                                     1 => {
-                                                        let e59 = {
+                                                        let e62 = {
                                                             let l50 = *ptr2
                                                                 .add(16 + 1 * ::core::mem::size_of::<*const u8>())
                                                                 .cast::<*mut u8>();
@@ -1573,10 +1627,10 @@ pub mod probity {
                                                             );
                                                             _rt::string_lift(bytes52)
                                                         };
-                                                        V59::Denied(e59)
+                                                        V62::Denied(e62)
                                                     }
                                                     2 => {
-                                                        let e59 = {
+                                                        let e62 = {
                                                             let l53 = *ptr2
                                                                 .add(16 + 1 * ::core::mem::size_of::<*const u8>())
                                                                 .cast::<*mut u8>();
@@ -1591,11 +1645,10 @@ pub mod probity {
                                                             );
                                                             _rt::string_lift(bytes55)
                                                         };
-                                                        V59::Unsupported(e59)
+                                                        V62::Unsupported(e62)
                                                     }
-                                                    n => {
-                                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
-                                                        let e59 = {
+                                                    3 => {
+                                                        let e62 = {
                                                             let l56 = *ptr2
                                                                 .add(16 + 1 * ::core::mem::size_of::<*const u8>())
                                                                 .cast::<*mut u8>();
@@ -1610,21 +1663,40 @@ pub mod probity {
                                                             );
                                                             _rt::string_lift(bytes58)
                                                         };
-                                                        V59::Other(e59)
+                                                        V62::Other(e62)
+                                                    }
+                                                    n => {
+                                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                                        let e62 = {
+                                                            let l59 = *ptr2
+                                                                .add(16 + 1 * ::core::mem::size_of::<*const u8>())
+                                                                .cast::<*mut u8>();
+                                                            let l60 = *ptr2
+                                                                .add(16 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                .cast::<usize>();
+                                                            let len61 = l60;
+                                                            let bytes61 = _rt::Vec::from_raw_parts(
+                                                                l59.cast(),
+                                                                len61,
+                                                                len61,
+                                                            );
+                                                            _rt::string_lift(bytes61)
+                                                        };
+                                                        V62::Waiting(e62)
                                                     }
                                                 };
-                                                v59
+                                                v62
                                             };
-                                            V60::Problem(e60)
+                                            V63::Problem(e63)
                                         }
                                     };
-                                    v60
+                                    v63
                                 };
                                 Err(e)
                             }
                             _ => _rt::invalid_enum_discriminant(),
                         };
-                        result61
+                        result64
                     }
                 }
             }
@@ -1660,7 +1732,7 @@ pub mod probity {
                         }
                         wit_import1((self).handle() as i32, _rt::as_i64(wait), ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
-                        let result66 = match l2 {
+                        let result69 = match l2 {
                             0 => {
                                 let e = {
                                     let l3 = i32::from(*ptr0.add(8).cast::<u8>());
@@ -1704,10 +1776,10 @@ pub mod probity {
                             1 => {
                                 let e = {
                                     let l10 = i32::from(*ptr0.add(8).cast::<u8>());
-                                    use super::super::super::__with_name0::Failure as V65;
-                                    let v65 = match l10 {
+                                    use super::super::super::__with_name0::Failure as V68;
+                                    let v68 = match l10 {
                                         0 => {
-                                            let e65 = {
+                                            let e68 = {
                                                 let l11 = i32::from(*ptr0.add(16).cast::<u8>());
                                                 let l12 = *ptr0
                                                     .add(16 + 1 * ::core::mem::size_of::<*const u8>())
@@ -1906,16 +1978,16 @@ pub mod probity {
                                                     >>::from(_rt::Vec::from_raw_parts(l42.cast(), len44, len44)),
                                                 }
                                             };
-                                            V65::Verdict(e65)
+                                            V68::Verdict(e68)
                                         }
                                         n => {
                                             debug_assert_eq!(n, 1, "invalid enum discriminant");
-                                            let e65 = {
+                                            let e68 = {
                                                 let l45 = i32::from(*ptr0.add(16).cast::<u8>());
-                                                use super::super::super::__with_name0::Problem as V64;
-                                                let v64 = match l45 {
+                                                use super::super::super::__with_name0::Problem as V67;
+                                                let v67 = match l45 {
                                                     0 => {
-                                                        let e64 = {
+                                                        let e67 = {
                                                             let l46 = *ptr0
                                                                 .add(16 + 1 * ::core::mem::size_of::<*const u8>())
                                                                 .cast::<*mut u8>();
@@ -1965,10 +2037,10 @@ pub mod probity {
                                                             );
                                                             result54
                                                         };
-                                                        V64::InvalidSettings(e64)
+                                                        V67::InvalidSettings(e67)
                                                     }
                                                     1 => {
-                                                        let e64 = {
+                                                        let e67 = {
                                                             let l55 = *ptr0
                                                                 .add(16 + 1 * ::core::mem::size_of::<*const u8>())
                                                                 .cast::<*mut u8>();
@@ -1983,10 +2055,10 @@ pub mod probity {
                                                             );
                                                             _rt::string_lift(bytes57)
                                                         };
-                                                        V64::Denied(e64)
+                                                        V67::Denied(e67)
                                                     }
                                                     2 => {
-                                                        let e64 = {
+                                                        let e67 = {
                                                             let l58 = *ptr0
                                                                 .add(16 + 1 * ::core::mem::size_of::<*const u8>())
                                                                 .cast::<*mut u8>();
@@ -2001,11 +2073,10 @@ pub mod probity {
                                                             );
                                                             _rt::string_lift(bytes60)
                                                         };
-                                                        V64::Unsupported(e64)
+                                                        V67::Unsupported(e67)
                                                     }
-                                                    n => {
-                                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
-                                                        let e64 = {
+                                                    3 => {
+                                                        let e67 = {
                                                             let l61 = *ptr0
                                                                 .add(16 + 1 * ::core::mem::size_of::<*const u8>())
                                                                 .cast::<*mut u8>();
@@ -2020,21 +2091,40 @@ pub mod probity {
                                                             );
                                                             _rt::string_lift(bytes63)
                                                         };
-                                                        V64::Other(e64)
+                                                        V67::Other(e67)
+                                                    }
+                                                    n => {
+                                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                                        let e67 = {
+                                                            let l64 = *ptr0
+                                                                .add(16 + 1 * ::core::mem::size_of::<*const u8>())
+                                                                .cast::<*mut u8>();
+                                                            let l65 = *ptr0
+                                                                .add(16 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                .cast::<usize>();
+                                                            let len66 = l65;
+                                                            let bytes66 = _rt::Vec::from_raw_parts(
+                                                                l64.cast(),
+                                                                len66,
+                                                                len66,
+                                                            );
+                                                            _rt::string_lift(bytes66)
+                                                        };
+                                                        V67::Waiting(e67)
                                                     }
                                                 };
-                                                v64
+                                                v67
                                             };
-                                            V65::Problem(e65)
+                                            V68::Problem(e68)
                                         }
                                     };
-                                    v65
+                                    v68
                                 };
                                 Err(e)
                             }
                             _ => _rt::invalid_enum_discriminant(),
                         };
-                        result66
+                        result69
                     }
                 }
             }
@@ -2067,7 +2157,7 @@ pub mod probity {
                         }
                         wit_import1((self).handle() as i32, ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
-                        let result91 = match l2 {
+                        let result94 = match l2 {
                             0 => {
                                 let e = {
                                     let l3 = *ptr0.add(8).cast::<*mut u8>();
@@ -2267,10 +2357,10 @@ pub mod probity {
                             1 => {
                                 let e = {
                                     let l35 = i32::from(*ptr0.add(8).cast::<u8>());
-                                    use super::super::super::__with_name0::Failure as V90;
-                                    let v90 = match l35 {
+                                    use super::super::super::__with_name0::Failure as V93;
+                                    let v93 = match l35 {
                                         0 => {
-                                            let e90 = {
+                                            let e93 = {
                                                 let l36 = i32::from(*ptr0.add(16).cast::<u8>());
                                                 let l37 = *ptr0
                                                     .add(16 + 1 * ::core::mem::size_of::<*const u8>())
@@ -2469,16 +2559,16 @@ pub mod probity {
                                                     >>::from(_rt::Vec::from_raw_parts(l67.cast(), len69, len69)),
                                                 }
                                             };
-                                            V90::Verdict(e90)
+                                            V93::Verdict(e93)
                                         }
                                         n => {
                                             debug_assert_eq!(n, 1, "invalid enum discriminant");
-                                            let e90 = {
+                                            let e93 = {
                                                 let l70 = i32::from(*ptr0.add(16).cast::<u8>());
-                                                use super::super::super::__with_name0::Problem as V89;
-                                                let v89 = match l70 {
+                                                use super::super::super::__with_name0::Problem as V92;
+                                                let v92 = match l70 {
                                                     0 => {
-                                                        let e89 = {
+                                                        let e92 = {
                                                             let l71 = *ptr0
                                                                 .add(16 + 1 * ::core::mem::size_of::<*const u8>())
                                                                 .cast::<*mut u8>();
@@ -2528,10 +2618,10 @@ pub mod probity {
                                                             );
                                                             result79
                                                         };
-                                                        V89::InvalidSettings(e89)
+                                                        V92::InvalidSettings(e92)
                                                     }
                                                     1 => {
-                                                        let e89 = {
+                                                        let e92 = {
                                                             let l80 = *ptr0
                                                                 .add(16 + 1 * ::core::mem::size_of::<*const u8>())
                                                                 .cast::<*mut u8>();
@@ -2546,10 +2636,10 @@ pub mod probity {
                                                             );
                                                             _rt::string_lift(bytes82)
                                                         };
-                                                        V89::Denied(e89)
+                                                        V92::Denied(e92)
                                                     }
                                                     2 => {
-                                                        let e89 = {
+                                                        let e92 = {
                                                             let l83 = *ptr0
                                                                 .add(16 + 1 * ::core::mem::size_of::<*const u8>())
                                                                 .cast::<*mut u8>();
@@ -2564,11 +2654,10 @@ pub mod probity {
                                                             );
                                                             _rt::string_lift(bytes85)
                                                         };
-                                                        V89::Unsupported(e89)
+                                                        V92::Unsupported(e92)
                                                     }
-                                                    n => {
-                                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
-                                                        let e89 = {
+                                                    3 => {
+                                                        let e92 = {
                                                             let l86 = *ptr0
                                                                 .add(16 + 1 * ::core::mem::size_of::<*const u8>())
                                                                 .cast::<*mut u8>();
@@ -2583,21 +2672,40 @@ pub mod probity {
                                                             );
                                                             _rt::string_lift(bytes88)
                                                         };
-                                                        V89::Other(e89)
+                                                        V92::Other(e92)
+                                                    }
+                                                    n => {
+                                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                                        let e92 = {
+                                                            let l89 = *ptr0
+                                                                .add(16 + 1 * ::core::mem::size_of::<*const u8>())
+                                                                .cast::<*mut u8>();
+                                                            let l90 = *ptr0
+                                                                .add(16 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                .cast::<usize>();
+                                                            let len91 = l90;
+                                                            let bytes91 = _rt::Vec::from_raw_parts(
+                                                                l89.cast(),
+                                                                len91,
+                                                                len91,
+                                                            );
+                                                            _rt::string_lift(bytes91)
+                                                        };
+                                                        V92::Waiting(e92)
                                                     }
                                                 };
-                                                v89
+                                                v92
                                             };
-                                            V90::Problem(e90)
+                                            V93::Problem(e93)
                                         }
                                     };
-                                    v90
+                                    v93
                                 };
                                 Err(e)
                             }
                             _ => _rt::invalid_enum_discriminant(),
                         };
-                        result91
+                        result94
                     }
                 }
             }
@@ -2829,8 +2937,8 @@ mod _rt {
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 15127] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xf4t\x01A\x02\x01AB\x01\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 15939] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xa0{\x01A\x02\x01AJ\x01\
 B\"\x01w\x04\0\x0bnanoseconds\x03\0\0\x01m\x03\x07healthy\x08degraded\x09unhealt\
 hy\x04\0\x06status\x03\0\x02\x01q\x04\x04text\x01s\0\x07integer\x01x\0\x06number\
 \x01u\0\x07boolean\x01\x7f\0\x04\0\x05value\x03\0\x04\x01r\x02\x03keys\x05value\x05\
@@ -2838,283 +2946,302 @@ hy\x04\0\x06status\x03\0\x02\x01q\x04\x04text\x01s\0\x07integer\x01x\0\x06number
 ment\x03\0\x08\x01p\x07\x01p\x09\x01k\x01\x01p}\x01r\x07\x06status\x03\x07messag\
 es\x07details\x0a\x0cmeasurements\x0b\x07latency\x0c\x09permanent\x7f\x05state\x0d\
 \x04\0\x07verdict\x03\0\x0e\x01r\x02\x07pointers\x07messages\x04\0\x0fsetting-pr\
-oblem\x03\0\x10\x01p\x11\x01q\x04\x10invalid-settings\x01\x12\0\x06denied\x01s\0\
-\x0bunsupported\x01s\0\x05other\x01s\0\x04\0\x07problem\x03\0\x13\x01r\x05\x05ch\
-ecks\x07attempty\x09time-left\x01\x0btraceparents\x05state\x0d\x04\0\x03run\x03\0\
-\x15\x01q\x02\x07verdict\x01\x0f\0\x07problem\x01\x14\0\x04\0\x07failure\x03\0\x17\
-\x01kw\x01ps\x01r\x09\x04names\x07versions\x0bdescriptions\x0fsettings-schemas\x10\
-default-interval\x0c\x0fdefault-timeout\x0c\x06memory\x19\x08critical\x7f\x06gra\
-nts\x1a\x04\0\x0bdescription\x03\0\x1b\x01r\x02\x06status\x03\x04texts\x04\0\x07\
-finding\x03\0\x1d\x01p\x1e\x01r\x04\x08findings\x1f\x09permanent\x7f\x07details\x0a\
-\x0cmeasurements\x0b\x04\0\x0bexamination\x03\0\x20\x03\0\x19probity:probe/types\
-@0.1.0\x05\0\x02\x03\0\0\x0bdescription\x02\x03\0\0\x0bexamination\x02\x03\0\0\x07\
-failure\x02\x03\0\0\x0bnanoseconds\x02\x03\0\0\x03run\x02\x03\0\0\x0fsetting-pro\
-blem\x01B*\x02\x03\x02\x01\x01\x04\0\x0bdescription\x03\0\0\x02\x03\x02\x01\x02\x04\
-\0\x0bexamination\x03\0\x02\x02\x03\x02\x01\x03\x04\0\x07failure\x03\0\x04\x02\x03\
-\x02\x01\x04\x04\0\x0bnanoseconds\x03\0\x06\x02\x03\x02\x01\x05\x04\0\x03run\x03\
-\0\x08\x02\x03\x02\x01\x06\x04\0\x0fsetting-problem\x03\0\x0a\x01p}\x01r\x02\x07\
-channels\x07payload\x0c\x04\0\x07message\x03\0\x0d\x04\0\x07session\x03\x01\x01i\
-\x0f\x01j\x01\x10\x01\x05\x01@\x02\x08settingss\x03run\x09\0\x11\x04\0\x14[stati\
-c]session.open\x01\x12\x01h\x0f\x01@\x01\x04self\x13\0s\x04\0\x14[method]session\
-.peer\x01\x14\x01j\0\x01\x05\x01@\x02\x04self\x13\x07channels\0\x15\x04\0\x19[me\
-thod]session.subscribe\x01\x16\x01@\x03\x04self\x13\x07channels\x07payload\x0c\0\
-\x15\x04\0\x17[method]session.publish\x01\x17\x01k\x0e\x01j\x01\x18\x01\x05\x01@\
-\x02\x04self\x13\x04wait\x07\0\x19\x04\0\x17[method]session.receive\x01\x1a\x01j\
-\x01\x03\x01\x05\x01@\x01\x04self\x13\0\x1b\x04\0\x17[method]session.examine\x01\
-\x1c\x01@\x01\x04self\x13\x01\0\x04\0\x15[method]session.close\x01\x1d\x01@\0\0\x01\
-\x04\0\x08describe\x01\x1e\x01p\x0b\x01@\x01\x08settingss\0\x1f\x04\0\x08validat\
-e\x01\x20\x03\0\x1aprobity:probe/pubsub@0.1.0\x05\x07\x01B\x0a\x04\0\x08pollable\
-\x03\x01\x01h\0\x01@\x01\x04self\x01\0\x7f\x04\0\x16[method]pollable.ready\x01\x02\
-\x01@\x01\x04self\x01\x01\0\x04\0\x16[method]pollable.block\x01\x03\x01p\x01\x01\
-py\x01@\x01\x02in\x04\0\x05\x04\0\x04poll\x01\x06\x03\0\x13wasi:io/poll@0.2.12\x05\
-\x08\x02\x03\0\x02\x08pollable\x01B\x0f\x02\x03\x02\x01\x09\x04\0\x08pollable\x03\
-\0\0\x01w\x04\0\x07instant\x03\0\x02\x01w\x04\0\x08duration\x03\0\x04\x01@\0\0\x03\
-\x04\0\x03now\x01\x06\x01@\0\0\x05\x04\0\x0aresolution\x01\x07\x01i\x01\x01@\x01\
-\x04when\x03\0\x08\x04\0\x11subscribe-instant\x01\x09\x01@\x01\x04when\x05\0\x08\
-\x04\0\x12subscribe-duration\x01\x0a\x03\0\"wasi:clocks/monotonic-clock@0.2.12\x05\
-\x0a\x01B\x05\x01r\x02\x07secondsw\x0bnanosecondsy\x04\0\x08datetime\x03\0\0\x01\
-@\0\0\x01\x04\0\x03now\x01\x02\x04\0\x0aresolution\x01\x02\x03\0\x1dwasi:clocks/\
-wall-clock@0.2.12\x05\x0b\x01B\x05\x01p}\x01@\x01\x03lenw\0\0\x04\0\x10get-rando\
-m-bytes\x01\x01\x01@\0\0w\x04\0\x0eget-random-u64\x01\x02\x03\0\x19wasi:random/r\
-andom@0.2.12\x05\x0c\x01B\x04\x04\0\x05error\x03\x01\x01h\0\x01@\x01\x04self\x01\
-\0s\x04\0\x1d[method]error.to-debug-string\x01\x02\x03\0\x14wasi:io/error@0.2.12\
-\x05\x0d\x02\x03\0\x06\x05error\x01B(\x02\x03\x02\x01\x0e\x04\0\x05error\x03\0\0\
-\x02\x03\x02\x01\x09\x04\0\x08pollable\x03\0\x02\x01i\x01\x01q\x02\x15last-opera\
-tion-failed\x01\x04\0\x06closed\0\0\x04\0\x0cstream-error\x03\0\x05\x04\0\x0cinp\
-ut-stream\x03\x01\x04\0\x0doutput-stream\x03\x01\x01h\x07\x01p}\x01j\x01\x0a\x01\
-\x06\x01@\x02\x04self\x09\x03lenw\0\x0b\x04\0\x19[method]input-stream.read\x01\x0c\
-\x04\0\"[method]input-stream.blocking-read\x01\x0c\x01j\x01w\x01\x06\x01@\x02\x04\
-self\x09\x03lenw\0\x0d\x04\0\x19[method]input-stream.skip\x01\x0e\x04\0\"[method\
-]input-stream.blocking-skip\x01\x0e\x01i\x03\x01@\x01\x04self\x09\0\x0f\x04\0\x1e\
-[method]input-stream.subscribe\x01\x10\x01h\x08\x01@\x01\x04self\x11\0\x0d\x04\0\
-![method]output-stream.check-write\x01\x12\x01j\0\x01\x06\x01@\x02\x04self\x11\x08\
-contents\x0a\0\x13\x04\0\x1b[method]output-stream.write\x01\x14\x04\0.[method]ou\
-tput-stream.blocking-write-and-flush\x01\x14\x01@\x01\x04self\x11\0\x13\x04\0\x1b\
-[method]output-stream.flush\x01\x15\x04\0$[method]output-stream.blocking-flush\x01\
-\x15\x01@\x01\x04self\x11\0\x0f\x04\0\x1f[method]output-stream.subscribe\x01\x16\
-\x01@\x02\x04self\x11\x03lenw\0\x13\x04\0\"[method]output-stream.write-zeroes\x01\
-\x17\x04\05[method]output-stream.blocking-write-zeroes-and-flush\x01\x17\x01@\x03\
-\x04self\x11\x03src\x09\x03lenw\0\x0d\x04\0\x1c[method]output-stream.splice\x01\x18\
-\x04\0%[method]output-stream.blocking-splice\x01\x18\x03\0\x16wasi:io/streams@0.\
-2.12\x05\x0f\x01B\x11\x04\0\x07network\x03\x01\x01m\x15\x07unknown\x0daccess-den\
-ied\x0dnot-supported\x10invalid-argument\x0dout-of-memory\x07timeout\x14concurre\
-ncy-conflict\x0fnot-in-progress\x0bwould-block\x0dinvalid-state\x10new-socket-li\
-mit\x14address-not-bindable\x0eaddress-in-use\x12remote-unreachable\x12connectio\
-n-refused\x10connection-reset\x12connection-aborted\x12datagram-too-large\x11nam\
-e-unresolvable\x1atemporary-resolver-failure\x1apermanent-resolver-failure\x04\0\
-\x0aerror-code\x03\0\x01\x01m\x02\x04ipv4\x04ipv6\x04\0\x11ip-address-family\x03\
-\0\x03\x01o\x04}}}}\x04\0\x0cipv4-address\x03\0\x05\x01o\x08{{{{{{{{\x04\0\x0cip\
-v6-address\x03\0\x07\x01q\x02\x04ipv4\x01\x06\0\x04ipv6\x01\x08\0\x04\0\x0aip-ad\
-dress\x03\0\x09\x01r\x02\x04port{\x07address\x06\x04\0\x13ipv4-socket-address\x03\
-\0\x0b\x01r\x04\x04port{\x09flow-infoy\x07address\x08\x08scope-idy\x04\0\x13ipv6\
--socket-address\x03\0\x0d\x01q\x02\x04ipv4\x01\x0c\0\x04ipv6\x01\x0e\0\x04\0\x11\
-ip-socket-address\x03\0\x0f\x03\0\x1bwasi:sockets/network@0.2.12\x05\x10\x02\x03\
-\0\x08\x07network\x01B\x05\x02\x03\x02\x01\x11\x04\0\x07network\x03\0\0\x01i\x01\
-\x01@\0\0\x02\x04\0\x10instance-network\x01\x03\x03\0$wasi:sockets/instance-netw\
-ork@0.2.12\x05\x12\x02\x03\0\x08\x0aerror-code\x02\x03\0\x08\x0aip-address\x01B\x16\
-\x02\x03\x02\x01\x09\x04\0\x08pollable\x03\0\0\x02\x03\x02\x01\x11\x04\0\x07netw\
-ork\x03\0\x02\x02\x03\x02\x01\x13\x04\0\x0aerror-code\x03\0\x04\x02\x03\x02\x01\x14\
-\x04\0\x0aip-address\x03\0\x06\x04\0\x16resolve-address-stream\x03\x01\x01h\x08\x01\
-k\x07\x01j\x01\x0a\x01\x05\x01@\x01\x04self\x09\0\x0b\x04\03[method]resolve-addr\
-ess-stream.resolve-next-address\x01\x0c\x01i\x01\x01@\x01\x04self\x09\0\x0d\x04\0\
-([method]resolve-address-stream.subscribe\x01\x0e\x01h\x03\x01i\x08\x01j\x01\x10\
-\x01\x05\x01@\x02\x07network\x0f\x04names\0\x11\x04\0\x11resolve-addresses\x01\x12\
-\x03\0\"wasi:sockets/ip-name-lookup@0.2.12\x05\x15\x02\x03\0\x07\x0cinput-stream\
-\x02\x03\0\x07\x0doutput-stream\x02\x03\0\x03\x08duration\x02\x03\0\x08\x11ip-so\
-cket-address\x02\x03\0\x08\x11ip-address-family\x01BT\x02\x03\x02\x01\x16\x04\0\x0c\
-input-stream\x03\0\0\x02\x03\x02\x01\x17\x04\0\x0doutput-stream\x03\0\x02\x02\x03\
-\x02\x01\x09\x04\0\x08pollable\x03\0\x04\x02\x03\x02\x01\x18\x04\0\x08duration\x03\
-\0\x06\x02\x03\x02\x01\x11\x04\0\x07network\x03\0\x08\x02\x03\x02\x01\x13\x04\0\x0a\
-error-code\x03\0\x0a\x02\x03\x02\x01\x19\x04\0\x11ip-socket-address\x03\0\x0c\x02\
-\x03\x02\x01\x1a\x04\0\x11ip-address-family\x03\0\x0e\x01m\x03\x07receive\x04sen\
-d\x04both\x04\0\x0dshutdown-type\x03\0\x10\x04\0\x0atcp-socket\x03\x01\x01h\x12\x01\
-h\x09\x01j\0\x01\x0b\x01@\x03\x04self\x13\x07network\x14\x0dlocal-address\x0d\0\x15\
-\x04\0\x1d[method]tcp-socket.start-bind\x01\x16\x01@\x01\x04self\x13\0\x15\x04\0\
-\x1e[method]tcp-socket.finish-bind\x01\x17\x01@\x03\x04self\x13\x07network\x14\x0e\
-remote-address\x0d\0\x15\x04\0\x20[method]tcp-socket.start-connect\x01\x18\x01i\x01\
-\x01i\x03\x01o\x02\x19\x1a\x01j\x01\x1b\x01\x0b\x01@\x01\x04self\x13\0\x1c\x04\0\
-![method]tcp-socket.finish-connect\x01\x1d\x04\0\x1f[method]tcp-socket.start-lis\
-ten\x01\x17\x04\0\x20[method]tcp-socket.finish-listen\x01\x17\x01i\x12\x01o\x03\x1e\
-\x19\x1a\x01j\x01\x1f\x01\x0b\x01@\x01\x04self\x13\0\x20\x04\0\x19[method]tcp-so\
-cket.accept\x01!\x01j\x01\x0d\x01\x0b\x01@\x01\x04self\x13\0\"\x04\0\x20[method]\
-tcp-socket.local-address\x01#\x04\0![method]tcp-socket.remote-address\x01#\x01@\x01\
-\x04self\x13\0\x7f\x04\0\x1f[method]tcp-socket.is-listening\x01$\x01@\x01\x04sel\
-f\x13\0\x0f\x04\0![method]tcp-socket.address-family\x01%\x01@\x02\x04self\x13\x05\
-valuew\0\x15\x04\0*[method]tcp-socket.set-listen-backlog-size\x01&\x01j\x01\x7f\x01\
-\x0b\x01@\x01\x04self\x13\0'\x04\0%[method]tcp-socket.keep-alive-enabled\x01(\x01\
-@\x02\x04self\x13\x05value\x7f\0\x15\x04\0)[method]tcp-socket.set-keep-alive-ena\
-bled\x01)\x01j\x01\x07\x01\x0b\x01@\x01\x04self\x13\0*\x04\0'[method]tcp-socket.\
-keep-alive-idle-time\x01+\x01@\x02\x04self\x13\x05value\x07\0\x15\x04\0+[method]\
-tcp-socket.set-keep-alive-idle-time\x01,\x04\0&[method]tcp-socket.keep-alive-int\
-erval\x01+\x04\0*[method]tcp-socket.set-keep-alive-interval\x01,\x01j\x01y\x01\x0b\
-\x01@\x01\x04self\x13\0-\x04\0#[method]tcp-socket.keep-alive-count\x01.\x01@\x02\
-\x04self\x13\x05valuey\0\x15\x04\0'[method]tcp-socket.set-keep-alive-count\x01/\x01\
-j\x01}\x01\x0b\x01@\x01\x04self\x13\00\x04\0\x1c[method]tcp-socket.hop-limit\x01\
-1\x01@\x02\x04self\x13\x05value}\0\x15\x04\0\x20[method]tcp-socket.set-hop-limit\
-\x012\x01j\x01w\x01\x0b\x01@\x01\x04self\x13\03\x04\0&[method]tcp-socket.receive\
--buffer-size\x014\x04\0*[method]tcp-socket.set-receive-buffer-size\x01&\x04\0#[m\
-ethod]tcp-socket.send-buffer-size\x014\x04\0'[method]tcp-socket.set-send-buffer-\
-size\x01&\x01i\x05\x01@\x01\x04self\x13\05\x04\0\x1c[method]tcp-socket.subscribe\
-\x016\x01@\x02\x04self\x13\x0dshutdown-type\x11\0\x15\x04\0\x1b[method]tcp-socke\
-t.shutdown\x017\x03\0\x17wasi:sockets/tcp@0.2.12\x05\x1b\x02\x03\0\x0b\x0atcp-so\
-cket\x01B\x0c\x02\x03\x02\x01\x11\x04\0\x07network\x03\0\0\x02\x03\x02\x01\x13\x04\
-\0\x0aerror-code\x03\0\x02\x02\x03\x02\x01\x1a\x04\0\x11ip-address-family\x03\0\x04\
-\x02\x03\x02\x01\x1c\x04\0\x0atcp-socket\x03\0\x06\x01i\x07\x01j\x01\x08\x01\x03\
-\x01@\x01\x0eaddress-family\x05\0\x09\x04\0\x11create-tcp-socket\x01\x0a\x03\0%w\
-asi:sockets/tcp-create-socket@0.2.12\x05\x1d\x01BD\x02\x03\x02\x01\x09\x04\0\x08\
-pollable\x03\0\0\x02\x03\x02\x01\x11\x04\0\x07network\x03\0\x02\x02\x03\x02\x01\x13\
-\x04\0\x0aerror-code\x03\0\x04\x02\x03\x02\x01\x19\x04\0\x11ip-socket-address\x03\
-\0\x06\x02\x03\x02\x01\x1a\x04\0\x11ip-address-family\x03\0\x08\x01p}\x01r\x02\x04\
-data\x0a\x0eremote-address\x07\x04\0\x11incoming-datagram\x03\0\x0b\x01k\x07\x01\
-r\x02\x04data\x0a\x0eremote-address\x0d\x04\0\x11outgoing-datagram\x03\0\x0e\x04\
-\0\x0audp-socket\x03\x01\x04\0\x18incoming-datagram-stream\x03\x01\x04\0\x18outg\
-oing-datagram-stream\x03\x01\x01h\x10\x01h\x03\x01j\0\x01\x05\x01@\x03\x04self\x13\
-\x07network\x14\x0dlocal-address\x07\0\x15\x04\0\x1d[method]udp-socket.start-bin\
-d\x01\x16\x01@\x01\x04self\x13\0\x15\x04\0\x1e[method]udp-socket.finish-bind\x01\
-\x17\x01i\x11\x01i\x12\x01o\x02\x18\x19\x01j\x01\x1a\x01\x05\x01@\x02\x04self\x13\
-\x0eremote-address\x0d\0\x1b\x04\0\x19[method]udp-socket.stream\x01\x1c\x01j\x01\
-\x07\x01\x05\x01@\x01\x04self\x13\0\x1d\x04\0\x20[method]udp-socket.local-addres\
-s\x01\x1e\x04\0![method]udp-socket.remote-address\x01\x1e\x01@\x01\x04self\x13\0\
-\x09\x04\0![method]udp-socket.address-family\x01\x1f\x01j\x01}\x01\x05\x01@\x01\x04\
-self\x13\0\x20\x04\0$[method]udp-socket.unicast-hop-limit\x01!\x01@\x02\x04self\x13\
-\x05value}\0\x15\x04\0([method]udp-socket.set-unicast-hop-limit\x01\"\x01j\x01w\x01\
-\x05\x01@\x01\x04self\x13\0#\x04\0&[method]udp-socket.receive-buffer-size\x01$\x01\
-@\x02\x04self\x13\x05valuew\0\x15\x04\0*[method]udp-socket.set-receive-buffer-si\
-ze\x01%\x04\0#[method]udp-socket.send-buffer-size\x01$\x04\0'[method]udp-socket.\
-set-send-buffer-size\x01%\x01i\x01\x01@\x01\x04self\x13\0&\x04\0\x1c[method]udp-\
-socket.subscribe\x01'\x01h\x11\x01p\x0c\x01j\x01)\x01\x05\x01@\x02\x04self(\x0bm\
-ax-resultsw\0*\x04\0([method]incoming-datagram-stream.receive\x01+\x01@\x01\x04s\
-elf(\0&\x04\0*[method]incoming-datagram-stream.subscribe\x01,\x01h\x12\x01@\x01\x04\
-self-\0#\x04\0+[method]outgoing-datagram-stream.check-send\x01.\x01p\x0f\x01@\x02\
-\x04self-\x09datagrams/\0#\x04\0%[method]outgoing-datagram-stream.send\x010\x01@\
-\x01\x04self-\0&\x04\0*[method]outgoing-datagram-stream.subscribe\x011\x03\0\x17\
-wasi:sockets/udp@0.2.12\x05\x1e\x02\x03\0\x0d\x0audp-socket\x01B\x0c\x02\x03\x02\
-\x01\x11\x04\0\x07network\x03\0\0\x02\x03\x02\x01\x13\x04\0\x0aerror-code\x03\0\x02\
-\x02\x03\x02\x01\x1a\x04\0\x11ip-address-family\x03\0\x04\x02\x03\x02\x01\x1f\x04\
-\0\x0audp-socket\x03\0\x06\x01i\x07\x01j\x01\x08\x01\x03\x01@\x01\x0eaddress-fam\
-ily\x05\0\x09\x04\0\x11create-udp-socket\x01\x0a\x03\0%wasi:sockets/udp-create-s\
-ocket@0.2.12\x05\x20\x01B\xc1\x01\x02\x03\x02\x01\x18\x04\0\x08duration\x03\0\0\x02\
-\x03\x02\x01\x16\x04\0\x0cinput-stream\x03\0\x02\x02\x03\x02\x01\x17\x04\0\x0dou\
-tput-stream\x03\0\x04\x02\x03\x02\x01\x0e\x04\0\x08io-error\x03\0\x06\x02\x03\x02\
-\x01\x09\x04\0\x08pollable\x03\0\x08\x01q\x0a\x03get\0\0\x04head\0\0\x04post\0\0\
-\x03put\0\0\x06delete\0\0\x07connect\0\0\x07options\0\0\x05trace\0\0\x05patch\0\0\
-\x05other\x01s\0\x04\0\x06method\x03\0\x0a\x01q\x03\x04HTTP\0\0\x05HTTPS\0\0\x05\
-other\x01s\0\x04\0\x06scheme\x03\0\x0c\x01ks\x01k{\x01r\x02\x05rcode\x0e\x09info\
--code\x0f\x04\0\x11DNS-error-payload\x03\0\x10\x01k}\x01r\x02\x08alert-id\x12\x0d\
-alert-message\x0e\x04\0\x1aTLS-alert-received-payload\x03\0\x13\x01ky\x01r\x02\x0a\
-field-name\x0e\x0afield-size\x15\x04\0\x12field-size-payload\x03\0\x16\x01kw\x01\
-k\x17\x01q'\x0bDNS-timeout\0\0\x09DNS-error\x01\x11\0\x15destination-not-found\0\
-\0\x17destination-unavailable\0\0\x19destination-IP-prohibited\0\0\x19destinatio\
-n-IP-unroutable\0\0\x12connection-refused\0\0\x15connection-terminated\0\0\x12co\
-nnection-timeout\0\0\x17connection-read-timeout\0\0\x18connection-write-timeout\0\
-\0\x18connection-limit-reached\0\0\x12TLS-protocol-error\0\0\x15TLS-certificate-\
-error\0\0\x12TLS-alert-received\x01\x14\0\x13HTTP-request-denied\0\0\x1cHTTP-req\
-uest-length-required\0\0\x16HTTP-request-body-size\x01\x18\0\x1bHTTP-request-met\
-hod-invalid\0\0\x18HTTP-request-URI-invalid\0\0\x19HTTP-request-URI-too-long\0\0\
-\x20HTTP-request-header-section-size\x01\x15\0\x18HTTP-request-header-size\x01\x19\
-\0!HTTP-request-trailer-section-size\x01\x15\0\x19HTTP-request-trailer-size\x01\x17\
-\0\x18HTTP-response-incomplete\0\0!HTTP-response-header-section-size\x01\x15\0\x19\
-HTTP-response-header-size\x01\x17\0\x17HTTP-response-body-size\x01\x18\0\"HTTP-r\
-esponse-trailer-section-size\x01\x15\0\x1aHTTP-response-trailer-size\x01\x17\0\x1d\
-HTTP-response-transfer-coding\x01\x0e\0\x1cHTTP-response-content-coding\x01\x0e\0\
-\x15HTTP-response-timeout\0\0\x13HTTP-upgrade-failed\0\0\x13HTTP-protocol-error\0\
-\0\x0dloop-detected\0\0\x13configuration-error\0\0\x0einternal-error\x01\x0e\0\x04\
-\0\x0aerror-code\x03\0\x1a\x01q\x03\x0einvalid-syntax\0\0\x09forbidden\0\0\x09im\
-mutable\0\0\x04\0\x0cheader-error\x03\0\x1c\x01s\x04\0\x09field-key\x03\0\x1e\x04\
-\0\x0afield-name\x03\0\x1f\x01p}\x04\0\x0bfield-value\x03\0!\x04\0\x06fields\x03\
-\x01\x04\0\x07headers\x03\0#\x04\0\x08trailers\x03\0#\x04\0\x10incoming-request\x03\
-\x01\x04\0\x10outgoing-request\x03\x01\x04\0\x0frequest-options\x03\x01\x04\0\x11\
-response-outparam\x03\x01\x01{\x04\0\x0bstatus-code\x03\0*\x04\0\x11incoming-res\
-ponse\x03\x01\x04\0\x0dincoming-body\x03\x01\x04\0\x0ffuture-trailers\x03\x01\x04\
-\0\x11outgoing-response\x03\x01\x04\0\x0doutgoing-body\x03\x01\x04\0\x18future-i\
-ncoming-response\x03\x01\x01i#\x01@\0\02\x04\0\x13[constructor]fields\x013\x01o\x02\
-\x20\"\x01p4\x01j\x012\x01\x1d\x01@\x01\x07entries5\06\x04\0\x18[static]fields.f\
-rom-list\x017\x01h#\x01p\"\x01@\x02\x04self8\x04name\x20\09\x04\0\x12[method]fie\
-lds.get\x01:\x01@\x02\x04self8\x04name\x20\0\x7f\x04\0\x12[method]fields.has\x01\
-;\x01j\0\x01\x1d\x01@\x03\x04self8\x04name\x20\x05value9\0<\x04\0\x12[method]fie\
-lds.set\x01=\x01@\x02\x04self8\x04name\x20\0<\x04\0\x15[method]fields.delete\x01\
->\x01@\x03\x04self8\x04name\x20\x05value\"\0<\x04\0\x15[method]fields.append\x01\
-?\x01@\x01\x04self8\05\x04\0\x16[method]fields.entries\x01@\x01@\x01\x04self8\02\
-\x04\0\x14[method]fields.clone\x01A\x01h&\x01@\x01\x04self\xc2\0\0\x0b\x04\0\x1f\
-[method]incoming-request.method\x01C\x01@\x01\x04self\xc2\0\0\x0e\x04\0([method]\
-incoming-request.path-with-query\x01D\x01k\x0d\x01@\x01\x04self\xc2\0\0\xc5\0\x04\
-\0\x1f[method]incoming-request.scheme\x01F\x04\0\"[method]incoming-request.autho\
-rity\x01D\x01i$\x01@\x01\x04self\xc2\0\0\xc7\0\x04\0\x20[method]incoming-request\
-.headers\x01H\x01i-\x01j\x01\xc9\0\0\x01@\x01\x04self\xc2\0\0\xca\0\x04\0\x20[me\
-thod]incoming-request.consume\x01K\x01i'\x01@\x01\x07headers\xc7\0\0\xcc\0\x04\0\
-\x1d[constructor]outgoing-request\x01M\x01h'\x01i0\x01j\x01\xcf\0\0\x01@\x01\x04\
-self\xce\0\0\xd0\0\x04\0\x1d[method]outgoing-request.body\x01Q\x01@\x01\x04self\xce\
-\0\0\x0b\x04\0\x1f[method]outgoing-request.method\x01R\x01j\0\0\x01@\x02\x04self\
-\xce\0\x06method\x0b\0\xd3\0\x04\0#[method]outgoing-request.set-method\x01T\x01@\
-\x01\x04self\xce\0\0\x0e\x04\0([method]outgoing-request.path-with-query\x01U\x01\
-@\x02\x04self\xce\0\x0fpath-with-query\x0e\0\xd3\0\x04\0,[method]outgoing-reques\
-t.set-path-with-query\x01V\x01@\x01\x04self\xce\0\0\xc5\0\x04\0\x1f[method]outgo\
-ing-request.scheme\x01W\x01@\x02\x04self\xce\0\x06scheme\xc5\0\0\xd3\0\x04\0#[me\
-thod]outgoing-request.set-scheme\x01X\x04\0\"[method]outgoing-request.authority\x01\
-U\x01@\x02\x04self\xce\0\x09authority\x0e\0\xd3\0\x04\0&[method]outgoing-request\
-.set-authority\x01Y\x01@\x01\x04self\xce\0\0\xc7\0\x04\0\x20[method]outgoing-req\
-uest.headers\x01Z\x01i(\x01@\0\0\xdb\0\x04\0\x1c[constructor]request-options\x01\
-\\\x01h(\x01k\x01\x01@\x01\x04self\xdd\0\0\xde\0\x04\0'[method]request-options.c\
-onnect-timeout\x01_\x01@\x02\x04self\xdd\0\x08duration\xde\0\0\xd3\0\x04\0+[meth\
-od]request-options.set-connect-timeout\x01`\x04\0*[method]request-options.first-\
-byte-timeout\x01_\x04\0.[method]request-options.set-first-byte-timeout\x01`\x04\0\
--[method]request-options.between-bytes-timeout\x01_\x04\01[method]request-option\
-s.set-between-bytes-timeout\x01`\x01i)\x01i/\x01j\x01\xe2\0\x01\x1b\x01@\x02\x05\
-param\xe1\0\x08response\xe3\0\x01\0\x04\0\x1d[static]response-outparam.set\x01d\x01\
-h,\x01@\x01\x04self\xe5\0\0+\x04\0\x20[method]incoming-response.status\x01f\x01@\
-\x01\x04self\xe5\0\0\xc7\0\x04\0![method]incoming-response.headers\x01g\x01@\x01\
-\x04self\xe5\0\0\xca\0\x04\0![method]incoming-response.consume\x01h\x01h-\x01i\x03\
-\x01j\x01\xea\0\0\x01@\x01\x04self\xe9\0\0\xeb\0\x04\0\x1c[method]incoming-body.\
-stream\x01l\x01i.\x01@\x01\x04this\xc9\0\0\xed\0\x04\0\x1c[static]incoming-body.\
-finish\x01n\x01h.\x01i\x09\x01@\x01\x04self\xef\0\0\xf0\0\x04\0![method]future-t\
-railers.subscribe\x01q\x01i%\x01k\xf2\0\x01j\x01\xf3\0\x01\x1b\x01j\x01\xf4\0\0\x01\
-k\xf5\0\x01@\x01\x04self\xef\0\0\xf6\0\x04\0\x1b[method]future-trailers.get\x01w\
-\x01@\x01\x07headers\xc7\0\0\xe2\0\x04\0\x1e[constructor]outgoing-response\x01x\x01\
-h/\x01@\x01\x04self\xf9\0\0+\x04\0%[method]outgoing-response.status-code\x01z\x01\
-@\x02\x04self\xf9\0\x0bstatus-code+\0\xd3\0\x04\0)[method]outgoing-response.set-\
-status-code\x01{\x01@\x01\x04self\xf9\0\0\xc7\0\x04\0![method]outgoing-response.\
-headers\x01|\x01@\x01\x04self\xf9\0\0\xd0\0\x04\0\x1e[method]outgoing-response.b\
-ody\x01}\x01h0\x01i\x05\x01j\x01\xff\0\0\x01@\x01\x04self\xfe\0\0\x80\x01\x04\0\x1b\
-[method]outgoing-body.write\x01\x81\x01\x01j\0\x01\x1b\x01@\x02\x04this\xcf\0\x08\
-trailers\xf3\0\0\x82\x01\x04\0\x1c[static]outgoing-body.finish\x01\x83\x01\x01h1\
-\x01@\x01\x04self\x84\x01\0\xf0\0\x04\0*[method]future-incoming-response.subscri\
-be\x01\x85\x01\x01i,\x01j\x01\x86\x01\x01\x1b\x01j\x01\x87\x01\0\x01k\x88\x01\x01\
-@\x01\x04self\x84\x01\0\x89\x01\x04\0$[method]future-incoming-response.get\x01\x8a\
-\x01\x01h\x07\x01k\x1b\x01@\x01\x03err\x8b\x01\0\x8c\x01\x04\0\x0fhttp-error-cod\
-e\x01\x8d\x01\x03\0\x16wasi:http/types@0.2.12\x05!\x02\x03\0\x0f\x10outgoing-req\
-uest\x02\x03\0\x0f\x0frequest-options\x02\x03\0\x0f\x18future-incoming-response\x02\
-\x03\0\x0f\x0aerror-code\x01B\x0f\x02\x03\x02\x01\"\x04\0\x10outgoing-request\x03\
-\0\0\x02\x03\x02\x01#\x04\0\x0frequest-options\x03\0\x02\x02\x03\x02\x01$\x04\0\x18\
-future-incoming-response\x03\0\x04\x02\x03\x02\x01%\x04\0\x0aerror-code\x03\0\x06\
-\x01i\x01\x01i\x03\x01k\x09\x01i\x05\x01j\x01\x0b\x01\x07\x01@\x02\x07request\x08\
-\x07options\x0a\0\x0c\x04\0\x06handle\x01\x0d\x03\0!wasi:http/outgoing-handler@0\
-.2.12\x05&\x01B\"\x02\x03\x02\x01\x16\x04\0\x0cinput-stream\x03\0\0\x02\x03\x02\x01\
-\x17\x04\0\x0doutput-stream\x03\0\x02\x02\x03\x02\x01\x09\x04\0\x08pollable\x03\0\
-\x04\x02\x03\x02\x01\x0e\x04\0\x08io-error\x03\0\x06\x04\0\x10client-handshake\x03\
-\x01\x04\0\x11client-connection\x03\x01\x04\0\x15future-client-streams\x03\x01\x01\
-i\x01\x01i\x03\x01i\x08\x01@\x03\x0bserver-names\x05input\x0b\x06output\x0c\0\x0d\
-\x04\0\x1d[constructor]client-handshake\x01\x0e\x01i\x0a\x01@\x01\x04this\x0d\0\x0f\
-\x04\0\x1f[static]client-handshake.finish\x01\x10\x01h\x09\x01@\x01\x04self\x11\x01\
-\0\x04\0&[method]client-connection.close-output\x01\x12\x01h\x0a\x01i\x05\x01@\x01\
-\x04self\x13\0\x14\x04\0'[method]future-client-streams.subscribe\x01\x15\x01i\x09\
-\x01o\x03\x16\x0b\x0c\x01i\x07\x01j\x01\x17\x01\x18\x01j\x01\x19\0\x01k\x1a\x01@\
-\x01\x04self\x13\0\x1b\x04\0![method]future-client-streams.get\x01\x1c\x03\0\x1a\
-wasi:tls/types@0.2.0-draft\x05'\x01B\x04\x01m\x04\x05debug\x04info\x04warn\x05er\
-ror\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x07messages\x01\0\x04\0\x05writ\
-e\x01\x02\x03\0\x17probity:probe/log@0.1.0\x05(\x01B\x13\x01ps\x01r\x07\x07subje\
-cts\x06issuers\x06serials\x0anot-beforex\x09not-afterx\x05names\0\x0bfingerprint\
-s\x04\0\x0bcertificate\x03\0\x01\x01m\x07\x07expired\x0dnot-yet-valid\x0awrong-n\
-ame\x0eunknown-issuer\x0bself-signed\x07revoked\x05other\x04\0\x04flaw\x03\0\x03\
-\x01r\x02\x04flaw\x04\x07messages\x04\0\x07refusal\x03\0\x05\x01k\x06\x01q\x04\x0b\
-not-reached\0\0\x06passed\0\0\x07refused\x01\x06\0\x07skipped\x01\x07\0\x04\0\x0c\
-verification\x03\0\x08\x01m\x03\x09not-asked\x09not-given\x05given\x04\0\x12clie\
-nt-certificate\x03\0\x0a\x01ks\x01p\x02\x01r\x09\x0bserver-names\x07failure\x0c\x08\
-protocol\x0c\x0ccipher-suite\x0c\x04alpn\x0c\x07resumed\x7f\x12client-certificat\
-e\x0b\x0cverification\x09\x05chain\x0d\x04\0\x09handshake\x03\0\x0e\x01p\x0f\x01\
-@\0\0\x10\x04\0\x06latest\x01\x11\x03\0\x17probity:probe/tls@0.1.0\x05)\x01B\x19\
-\x02\x03\x02\x01\x14\x04\0\x0aip-address\x03\0\0\x02\x03\x02\x01\x04\x04\0\x0bna\
-noseconds\x03\0\x02\x01q\x04\x06denied\0\0\x0bunsupported\x01s\0\x08no-route\0\0\
-\x05other\x01s\0\x04\0\x05error\x03\0\x04\x01r\x05\x08sequence{\x0around-trip\x03\
+oblem\x03\0\x10\x01p\x11\x01q\x05\x10invalid-settings\x01\x12\0\x06denied\x01s\0\
+\x0bunsupported\x01s\0\x05other\x01s\0\x07waiting\x01s\0\x04\0\x07problem\x03\0\x13\
+\x01r\x05\x05checks\x07attempty\x09time-left\x01\x0btraceparents\x05state\x0d\x04\
+\0\x03run\x03\0\x15\x01q\x02\x07verdict\x01\x0f\0\x07problem\x01\x14\0\x04\0\x07\
+failure\x03\0\x17\x01kw\x01ps\x01r\x0a\x04names\x07versions\x0bdescriptions\x0fs\
+ettings-schemas\x10default-interval\x0c\x0fdefault-timeout\x0c\x06memory\x19\x08\
+critical\x7f\x07passive\x7f\x06grants\x1a\x04\0\x0bdescription\x03\0\x1b\x01r\x02\
+\x06status\x03\x04texts\x04\0\x07finding\x03\0\x1d\x01p\x1e\x01r\x04\x08findings\
+\x1f\x09permanent\x7f\x07details\x0a\x0cmeasurements\x0b\x04\0\x0bexamination\x03\
+\0\x20\x03\0\x19probity:probe/types@0.1.0\x05\0\x02\x03\0\0\x0bdescription\x02\x03\
+\0\0\x0bexamination\x02\x03\0\0\x07failure\x02\x03\0\0\x0bnanoseconds\x02\x03\0\0\
+\x03run\x02\x03\0\0\x0fsetting-problem\x01B*\x02\x03\x02\x01\x01\x04\0\x0bdescri\
+ption\x03\0\0\x02\x03\x02\x01\x02\x04\0\x0bexamination\x03\0\x02\x02\x03\x02\x01\
+\x03\x04\0\x07failure\x03\0\x04\x02\x03\x02\x01\x04\x04\0\x0bnanoseconds\x03\0\x06\
+\x02\x03\x02\x01\x05\x04\0\x03run\x03\0\x08\x02\x03\x02\x01\x06\x04\0\x0fsetting\
+-problem\x03\0\x0a\x01p}\x01r\x02\x07channels\x07payload\x0c\x04\0\x07message\x03\
+\0\x0d\x04\0\x07session\x03\x01\x01i\x0f\x01j\x01\x10\x01\x05\x01@\x02\x08settin\
+gss\x03run\x09\0\x11\x04\0\x14[static]session.open\x01\x12\x01h\x0f\x01@\x01\x04\
+self\x13\0s\x04\0\x14[method]session.peer\x01\x14\x01j\0\x01\x05\x01@\x02\x04sel\
+f\x13\x07channels\0\x15\x04\0\x19[method]session.subscribe\x01\x16\x01@\x03\x04s\
+elf\x13\x07channels\x07payload\x0c\0\x15\x04\0\x17[method]session.publish\x01\x17\
+\x01k\x0e\x01j\x01\x18\x01\x05\x01@\x02\x04self\x13\x04wait\x07\0\x19\x04\0\x17[\
+method]session.receive\x01\x1a\x01j\x01\x03\x01\x05\x01@\x01\x04self\x13\0\x1b\x04\
+\0\x17[method]session.examine\x01\x1c\x01@\x01\x04self\x13\x01\0\x04\0\x15[metho\
+d]session.close\x01\x1d\x01@\0\0\x01\x04\0\x08describe\x01\x1e\x01p\x0b\x01@\x01\
+\x08settingss\0\x1f\x04\0\x08validate\x01\x20\x03\0\x1aprobity:probe/pubsub@0.1.\
+0\x05\x07\x01B\x0a\x04\0\x08pollable\x03\x01\x01h\0\x01@\x01\x04self\x01\0\x7f\x04\
+\0\x16[method]pollable.ready\x01\x02\x01@\x01\x04self\x01\x01\0\x04\0\x16[method\
+]pollable.block\x01\x03\x01p\x01\x01py\x01@\x01\x02in\x04\0\x05\x04\0\x04poll\x01\
+\x06\x03\0\x13wasi:io/poll@0.2.12\x05\x08\x02\x03\0\x02\x08pollable\x01B\x0f\x02\
+\x03\x02\x01\x09\x04\0\x08pollable\x03\0\0\x01w\x04\0\x07instant\x03\0\x02\x01w\x04\
+\0\x08duration\x03\0\x04\x01@\0\0\x03\x04\0\x03now\x01\x06\x01@\0\0\x05\x04\0\x0a\
+resolution\x01\x07\x01i\x01\x01@\x01\x04when\x03\0\x08\x04\0\x11subscribe-instan\
+t\x01\x09\x01@\x01\x04when\x05\0\x08\x04\0\x12subscribe-duration\x01\x0a\x03\0\"\
+wasi:clocks/monotonic-clock@0.2.12\x05\x0a\x01B\x05\x01r\x02\x07secondsw\x0bnano\
+secondsy\x04\0\x08datetime\x03\0\0\x01@\0\0\x01\x04\0\x03now\x01\x02\x04\0\x0are\
+solution\x01\x02\x03\0\x1dwasi:clocks/wall-clock@0.2.12\x05\x0b\x01B\x05\x01p}\x01\
+@\x01\x03lenw\0\0\x04\0\x10get-random-bytes\x01\x01\x01@\0\0w\x04\0\x0eget-rando\
+m-u64\x01\x02\x03\0\x19wasi:random/random@0.2.12\x05\x0c\x01B\x04\x04\0\x05error\
+\x03\x01\x01h\0\x01@\x01\x04self\x01\0s\x04\0\x1d[method]error.to-debug-string\x01\
+\x02\x03\0\x14wasi:io/error@0.2.12\x05\x0d\x02\x03\0\x06\x05error\x01B(\x02\x03\x02\
+\x01\x0e\x04\0\x05error\x03\0\0\x02\x03\x02\x01\x09\x04\0\x08pollable\x03\0\x02\x01\
+i\x01\x01q\x02\x15last-operation-failed\x01\x04\0\x06closed\0\0\x04\0\x0cstream-\
+error\x03\0\x05\x04\0\x0cinput-stream\x03\x01\x04\0\x0doutput-stream\x03\x01\x01\
+h\x07\x01p}\x01j\x01\x0a\x01\x06\x01@\x02\x04self\x09\x03lenw\0\x0b\x04\0\x19[me\
+thod]input-stream.read\x01\x0c\x04\0\"[method]input-stream.blocking-read\x01\x0c\
+\x01j\x01w\x01\x06\x01@\x02\x04self\x09\x03lenw\0\x0d\x04\0\x19[method]input-str\
+eam.skip\x01\x0e\x04\0\"[method]input-stream.blocking-skip\x01\x0e\x01i\x03\x01@\
+\x01\x04self\x09\0\x0f\x04\0\x1e[method]input-stream.subscribe\x01\x10\x01h\x08\x01\
+@\x01\x04self\x11\0\x0d\x04\0![method]output-stream.check-write\x01\x12\x01j\0\x01\
+\x06\x01@\x02\x04self\x11\x08contents\x0a\0\x13\x04\0\x1b[method]output-stream.w\
+rite\x01\x14\x04\0.[method]output-stream.blocking-write-and-flush\x01\x14\x01@\x01\
+\x04self\x11\0\x13\x04\0\x1b[method]output-stream.flush\x01\x15\x04\0$[method]ou\
+tput-stream.blocking-flush\x01\x15\x01@\x01\x04self\x11\0\x0f\x04\0\x1f[method]o\
+utput-stream.subscribe\x01\x16\x01@\x02\x04self\x11\x03lenw\0\x13\x04\0\"[method\
+]output-stream.write-zeroes\x01\x17\x04\05[method]output-stream.blocking-write-z\
+eroes-and-flush\x01\x17\x01@\x03\x04self\x11\x03src\x09\x03lenw\0\x0d\x04\0\x1c[\
+method]output-stream.splice\x01\x18\x04\0%[method]output-stream.blocking-splice\x01\
+\x18\x03\0\x16wasi:io/streams@0.2.12\x05\x0f\x01B\x11\x04\0\x07network\x03\x01\x01\
+m\x15\x07unknown\x0daccess-denied\x0dnot-supported\x10invalid-argument\x0dout-of\
+-memory\x07timeout\x14concurrency-conflict\x0fnot-in-progress\x0bwould-block\x0d\
+invalid-state\x10new-socket-limit\x14address-not-bindable\x0eaddress-in-use\x12r\
+emote-unreachable\x12connection-refused\x10connection-reset\x12connection-aborte\
+d\x12datagram-too-large\x11name-unresolvable\x1atemporary-resolver-failure\x1ape\
+rmanent-resolver-failure\x04\0\x0aerror-code\x03\0\x01\x01m\x02\x04ipv4\x04ipv6\x04\
+\0\x11ip-address-family\x03\0\x03\x01o\x04}}}}\x04\0\x0cipv4-address\x03\0\x05\x01\
+o\x08{{{{{{{{\x04\0\x0cipv6-address\x03\0\x07\x01q\x02\x04ipv4\x01\x06\0\x04ipv6\
+\x01\x08\0\x04\0\x0aip-address\x03\0\x09\x01r\x02\x04port{\x07address\x06\x04\0\x13\
+ipv4-socket-address\x03\0\x0b\x01r\x04\x04port{\x09flow-infoy\x07address\x08\x08\
+scope-idy\x04\0\x13ipv6-socket-address\x03\0\x0d\x01q\x02\x04ipv4\x01\x0c\0\x04i\
+pv6\x01\x0e\0\x04\0\x11ip-socket-address\x03\0\x0f\x03\0\x1bwasi:sockets/network\
+@0.2.12\x05\x10\x02\x03\0\x08\x07network\x01B\x05\x02\x03\x02\x01\x11\x04\0\x07n\
+etwork\x03\0\0\x01i\x01\x01@\0\0\x02\x04\0\x10instance-network\x01\x03\x03\0$was\
+i:sockets/instance-network@0.2.12\x05\x12\x02\x03\0\x08\x0aerror-code\x02\x03\0\x08\
+\x0aip-address\x01B\x16\x02\x03\x02\x01\x09\x04\0\x08pollable\x03\0\0\x02\x03\x02\
+\x01\x11\x04\0\x07network\x03\0\x02\x02\x03\x02\x01\x13\x04\0\x0aerror-code\x03\0\
+\x04\x02\x03\x02\x01\x14\x04\0\x0aip-address\x03\0\x06\x04\0\x16resolve-address-\
+stream\x03\x01\x01h\x08\x01k\x07\x01j\x01\x0a\x01\x05\x01@\x01\x04self\x09\0\x0b\
+\x04\03[method]resolve-address-stream.resolve-next-address\x01\x0c\x01i\x01\x01@\
+\x01\x04self\x09\0\x0d\x04\0([method]resolve-address-stream.subscribe\x01\x0e\x01\
+h\x03\x01i\x08\x01j\x01\x10\x01\x05\x01@\x02\x07network\x0f\x04names\0\x11\x04\0\
+\x11resolve-addresses\x01\x12\x03\0\"wasi:sockets/ip-name-lookup@0.2.12\x05\x15\x02\
+\x03\0\x07\x0cinput-stream\x02\x03\0\x07\x0doutput-stream\x02\x03\0\x03\x08durat\
+ion\x02\x03\0\x08\x11ip-socket-address\x02\x03\0\x08\x11ip-address-family\x01BT\x02\
+\x03\x02\x01\x16\x04\0\x0cinput-stream\x03\0\0\x02\x03\x02\x01\x17\x04\0\x0doutp\
+ut-stream\x03\0\x02\x02\x03\x02\x01\x09\x04\0\x08pollable\x03\0\x04\x02\x03\x02\x01\
+\x18\x04\0\x08duration\x03\0\x06\x02\x03\x02\x01\x11\x04\0\x07network\x03\0\x08\x02\
+\x03\x02\x01\x13\x04\0\x0aerror-code\x03\0\x0a\x02\x03\x02\x01\x19\x04\0\x11ip-s\
+ocket-address\x03\0\x0c\x02\x03\x02\x01\x1a\x04\0\x11ip-address-family\x03\0\x0e\
+\x01m\x03\x07receive\x04send\x04both\x04\0\x0dshutdown-type\x03\0\x10\x04\0\x0at\
+cp-socket\x03\x01\x01h\x12\x01h\x09\x01j\0\x01\x0b\x01@\x03\x04self\x13\x07netwo\
+rk\x14\x0dlocal-address\x0d\0\x15\x04\0\x1d[method]tcp-socket.start-bind\x01\x16\
+\x01@\x01\x04self\x13\0\x15\x04\0\x1e[method]tcp-socket.finish-bind\x01\x17\x01@\
+\x03\x04self\x13\x07network\x14\x0eremote-address\x0d\0\x15\x04\0\x20[method]tcp\
+-socket.start-connect\x01\x18\x01i\x01\x01i\x03\x01o\x02\x19\x1a\x01j\x01\x1b\x01\
+\x0b\x01@\x01\x04self\x13\0\x1c\x04\0![method]tcp-socket.finish-connect\x01\x1d\x04\
+\0\x1f[method]tcp-socket.start-listen\x01\x17\x04\0\x20[method]tcp-socket.finish\
+-listen\x01\x17\x01i\x12\x01o\x03\x1e\x19\x1a\x01j\x01\x1f\x01\x0b\x01@\x01\x04s\
+elf\x13\0\x20\x04\0\x19[method]tcp-socket.accept\x01!\x01j\x01\x0d\x01\x0b\x01@\x01\
+\x04self\x13\0\"\x04\0\x20[method]tcp-socket.local-address\x01#\x04\0![method]tc\
+p-socket.remote-address\x01#\x01@\x01\x04self\x13\0\x7f\x04\0\x1f[method]tcp-soc\
+ket.is-listening\x01$\x01@\x01\x04self\x13\0\x0f\x04\0![method]tcp-socket.addres\
+s-family\x01%\x01@\x02\x04self\x13\x05valuew\0\x15\x04\0*[method]tcp-socket.set-\
+listen-backlog-size\x01&\x01j\x01\x7f\x01\x0b\x01@\x01\x04self\x13\0'\x04\0%[met\
+hod]tcp-socket.keep-alive-enabled\x01(\x01@\x02\x04self\x13\x05value\x7f\0\x15\x04\
+\0)[method]tcp-socket.set-keep-alive-enabled\x01)\x01j\x01\x07\x01\x0b\x01@\x01\x04\
+self\x13\0*\x04\0'[method]tcp-socket.keep-alive-idle-time\x01+\x01@\x02\x04self\x13\
+\x05value\x07\0\x15\x04\0+[method]tcp-socket.set-keep-alive-idle-time\x01,\x04\0\
+&[method]tcp-socket.keep-alive-interval\x01+\x04\0*[method]tcp-socket.set-keep-a\
+live-interval\x01,\x01j\x01y\x01\x0b\x01@\x01\x04self\x13\0-\x04\0#[method]tcp-s\
+ocket.keep-alive-count\x01.\x01@\x02\x04self\x13\x05valuey\0\x15\x04\0'[method]t\
+cp-socket.set-keep-alive-count\x01/\x01j\x01}\x01\x0b\x01@\x01\x04self\x13\00\x04\
+\0\x1c[method]tcp-socket.hop-limit\x011\x01@\x02\x04self\x13\x05value}\0\x15\x04\
+\0\x20[method]tcp-socket.set-hop-limit\x012\x01j\x01w\x01\x0b\x01@\x01\x04self\x13\
+\03\x04\0&[method]tcp-socket.receive-buffer-size\x014\x04\0*[method]tcp-socket.s\
+et-receive-buffer-size\x01&\x04\0#[method]tcp-socket.send-buffer-size\x014\x04\0\
+'[method]tcp-socket.set-send-buffer-size\x01&\x01i\x05\x01@\x01\x04self\x13\05\x04\
+\0\x1c[method]tcp-socket.subscribe\x016\x01@\x02\x04self\x13\x0dshutdown-type\x11\
+\0\x15\x04\0\x1b[method]tcp-socket.shutdown\x017\x03\0\x17wasi:sockets/tcp@0.2.1\
+2\x05\x1b\x02\x03\0\x0b\x0atcp-socket\x01B\x0c\x02\x03\x02\x01\x11\x04\0\x07netw\
+ork\x03\0\0\x02\x03\x02\x01\x13\x04\0\x0aerror-code\x03\0\x02\x02\x03\x02\x01\x1a\
+\x04\0\x11ip-address-family\x03\0\x04\x02\x03\x02\x01\x1c\x04\0\x0atcp-socket\x03\
+\0\x06\x01i\x07\x01j\x01\x08\x01\x03\x01@\x01\x0eaddress-family\x05\0\x09\x04\0\x11\
+create-tcp-socket\x01\x0a\x03\0%wasi:sockets/tcp-create-socket@0.2.12\x05\x1d\x01\
+BD\x02\x03\x02\x01\x09\x04\0\x08pollable\x03\0\0\x02\x03\x02\x01\x11\x04\0\x07ne\
+twork\x03\0\x02\x02\x03\x02\x01\x13\x04\0\x0aerror-code\x03\0\x04\x02\x03\x02\x01\
+\x19\x04\0\x11ip-socket-address\x03\0\x06\x02\x03\x02\x01\x1a\x04\0\x11ip-addres\
+s-family\x03\0\x08\x01p}\x01r\x02\x04data\x0a\x0eremote-address\x07\x04\0\x11inc\
+oming-datagram\x03\0\x0b\x01k\x07\x01r\x02\x04data\x0a\x0eremote-address\x0d\x04\
+\0\x11outgoing-datagram\x03\0\x0e\x04\0\x0audp-socket\x03\x01\x04\0\x18incoming-\
+datagram-stream\x03\x01\x04\0\x18outgoing-datagram-stream\x03\x01\x01h\x10\x01h\x03\
+\x01j\0\x01\x05\x01@\x03\x04self\x13\x07network\x14\x0dlocal-address\x07\0\x15\x04\
+\0\x1d[method]udp-socket.start-bind\x01\x16\x01@\x01\x04self\x13\0\x15\x04\0\x1e\
+[method]udp-socket.finish-bind\x01\x17\x01i\x11\x01i\x12\x01o\x02\x18\x19\x01j\x01\
+\x1a\x01\x05\x01@\x02\x04self\x13\x0eremote-address\x0d\0\x1b\x04\0\x19[method]u\
+dp-socket.stream\x01\x1c\x01j\x01\x07\x01\x05\x01@\x01\x04self\x13\0\x1d\x04\0\x20\
+[method]udp-socket.local-address\x01\x1e\x04\0![method]udp-socket.remote-address\
+\x01\x1e\x01@\x01\x04self\x13\0\x09\x04\0![method]udp-socket.address-family\x01\x1f\
+\x01j\x01}\x01\x05\x01@\x01\x04self\x13\0\x20\x04\0$[method]udp-socket.unicast-h\
+op-limit\x01!\x01@\x02\x04self\x13\x05value}\0\x15\x04\0([method]udp-socket.set-\
+unicast-hop-limit\x01\"\x01j\x01w\x01\x05\x01@\x01\x04self\x13\0#\x04\0&[method]\
+udp-socket.receive-buffer-size\x01$\x01@\x02\x04self\x13\x05valuew\0\x15\x04\0*[\
+method]udp-socket.set-receive-buffer-size\x01%\x04\0#[method]udp-socket.send-buf\
+fer-size\x01$\x04\0'[method]udp-socket.set-send-buffer-size\x01%\x01i\x01\x01@\x01\
+\x04self\x13\0&\x04\0\x1c[method]udp-socket.subscribe\x01'\x01h\x11\x01p\x0c\x01\
+j\x01)\x01\x05\x01@\x02\x04self(\x0bmax-resultsw\0*\x04\0([method]incoming-datag\
+ram-stream.receive\x01+\x01@\x01\x04self(\0&\x04\0*[method]incoming-datagram-str\
+eam.subscribe\x01,\x01h\x12\x01@\x01\x04self-\0#\x04\0+[method]outgoing-datagram\
+-stream.check-send\x01.\x01p\x0f\x01@\x02\x04self-\x09datagrams/\0#\x04\0%[metho\
+d]outgoing-datagram-stream.send\x010\x01@\x01\x04self-\0&\x04\0*[method]outgoing\
+-datagram-stream.subscribe\x011\x03\0\x17wasi:sockets/udp@0.2.12\x05\x1e\x02\x03\
+\0\x0d\x0audp-socket\x01B\x0c\x02\x03\x02\x01\x11\x04\0\x07network\x03\0\0\x02\x03\
+\x02\x01\x13\x04\0\x0aerror-code\x03\0\x02\x02\x03\x02\x01\x1a\x04\0\x11ip-addre\
+ss-family\x03\0\x04\x02\x03\x02\x01\x1f\x04\0\x0audp-socket\x03\0\x06\x01i\x07\x01\
+j\x01\x08\x01\x03\x01@\x01\x0eaddress-family\x05\0\x09\x04\0\x11create-udp-socke\
+t\x01\x0a\x03\0%wasi:sockets/udp-create-socket@0.2.12\x05\x20\x01B\xc1\x01\x02\x03\
+\x02\x01\x18\x04\0\x08duration\x03\0\0\x02\x03\x02\x01\x16\x04\0\x0cinput-stream\
+\x03\0\x02\x02\x03\x02\x01\x17\x04\0\x0doutput-stream\x03\0\x04\x02\x03\x02\x01\x0e\
+\x04\0\x08io-error\x03\0\x06\x02\x03\x02\x01\x09\x04\0\x08pollable\x03\0\x08\x01\
+q\x0a\x03get\0\0\x04head\0\0\x04post\0\0\x03put\0\0\x06delete\0\0\x07connect\0\0\
+\x07options\0\0\x05trace\0\0\x05patch\0\0\x05other\x01s\0\x04\0\x06method\x03\0\x0a\
+\x01q\x03\x04HTTP\0\0\x05HTTPS\0\0\x05other\x01s\0\x04\0\x06scheme\x03\0\x0c\x01\
+ks\x01k{\x01r\x02\x05rcode\x0e\x09info-code\x0f\x04\0\x11DNS-error-payload\x03\0\
+\x10\x01k}\x01r\x02\x08alert-id\x12\x0dalert-message\x0e\x04\0\x1aTLS-alert-rece\
+ived-payload\x03\0\x13\x01ky\x01r\x02\x0afield-name\x0e\x0afield-size\x15\x04\0\x12\
+field-size-payload\x03\0\x16\x01kw\x01k\x17\x01q'\x0bDNS-timeout\0\0\x09DNS-erro\
+r\x01\x11\0\x15destination-not-found\0\0\x17destination-unavailable\0\0\x19desti\
+nation-IP-prohibited\0\0\x19destination-IP-unroutable\0\0\x12connection-refused\0\
+\0\x15connection-terminated\0\0\x12connection-timeout\0\0\x17connection-read-tim\
+eout\0\0\x18connection-write-timeout\0\0\x18connection-limit-reached\0\0\x12TLS-\
+protocol-error\0\0\x15TLS-certificate-error\0\0\x12TLS-alert-received\x01\x14\0\x13\
+HTTP-request-denied\0\0\x1cHTTP-request-length-required\0\0\x16HTTP-request-body\
+-size\x01\x18\0\x1bHTTP-request-method-invalid\0\0\x18HTTP-request-URI-invalid\0\
+\0\x19HTTP-request-URI-too-long\0\0\x20HTTP-request-header-section-size\x01\x15\0\
+\x18HTTP-request-header-size\x01\x19\0!HTTP-request-trailer-section-size\x01\x15\
+\0\x19HTTP-request-trailer-size\x01\x17\0\x18HTTP-response-incomplete\0\0!HTTP-r\
+esponse-header-section-size\x01\x15\0\x19HTTP-response-header-size\x01\x17\0\x17\
+HTTP-response-body-size\x01\x18\0\"HTTP-response-trailer-section-size\x01\x15\0\x1a\
+HTTP-response-trailer-size\x01\x17\0\x1dHTTP-response-transfer-coding\x01\x0e\0\x1c\
+HTTP-response-content-coding\x01\x0e\0\x15HTTP-response-timeout\0\0\x13HTTP-upgr\
+ade-failed\0\0\x13HTTP-protocol-error\0\0\x0dloop-detected\0\0\x13configuration-\
+error\0\0\x0einternal-error\x01\x0e\0\x04\0\x0aerror-code\x03\0\x1a\x01q\x03\x0e\
+invalid-syntax\0\0\x09forbidden\0\0\x09immutable\0\0\x04\0\x0cheader-error\x03\0\
+\x1c\x01s\x04\0\x09field-key\x03\0\x1e\x04\0\x0afield-name\x03\0\x1f\x01p}\x04\0\
+\x0bfield-value\x03\0!\x04\0\x06fields\x03\x01\x04\0\x07headers\x03\0#\x04\0\x08\
+trailers\x03\0#\x04\0\x10incoming-request\x03\x01\x04\0\x10outgoing-request\x03\x01\
+\x04\0\x0frequest-options\x03\x01\x04\0\x11response-outparam\x03\x01\x01{\x04\0\x0b\
+status-code\x03\0*\x04\0\x11incoming-response\x03\x01\x04\0\x0dincoming-body\x03\
+\x01\x04\0\x0ffuture-trailers\x03\x01\x04\0\x11outgoing-response\x03\x01\x04\0\x0d\
+outgoing-body\x03\x01\x04\0\x18future-incoming-response\x03\x01\x01i#\x01@\0\02\x04\
+\0\x13[constructor]fields\x013\x01o\x02\x20\"\x01p4\x01j\x012\x01\x1d\x01@\x01\x07\
+entries5\06\x04\0\x18[static]fields.from-list\x017\x01h#\x01p\"\x01@\x02\x04self\
+8\x04name\x20\09\x04\0\x12[method]fields.get\x01:\x01@\x02\x04self8\x04name\x20\0\
+\x7f\x04\0\x12[method]fields.has\x01;\x01j\0\x01\x1d\x01@\x03\x04self8\x04name\x20\
+\x05value9\0<\x04\0\x12[method]fields.set\x01=\x01@\x02\x04self8\x04name\x20\0<\x04\
+\0\x15[method]fields.delete\x01>\x01@\x03\x04self8\x04name\x20\x05value\"\0<\x04\
+\0\x15[method]fields.append\x01?\x01@\x01\x04self8\05\x04\0\x16[method]fields.en\
+tries\x01@\x01@\x01\x04self8\02\x04\0\x14[method]fields.clone\x01A\x01h&\x01@\x01\
+\x04self\xc2\0\0\x0b\x04\0\x1f[method]incoming-request.method\x01C\x01@\x01\x04s\
+elf\xc2\0\0\x0e\x04\0([method]incoming-request.path-with-query\x01D\x01k\x0d\x01\
+@\x01\x04self\xc2\0\0\xc5\0\x04\0\x1f[method]incoming-request.scheme\x01F\x04\0\"\
+[method]incoming-request.authority\x01D\x01i$\x01@\x01\x04self\xc2\0\0\xc7\0\x04\
+\0\x20[method]incoming-request.headers\x01H\x01i-\x01j\x01\xc9\0\0\x01@\x01\x04s\
+elf\xc2\0\0\xca\0\x04\0\x20[method]incoming-request.consume\x01K\x01i'\x01@\x01\x07\
+headers\xc7\0\0\xcc\0\x04\0\x1d[constructor]outgoing-request\x01M\x01h'\x01i0\x01\
+j\x01\xcf\0\0\x01@\x01\x04self\xce\0\0\xd0\0\x04\0\x1d[method]outgoing-request.b\
+ody\x01Q\x01@\x01\x04self\xce\0\0\x0b\x04\0\x1f[method]outgoing-request.method\x01\
+R\x01j\0\0\x01@\x02\x04self\xce\0\x06method\x0b\0\xd3\0\x04\0#[method]outgoing-r\
+equest.set-method\x01T\x01@\x01\x04self\xce\0\0\x0e\x04\0([method]outgoing-reque\
+st.path-with-query\x01U\x01@\x02\x04self\xce\0\x0fpath-with-query\x0e\0\xd3\0\x04\
+\0,[method]outgoing-request.set-path-with-query\x01V\x01@\x01\x04self\xce\0\0\xc5\
+\0\x04\0\x1f[method]outgoing-request.scheme\x01W\x01@\x02\x04self\xce\0\x06schem\
+e\xc5\0\0\xd3\0\x04\0#[method]outgoing-request.set-scheme\x01X\x04\0\"[method]ou\
+tgoing-request.authority\x01U\x01@\x02\x04self\xce\0\x09authority\x0e\0\xd3\0\x04\
+\0&[method]outgoing-request.set-authority\x01Y\x01@\x01\x04self\xce\0\0\xc7\0\x04\
+\0\x20[method]outgoing-request.headers\x01Z\x01i(\x01@\0\0\xdb\0\x04\0\x1c[const\
+ructor]request-options\x01\\\x01h(\x01k\x01\x01@\x01\x04self\xdd\0\0\xde\0\x04\0\
+'[method]request-options.connect-timeout\x01_\x01@\x02\x04self\xdd\0\x08duration\
+\xde\0\0\xd3\0\x04\0+[method]request-options.set-connect-timeout\x01`\x04\0*[met\
+hod]request-options.first-byte-timeout\x01_\x04\0.[method]request-options.set-fi\
+rst-byte-timeout\x01`\x04\0-[method]request-options.between-bytes-timeout\x01_\x04\
+\01[method]request-options.set-between-bytes-timeout\x01`\x01i)\x01i/\x01j\x01\xe2\
+\0\x01\x1b\x01@\x02\x05param\xe1\0\x08response\xe3\0\x01\0\x04\0\x1d[static]resp\
+onse-outparam.set\x01d\x01h,\x01@\x01\x04self\xe5\0\0+\x04\0\x20[method]incoming\
+-response.status\x01f\x01@\x01\x04self\xe5\0\0\xc7\0\x04\0![method]incoming-resp\
+onse.headers\x01g\x01@\x01\x04self\xe5\0\0\xca\0\x04\0![method]incoming-response\
+.consume\x01h\x01h-\x01i\x03\x01j\x01\xea\0\0\x01@\x01\x04self\xe9\0\0\xeb\0\x04\
+\0\x1c[method]incoming-body.stream\x01l\x01i.\x01@\x01\x04this\xc9\0\0\xed\0\x04\
+\0\x1c[static]incoming-body.finish\x01n\x01h.\x01i\x09\x01@\x01\x04self\xef\0\0\xf0\
+\0\x04\0![method]future-trailers.subscribe\x01q\x01i%\x01k\xf2\0\x01j\x01\xf3\0\x01\
+\x1b\x01j\x01\xf4\0\0\x01k\xf5\0\x01@\x01\x04self\xef\0\0\xf6\0\x04\0\x1b[method\
+]future-trailers.get\x01w\x01@\x01\x07headers\xc7\0\0\xe2\0\x04\0\x1e[constructo\
+r]outgoing-response\x01x\x01h/\x01@\x01\x04self\xf9\0\0+\x04\0%[method]outgoing-\
+response.status-code\x01z\x01@\x02\x04self\xf9\0\x0bstatus-code+\0\xd3\0\x04\0)[\
+method]outgoing-response.set-status-code\x01{\x01@\x01\x04self\xf9\0\0\xc7\0\x04\
+\0![method]outgoing-response.headers\x01|\x01@\x01\x04self\xf9\0\0\xd0\0\x04\0\x1e\
+[method]outgoing-response.body\x01}\x01h0\x01i\x05\x01j\x01\xff\0\0\x01@\x01\x04\
+self\xfe\0\0\x80\x01\x04\0\x1b[method]outgoing-body.write\x01\x81\x01\x01j\0\x01\
+\x1b\x01@\x02\x04this\xcf\0\x08trailers\xf3\0\0\x82\x01\x04\0\x1c[static]outgoin\
+g-body.finish\x01\x83\x01\x01h1\x01@\x01\x04self\x84\x01\0\xf0\0\x04\0*[method]f\
+uture-incoming-response.subscribe\x01\x85\x01\x01i,\x01j\x01\x86\x01\x01\x1b\x01\
+j\x01\x87\x01\0\x01k\x88\x01\x01@\x01\x04self\x84\x01\0\x89\x01\x04\0$[method]fu\
+ture-incoming-response.get\x01\x8a\x01\x01h\x07\x01k\x1b\x01@\x01\x03err\x8b\x01\
+\0\x8c\x01\x04\0\x0fhttp-error-code\x01\x8d\x01\x03\0\x16wasi:http/types@0.2.12\x05\
+!\x02\x03\0\x0f\x10outgoing-request\x02\x03\0\x0f\x0frequest-options\x02\x03\0\x0f\
+\x18future-incoming-response\x02\x03\0\x0f\x0aerror-code\x01B\x0f\x02\x03\x02\x01\
+\"\x04\0\x10outgoing-request\x03\0\0\x02\x03\x02\x01#\x04\0\x0frequest-options\x03\
+\0\x02\x02\x03\x02\x01$\x04\0\x18future-incoming-response\x03\0\x04\x02\x03\x02\x01\
+%\x04\0\x0aerror-code\x03\0\x06\x01i\x01\x01i\x03\x01k\x09\x01i\x05\x01j\x01\x0b\
+\x01\x07\x01@\x02\x07request\x08\x07options\x0a\0\x0c\x04\0\x06handle\x01\x0d\x03\
+\0!wasi:http/outgoing-handler@0.2.12\x05&\x01B\"\x02\x03\x02\x01\x16\x04\0\x0cin\
+put-stream\x03\0\0\x02\x03\x02\x01\x17\x04\0\x0doutput-stream\x03\0\x02\x02\x03\x02\
+\x01\x09\x04\0\x08pollable\x03\0\x04\x02\x03\x02\x01\x0e\x04\0\x08io-error\x03\0\
+\x06\x04\0\x10client-handshake\x03\x01\x04\0\x11client-connection\x03\x01\x04\0\x15\
+future-client-streams\x03\x01\x01i\x01\x01i\x03\x01i\x08\x01@\x03\x0bserver-name\
+s\x05input\x0b\x06output\x0c\0\x0d\x04\0\x1d[constructor]client-handshake\x01\x0e\
+\x01i\x0a\x01@\x01\x04this\x0d\0\x0f\x04\0\x1f[static]client-handshake.finish\x01\
+\x10\x01h\x09\x01@\x01\x04self\x11\x01\0\x04\0&[method]client-connection.close-o\
+utput\x01\x12\x01h\x0a\x01i\x05\x01@\x01\x04self\x13\0\x14\x04\0'[method]future-\
+client-streams.subscribe\x01\x15\x01i\x09\x01o\x03\x16\x0b\x0c\x01i\x07\x01j\x01\
+\x17\x01\x18\x01j\x01\x19\0\x01k\x1a\x01@\x01\x04self\x13\0\x1b\x04\0![method]fu\
+ture-client-streams.get\x01\x1c\x03\0\x1awasi:tls/types@0.2.0-draft\x05'\x01B\x05\
+\x01ks\x01kx\x01j\x01\x01\x01s\x01@\x03\x04crons\x08timezone\0\x05afterx\0\x02\x04\
+\0\x09next-tick\x01\x03\x03\0\x1cprobity:probe/calendar@0.1.0\x05(\x01B\x12\x02\x03\
+\x02\x01\x04\x04\0\x0bnanoseconds\x03\0\0\x01m\x05\x07pending\x07unknown\x07heal\
+thy\x08degraded\x09unhealthy\x04\0\x06health\x03\0\x02\x01ks\x01k\x01\x01r\x08\x04\
+names\x06health\x03\x07messages\x05fault\x04\x03age\x05\x07watched\x7f\x08critic\
+al\x7f\x05group\x04\x04\0\x08standing\x03\0\x06\x01ps\x01q\x05\x06denied\0\0\x07\
+unknown\0\0\x07not-yet\0\0\x06itself\0\0\x08circular\x01\x08\0\x04\0\x07refusal\x03\
+\0\x09\x01j\x01\x07\x01\x0a\x01@\x01\x04names\0\x0b\x04\0\x04read\x01\x0c\x01p\x07\
+\x01j\x01\x0d\x01\x0a\x01@\x01\x05groups\0\x0e\x04\0\x0aread-group\x01\x0f\x03\0\
+\x1aprobity:probe/checks@0.1.0\x05)\x01B\x09\x02\x03\x02\x01\x04\x04\0\x0bnanose\
+conds\x03\0\0\x01ks\x01k\x01\x01r\x06\x06remote\x02\x07version\x02\x07resolve\x03\
+\x07connect\x03\x03tls\x03\x04wait\x03\x04\0\x08exchange\x03\0\x04\x01p\x05\x01@\
+\0\0\x06\x04\0\x06latest\x01\x07\x03\0\x18probity:probe/http@0.1.0\x05*\x01B\x04\
+\x01m\x04\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\0\0\x01@\x02\x05l\
+evel\x01\x07messages\x01\0\x04\0\x05write\x01\x02\x03\0\x17probity:probe/log@0.1\
+.0\x05+\x01B\x10\x02\x03\x02\x01\x04\x04\0\x0bnanoseconds\x03\0\0\x01r\x02\x02at\
+x\x03age\x01\x04\0\x06moment\x03\0\x02\x01m\x05\x05start\x07success\x04fail\x04e\
+xit\x03log\x04\0\x04kind\x03\0\x04\x01k}\x01k\x01\x01r\x06\x04kind\x05\x09exit-c\
+ode\x06\x08duration\x07\x08received\x03\x04texts\x06lengthw\x04\0\x06report\x03\0\
+\x08\x01p\x09\x01@\0\0\x0a\x04\0\x06latest\x01\x0b\x01k\x03\x01@\0\0\x0c\x04\0\x05\
+since\x01\x0d\x03\0\x1bprobity:probe/reports@0.1.0\x05,\x01B\x13\x01ps\x01r\x07\x07\
+subjects\x06issuers\x06serials\x0anot-beforex\x09not-afterx\x05names\0\x0bfinger\
+prints\x04\0\x0bcertificate\x03\0\x01\x01m\x07\x07expired\x0dnot-yet-valid\x0awr\
+ong-name\x0eunknown-issuer\x0bself-signed\x07revoked\x05other\x04\0\x04flaw\x03\0\
+\x03\x01r\x02\x04flaw\x04\x07messages\x04\0\x07refusal\x03\0\x05\x01k\x06\x01q\x04\
+\x0bnot-reached\0\0\x06passed\0\0\x07refused\x01\x06\0\x07skipped\x01\x07\0\x04\0\
+\x0cverification\x03\0\x08\x01m\x03\x09not-asked\x09not-given\x05given\x04\0\x12\
+client-certificate\x03\0\x0a\x01ks\x01p\x02\x01r\x09\x0bserver-names\x07failure\x0c\
+\x08protocol\x0c\x0ccipher-suite\x0c\x04alpn\x0c\x07resumed\x7f\x12client-certif\
+icate\x0b\x0cverification\x09\x05chain\x0d\x04\0\x09handshake\x03\0\x0e\x01p\x0f\
+\x01@\0\0\x10\x04\0\x06latest\x01\x11\x03\0\x17probity:probe/tls@0.1.0\x05-\x01B\
+\x19\x02\x03\x02\x01\x14\x04\0\x0aip-address\x03\0\0\x02\x03\x02\x01\x04\x04\0\x0b\
+nanoseconds\x03\0\x02\x01q\x04\x06denied\0\0\x0bunsupported\x01s\0\x08no-route\0\
+\0\x05other\x01s\0\x04\0\x05error\x03\0\x04\x01r\x05\x08sequence{\x0around-trip\x03\
 \x03ttl}\x0cpayload-sizey\x06intact\x7f\x04\0\x05reply\x03\0\x06\x01r\x03\x08seq\
 uence{\x06sender\x01\x04code}\x04\0\x09complaint\x03\0\x08\x01q\x03\x05reply\x01\
 \x07\0\x17destination-unreachable\x01\x09\0\x0dtime-exceeded\x01\x09\0\x04\0\x06\
@@ -3122,7 +3249,7 @@ answer\x03\0\x0a\x04\0\x04echo\x03\x01\x01i\x0c\x01j\x01\x0d\x01\x05\x01@\x01\x0
 remote\x01\0\x0e\x04\0\x11[static]echo.open\x01\x0f\x01h\x0c\x01j\0\x01\x05\x01@\
 \x03\x04self\x10\x08sequence{\x0cpayload-sizey\0\x11\x04\0\x11[method]echo.send\x01\
 \x12\x01k\x0b\x01j\x01\x13\x01\x05\x01@\x02\x04self\x10\x04wait\x03\0\x14\x04\0\x14\
-[method]echo.receive\x01\x15\x03\0\x18probity:probe/icmp@0.1.0\x05*\x01B\x1e\x02\
+[method]echo.receive\x01\x15\x03\0\x18probity:probe/icmp@0.1.0\x05.\x01B\x1e\x02\
 \x03\x02\x01\x04\x04\0\x0bnanoseconds\x03\0\0\x01q\x05\x06denied\0\0\x0bunsuppor\
 ted\x01s\0\x09not-found\0\0\x09timed-out\0\0\x06broken\x01s\0\x04\0\x05error\x03\
 \0\x02\x01r\x03\x05totalw\x04freew\x09availablew\x04\0\x06inodes\x03\0\x04\x01k\x05\
@@ -3136,7 +3263,7 @@ lablew\x0aswap-totalw\x09swap-freew\x0dcontrol-group\x0b\x04\0\x06memory\x03\0\x
 steal\x01\x04load\x0f\x0dcontrol-group\x12\x04\0\x03cpu\x03\0\x13\x01j\x01\x08\x01\
 \x03\x01@\x02\x04paths\x04wait\x01\0\x15\x04\0\x09read-disk\x01\x16\x01j\x01\x0d\
 \x01\x03\x01@\0\0\x17\x04\0\x0bread-memory\x01\x18\x01j\x01\x14\x01\x03\x01@\0\0\
-\x19\x04\0\x08read-cpu\x01\x1a\x03\0\x1aprobity:probe/system@0.1.0\x05+\x04\0@pr\
+\x19\x04\0\x08read-cpu\x01\x1a\x03\0\x1aprobity:probe/system@0.1.0\x05/\x04\0@pr\
 obity:probe/pubsub-probe-with-all-of-its-exports-removed@0.1.0\x04\0\x0b2\x01\0,\
 pubsub-probe-with-all-of-its-exports-removed\x03\0\0\0G\x09producers\x01\x0cproc\
 essed-by\x02\x0dwit-component\x070.254.2\x10wit-bindgen-rust\x060.60.0";

@@ -1,0 +1,140 @@
+//! The place on the board that belongs to one check.
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use arc_swap::{ArcSwap, Guard};
+use probity_core::{
+    history::History,
+    outcome::Run,
+    report::{Kind, Report, Reports},
+    time::{Now, nanoseconds},
+};
+
+use super::CheckState;
+
+/// The place on the board that belongs to one check.
+#[derive(Debug)]
+pub struct Slot {
+    state: ArcSwap<CheckState>,
+    history: Mutex<History>,
+    /// When somebody asked for the connection last, in nanoseconds since the runner's start.
+    touched: AtomicU64,
+    /// What others told of its target; `None` if its probe does not want to know.
+    reports: Mutex<Option<Box<Reports>>>,
+    /// The checks that its probe has read since it was given to it, or at its latest run that read any.
+    reads: Mutex<Vec<Arc<str>>>,
+}
+
+impl Slot {
+    /// A place with its first state.
+    #[must_use]
+    pub fn new(state: CheckState) -> Slot {
+        Slot {
+            state: ArcSwap::from_pointee(state),
+            history: Mutex::default(),
+            touched: AtomicU64::new(0),
+            reports: Mutex::default(),
+            reads: Mutex::default(),
+        }
+    }
+
+    /// Somebody asked for the connection at this time since the runner's start. Its worker need not be woken for it.
+    pub fn touch(&self, at: Duration) {
+        self.touched.fetch_max(nanoseconds(at), Ordering::Relaxed);
+    }
+
+    /// When somebody asked for the connection last, as time since the runner's start.
+    #[must_use]
+    pub fn touched(&self) -> Duration {
+        Duration::from_nanos(self.touched.load(Ordering::Relaxed))
+    }
+
+    /// The latest state.
+    #[must_use]
+    pub fn state(&self) -> Arc<CheckState> {
+        self.state.load_full()
+    }
+
+    /// The latest state, for a moment.
+    pub(super) fn look(&self) -> Guard<Arc<CheckState>> {
+        self.state.load()
+    }
+
+    /// A copy of the latest results.
+    #[must_use]
+    pub fn history(&self) -> History {
+        lock(&self.history).clone()
+    }
+
+    pub(super) fn publish(&self, state: CheckState, run: Option<&Run>) {
+        if let Some(run) = run {
+            lock(&self.history).push(run);
+        }
+        self.state.store(Arc::new(state));
+    }
+
+    /// What others told of the target; `None` if the check's probe does not want to know.
+    #[must_use]
+    pub fn reports(&self) -> Option<Reports> {
+        lock(&self.reports).as_deref().cloned()
+    }
+
+    /// How many reports there were of each kind, by [`Kind::index`]; `None` if none are taken.
+    #[must_use]
+    pub fn reported(&self) -> Option<[u64; Kind::ALL.len()]> {
+        lock(&self.reports).as_deref().map(Reports::counts)
+    }
+
+    /// Takes reports from now on, and goes on taking them if it did before.
+    pub fn listen(&self, now: Now) {
+        lock(&self.reports).get_or_insert_with(|| Box::new(Reports::new(now)));
+    }
+
+    /// Takes no reports any more, and forgets those that there were.
+    pub fn listen_no_more(&self) {
+        *lock(&self.reports) = None;
+    }
+
+    /// Forgets the reports that there were, if any are taken.
+    pub fn forget_reports(&self, now: Now) {
+        if let Some(reports) = &mut *lock(&self.reports) {
+            **reports = Reports::new(now);
+        }
+    }
+
+    /// `false` if the check's probe does not want to know.
+    pub(super) fn take_report(&self, report: Report) -> bool {
+        let mut reports = lock(&self.reports);
+        let taken = reports.as_deref_mut().map(|reports| reports.take(report));
+        taken.is_some()
+    }
+
+    /// Its probe has read these checks. `anew`: at the beginning of a run, which makes what it read before of no interest.
+    pub fn has_read(&self, checks: impl IntoIterator<Item = Arc<str>>, anew: bool) {
+        let mut reads = lock(&self.reads);
+        if anew {
+            reads.clear();
+        }
+        reads.extend(checks);
+    }
+
+    /// Forgets which checks its probe has read: it may be another one now, or told to read others.
+    pub fn forget_reads(&self) {
+        lock(&self.reads).clear();
+    }
+
+    pub(super) fn reads(&self) -> Vec<Arc<str>> {
+        lock(&self.reads).clone()
+    }
+}
+
+/// What is guarded is whole at any time, so a panic elsewhere does not spoil it.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
