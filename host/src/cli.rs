@@ -2,6 +2,7 @@
 
 mod check;
 mod compose;
+mod hash_token;
 mod inspect;
 mod quickstart;
 mod run;
@@ -38,6 +39,7 @@ enum Command {
     Compose(compose::Compose),
     Validate(validate::Validate),
     Schema(schema::Schema),
+    HashToken(hash_token::HashToken),
 }
 
 /// The exit code of a program that could not do what it was asked for; 2 would mean that a target is unhealthy.
@@ -73,6 +75,7 @@ pub fn main() -> ExitCode {
                 Command::Compose(compose) => compose.execute(),
                 Command::Validate(validate) => validate.execute().await,
                 Command::Schema(schema) => schema.execute(),
+                Command::HashToken(hash) => hash.execute(),
             }
         });
         // What has not ended by now is a call to a resolver or to a file system that hangs, and would be waited for.

@@ -402,7 +402,7 @@ fn warn_of_what_needs_a_restart(old: &Config, new: &Config) {
         ("max_in_flight", old.max_in_flight != new.max_in_flight),
         ("max_live_connections", old.max_live_connections != new.max_live_connections),
         ("max_component_size", old.max_component_size != new.max_component_size),
-        ("http.auth", old.http != new.http),
+        ("http", old.http != new.http),
         ("events", old.events != new.events),
     ];
     for (key, _) in changed.iter().filter(|(_, changed)| *changed) {

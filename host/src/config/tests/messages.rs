@@ -66,7 +66,10 @@ fn each_key_refuses_what_it_can_not_be() {
             r#"http: must be a section [http], or http = { auth = { token = "${env:PROBITY_TOKEN}" } }"#,
         ),
         (r#"http.auth.token = 12345"#, r#"token: must be a text, for example token = "${env:PROBITY_TOKEN}""#),
-        (r#"http.quic = {}"#, r#"unknown key `quic` in [http]; there can be `auth`, as in [http.auth]"#),
+        (
+            r#"http.quic = {}"#,
+            r#"unknown key `quic` in [http]; there can be `auth`, `tls`, `limits`, `timeouts`, `cors_origins`, as in [http.auth]"#,
+        ),
         (r#"check = { name = "a" }"#, r#"check: write [[check]], in double brackets, above each"#),
         (r#"check = [1]"#, r#"check: write [[check]], in double brackets, above each"#),
         (
@@ -265,6 +268,7 @@ fn a_problem_never_shows_a_secret() {
         "http.auth.token = \"hunter2 \"",
         "http.auth.token = \"hunter2",
         "http.auth = \"hunter2\"",
+        "http.auth.tokens = [{ name = \"a\", scopes = [], hash = \"hunter2\" }]",
         "[[check]]\nname = \"a\"\nsettings = \"hunter2\"",
         "[[check]]\nname = \"a\"\nsettings = { password = hunter2 }",
         "[[check]]\nname = \"a\"\nsettings = { password = \"hunter2${env:ABSENT}\" }",
