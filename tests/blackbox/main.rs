@@ -20,6 +20,7 @@ mod connections;
 mod control_group;
 mod cover;
 mod disk;
+mod dns;
 mod doors;
 mod drop_in;
 mod embedding;

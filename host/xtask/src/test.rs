@@ -18,7 +18,7 @@ struct Needed {
 }
 
 /// What the tests need beyond Rust.
-const NEEDED: [Needed; 23] = [
+const NEEDED: [Needed; 24] = [
     Needed { program: "python3", package: "python3", why: "its HTTP server is a target that is not ours" },
     Needed { program: "pip3", package: "python3-pip", why: "some servers come as Python packages" },
     Needed { program: "chronyd", package: "chrony", why: "a time server for the probe `ntp`" },
@@ -41,6 +41,7 @@ const NEEDED: [Needed; 23] = [
     Needed { program: "sysctl", package: "procps", why: "it says who may send echo requests there" },
     Needed { program: "nsenter", package: "util-linux", why: "it goes to where that network is" },
     Needed { program: "mount", package: "mount", why: "it makes file systems for the probe disk to look at" },
+    Needed { program: "unbound", package: "unbound", why: "the probe dns is held to it" },
     Needed { program: "openssl", package: "openssl", why: "its TLS server is a target that is not ours" },
 ];
 
