@@ -4,10 +4,13 @@ mod check;
 mod compose;
 mod hash_token;
 mod inspect;
+mod keygen;
 mod quickstart;
 mod run;
 mod schema;
+mod sign;
 mod validate;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -40,6 +43,9 @@ enum Command {
     Validate(validate::Validate),
     Schema(schema::Schema),
     HashToken(hash_token::HashToken),
+    Keygen(keygen::Keygen),
+    Sign(sign::Sign),
+    Verify(verify::Verify),
 }
 
 /// The exit code of a program that could not do what it was asked for; 2 would mean that a target is unhealthy.
@@ -76,6 +82,9 @@ pub fn main() -> ExitCode {
                 Command::Validate(validate) => validate.execute().await,
                 Command::Schema(schema) => schema.execute(),
                 Command::HashToken(hash) => hash.execute(),
+                Command::Keygen(keygen) => keygen.execute(),
+                Command::Sign(sign) => sign.execute(),
+                Command::Verify(verify) => verify.execute(),
             }
         });
         // What has not ended by now is a call to a resolver or to a file system that hangs, and would be waited for.

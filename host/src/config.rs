@@ -28,6 +28,7 @@ mod size;
 mod text;
 mod tls;
 mod token;
+mod trust;
 
 #[cfg(test)]
 mod tests;
@@ -54,6 +55,7 @@ pub use self::{
     token::{KnownToken, Scope, Scopes, TokenDigest},
 };
 pub use crate::name::is_name;
+use crate::trust::Trust;
 
 /// A span of time as it is written in the config: `500ms`, `30s`, `1m30s`. `None` if it is none.
 #[must_use]
@@ -89,6 +91,8 @@ pub struct Config {
     pub max_component_size: u64,
     /// The HTTP server.
     pub http: Http,
+    /// Which dropped components are trusted.
+    pub trust: Arc<Trust>,
     /// The log of events.
     pub events: EventLog,
     /// What holds for each check that does not say otherwise.
@@ -166,6 +170,7 @@ impl Config {
         let sections = sections.map(|At { value, at }| At { value: value.check, at });
         let checks = check::read_all(sections, &context, &mut problems);
         let events = At::value(top.events).unwrap_or_default();
+        let security = At::value(top.security).unwrap_or_default();
         let http = Http::read(At::value(top.http).unwrap_or_default(), &context, &mut problems);
         let config = Config {
             listen,
@@ -178,6 +183,7 @@ impl Config {
             max_live_connections: At::value(runner.max_live_connections).unwrap_or(layout::MAX_LIVE_CONNECTIONS),
             max_component_size: At::value(runner.max_component_size).unwrap_or(layout::MAX_COMPONENT_SIZE),
             http,
+            trust: Arc::new(Trust::of_section(At::value(security.trust).unwrap_or_default())),
             events: EventLog { capacity: At::value(events.capacity).unwrap_or(layout::EVENTS_KEPT) },
             defaults,
             checks,

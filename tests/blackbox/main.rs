@@ -65,6 +65,7 @@ mod smtp;
 mod ssh;
 mod stop;
 mod tls;
+mod trust;
 mod udp;
 mod verdicts;
 mod websocket;

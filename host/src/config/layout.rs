@@ -16,6 +16,7 @@ use super::{
     size::Size,
     text::{Address, Allowed, Choice, FilePath, Line, Name, Protocol, ServerIdentity, Token, WebOrigin},
     token::{Scope, TokenHash},
+    trust::{DigestTable, Key},
 };
 
 /// Half a minute, as the load balancers of AWS have it: soon enough for people, seldom enough for any target.
@@ -142,6 +143,8 @@ section! {
         runner: Table<Runner> = Table::new(), example { max_in_flight = 200 };
         /// The HTTP server.
         http: Table<Http> = Table::new(), example { auth = { token = "${env:PROBITY_TOKEN}" } };
+        /// What is let in, and what is not.
+        security: Table<Security> = Table::new(), example { trust = { allow_unlisted = false } };
         /// The log of events.
         events: Table<EventLog> = Table::new(), example { capacity = 50_000 };
         /// What holds for each check that does not say otherwise.
@@ -168,6 +171,30 @@ section! {
         max_live_connections: Count<usize> = Count(LIVE_CONNECTIONS), example 200, default 1_000;
         /// The largest component that is loaded.
         max_component_size: Size = Size(COMPONENT_SIZES), example "16MiB", default "64MiB";
+    }
+}
+
+section! {
+    /// What is let in, and what is not.
+    Security {
+        /// Which dropped components are trusted. The standard probes always are.
+        trust: Table<Trust> = Table::new(), example { allow_unlisted = false };
+    }
+}
+
+section! {
+    /// Which dropped components are trusted.
+    Trust {
+        /// Whether components are that are neither pinned nor signed. If not, they are rejected and never compiled.
+        allow_unlisted: Flag = Flag, example false, default true;
+        /// The public keys of minisign whose signatures are trusted: `foo.wasm.sig` beside `foo.wasm`. A signature that is not
+        /// good is worse than none: its component is rejected in any case.
+        keys: List<Key> = List(Key), example ["RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3"];
+        /// The digests that components of a name may have, each by the name of its probe. No other is trusted under that name,
+        /// signed or not.
+        digests: DigestTable = DigestTable, example {
+            foo = "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
+        };
     }
 }
 
