@@ -14,7 +14,7 @@ use std::{
 
 use probity::{
     config::{Config, Overrides, Suggestions, Surroundings},
-    engine::{self, Engine, Options},
+    engine::{self, Compiler, Engine, Options},
     supervisor::Examiner,
     worker::Examine,
 };
@@ -24,7 +24,8 @@ use probity_core::outcome::{Attempt, FaultKind, Outcome, Status};
 const FUEL: u64 = 1_000_000;
 
 fn engine(max_live_connections: usize) -> Arc<Engine> {
-    Engine::new(Options { max_in_flight: 4, max_live_connections, cache: None }).unwrap()
+    let compiler = Compiler::Here;
+    Engine::new(Options { max_in_flight: 4, max_live_connections, cache: None, compiler }).unwrap()
 }
 
 /// The examiner of a check with this guest; `more` is TOML for the check.

@@ -27,7 +27,7 @@ use probity::{
     board::{Board, CheckInfo, CheckState, LAG_BUCKETS, Slot},
     clock::Clock,
     config::{Config, Overrides, Surroundings},
-    engine::{Engine, Options},
+    engine::{Compiler, Engine, Options},
     events::Events,
     supervisor::{Loader, Supervisor},
     worker::{self, Assignment, Attempting, Examine, Inbox, Inboxes, Shared},
@@ -69,7 +69,12 @@ fn main() {
 fn guests() {
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("p.wasm"), guest::saying("nothing to do")).expect("a file in the folder");
-    let engine = Engine::new(Options { max_in_flight: MAX_IN_FLIGHT, max_live_connections: 1, cache: None });
+    let engine = Engine::new(Options {
+        max_in_flight: MAX_IN_FLIGHT,
+        max_live_connections: 1,
+        cache: None,
+        compiler: Compiler::Here,
+    });
     let engine = engine.expect("a sandbox");
     let runtime = runtime();
     let before = memory::resident();

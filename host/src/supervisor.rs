@@ -108,7 +108,7 @@ impl Supervisor {
         text: Option<Arc<str>>,
     ) -> (Supervisor, oneshot::Receiver<()>) {
         let (settled, when_settled) = oneshot::channel();
-        let limit = config.max_component_size;
+        let limit = config.bounds.component_size;
         let supervisor = Supervisor {
             catalog: Some(Catalog::new(config.probes.clone(), loader.path.clone(), limit)),
             probes: Probes::new(limit, Reloads::new(Arc::clone(&shared))),
@@ -181,7 +181,7 @@ impl Supervisor {
             // The thread that looked is gone, and what it knew with it: start over.
             None => {
                 let (probes, config) = (self.config.probes.clone(), self.loader.path.clone());
-                self.catalog = Some(Catalog::new(probes, config, self.config.max_component_size));
+                self.catalog = Some(Catalog::new(probes, config, self.config.bounds.component_size));
                 false
             }
         };
@@ -234,11 +234,7 @@ impl Supervisor {
             None => {}
             Some(Ok(config)) => {
                 warn_of_what_needs_a_restart(&self.config, &config);
-                self.config = Config {
-                    probes: self.config.probes.clone(),
-                    max_component_size: self.config.max_component_size,
-                    ..config
-                };
+                self.config = Config { probes: self.config.probes.clone(), bounds: self.config.bounds, ..config };
                 // Side-cars are read with the defaults of the configuration.
                 self.sidecars.values_mut().for_each(|seen| seen.text = None);
                 self.probes.reloads.taken(file.path.display(), None);
@@ -401,7 +397,7 @@ fn warn_of_what_needs_a_restart(old: &Config, new: &Config) {
         ("node_id", old.node_id != new.node_id),
         ("max_in_flight", old.max_in_flight != new.max_in_flight),
         ("max_live_connections", old.max_live_connections != new.max_live_connections),
-        ("max_component_size", old.max_component_size != new.max_component_size),
+        ("limits.component_size, .compile_time or .compile_memory", old.bounds != new.bounds),
         ("http.auth", old.http != new.http),
         ("events", old.events != new.events),
     ];
