@@ -58,8 +58,9 @@ impl Limits {
         sockets: 16,
         // Whoever asks how a target is has little to say to it.
         bytes_sent: 16 << 20,
-        // A large page; whoever wants more examines content, not health.
-        bytes_received: 64 << 20,
+        // More than comes over a fast line within the usual time-out: a target that says no end is for its probe to judge, as
+        // long as the probe has the time.
+        bytes_received: 1 << 30,
         // Each holds a thread for as long as the system's resolver waits; a cluster's nodes are fewer.
         lookups: 64,
         // What a person reads of one run is far less.

@@ -254,7 +254,7 @@ section! {
         /// How many bytes a run may send over the network.
         bytes_sent: Size = Size(TRAFFIC), example "1MiB", default "16MiB";
         /// How many bytes a run may receive over the network.
-        bytes_received: Size = Size(TRAFFIC), example "1MiB", default "64MiB";
+        bytes_received: Size = Size(TRAFFIC), example "64MiB", default "1GiB";
         /// How many names a run may look up.
         lookups: Count<u64> = Count(LOOKUPS), example 4, default 64;
         /// How many lines of a run are logged; more are dropped, and counted.
