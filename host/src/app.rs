@@ -23,7 +23,7 @@ use crate::{
     board::Board,
     clock::Clock,
     config::{Auth, Config, Http, Overrides, Report, Surroundings},
-    engine::{Engine, Options},
+    engine::{Apart, Compiler, Engine, Options},
     events::Events,
     http,
     supervisor::{Command, Loader, Supervisor, standard},
@@ -106,7 +106,9 @@ pub async fn run(configuration: Configuration) -> Result<()> {
 
     let cache = config.data_dir.join("compiled");
     let (max_in_flight, max_live_connections) = (config.max_in_flight, config.max_live_connections);
-    let engine = Engine::new(Options { max_in_flight, max_live_connections, cache: Some(&cache) })?;
+    let apart = Apart::of_this_program(config.bounds.compile_time, config.bounds.compile_memory)?;
+    let compiler = Compiler::Apart(apart);
+    let engine = Engine::new(Options { max_in_flight, max_live_connections, cache: Some(&cache), compiler })?;
     let board = Arc::new(Board::new(config.node_id.clone(), clock));
     board.count_live({
         let engine = Arc::clone(&engine);

@@ -31,6 +31,7 @@ mod faults;
 mod folder;
 mod grpc;
 mod heartbeat;
+mod hostile;
 mod http;
 mod http_probe;
 

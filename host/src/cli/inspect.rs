@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::{
     catalog,
-    engine::{self, Engine, Manifest, Options, Prepared},
+    engine::{self, Engine, Manifest, Prepared},
     supervisor::standard,
 };
 
@@ -21,7 +21,7 @@ pub(super) struct Inspect {
 impl Inspect {
     #[expect(clippy::print_stdout, reason = "it is this command's output")]
     pub(super) async fn execute(self) -> Result<ExitCode> {
-        let engine = Engine::new(Options { max_in_flight: 1, max_live_connections: 1, cache: None })?;
+        let engine = super::sandbox()?;
         let prepared = load(&engine, &self.probe).await?;
         print!("{}", describe(&prepared)?);
         Ok(ExitCode::SUCCESS)

@@ -23,7 +23,7 @@ use super::{
     settings::Settings,
     tls::Files,
 };
-use crate::{grant::Grant, identity::Identity};
+use crate::{grant::Grant, identity::Identity, limits::Limits};
 
 /// A check: a probe, and what it is to examine, when, and within which limits.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,15 +79,6 @@ pub enum When {
     Cron(Cron),
 }
 
-/// What one run may use up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// How much it may compute, in wasmtime's units: about one per instruction.
-    pub fuel: u64,
-    /// How much memory it may have, in bytes.
-    pub memory: u64,
-}
-
 impl Check {
     /// The check that a dropped component is without a word of configuration: named after its file, and without settings.
     #[must_use]
@@ -105,10 +96,7 @@ impl Check {
             schedule: defaults.interval.map_or(When::Unset, When::Every),
             jitter: defaults.jitter.unwrap_or(layout::JITTER),
             timeout: defaults.timeout,
-            limits: Limits {
-                fuel: defaults.fuel.unwrap_or(layout::FUEL),
-                memory: defaults.memory.unwrap_or(layout::MEMORY),
-            },
+            limits: defaults.limits.resolve(defaults.most),
             allow: Vec::new(),
             settings: Settings::none(origin.clone()),
             circuit: defaults.circuit.resolve(connection.max_reconnect_delay).unwrap_or_default(),
