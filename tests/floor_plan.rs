@@ -23,7 +23,7 @@ const MAY_SEE: [(&str, &[&str]); 19] = [
     ("identity", &[]),
     ("manager", &["board", "clock", "events", "totals", "worker"]),
     ("name", &[]),
-    ("supervisor", &["board", "catalog", "config", "engine", "events", "grant", "watch", "worker"]),
+    ("supervisor", &["board", "catalog", "config", "engine", "events", "grant", "trust", "watch", "worker"]),
     ("telemetry", &[]),
     ("totals", &[]),
     ("trust", &[]),

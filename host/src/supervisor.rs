@@ -198,7 +198,7 @@ impl Supervisor {
         self.listing = listing;
         self.read_config();
         self.read_sidecars();
-        let jobs = self.probes.take_listing(&self.listing.components);
+        let jobs = self.probes.take_listing(&self.listing.components, &self.listing.trust);
         jobs.into_iter().for_each(|job| self.start(job));
         settled
     }
