@@ -76,7 +76,7 @@ impl Door {
         let status = response.status();
         let told = response.headers_mut();
         told.extend(TOLD);
-        if self.terms.private || is_for_one(&method, status) {
+        if self.terms.auth.load().protects_reads || is_for_one(&method, status) {
             told.insert(header::CACHE_CONTROL, NO_STORE);
         }
         if !origins.is_empty() {
