@@ -9,13 +9,13 @@ use std::{
 };
 
 /// What each module of the host may see of the others. Arrows point down only, so nothing here may lead in a circle.
-const MAY_SEE: [(&str, &[&str]); 19] = [
+const MAY_SEE: [(&str, &[&str]); 20] = [
     ("app", &["board", "clock", "config", "engine", "events", "http", "supervisor", "worker"]),
     ("board", &["clock"]),
-    ("catalog", &["config", "engine"]),
-    ("cli", &["app", "catalog", "config", "engine", "http", "supervisor", "telemetry", "worker"]),
+    ("catalog", &["config", "engine", "trust"]),
+    ("cli", &["app", "catalog", "config", "engine", "http", "supervisor", "telemetry", "trust", "worker"]),
     ("clock", &[]),
-    ("config", &["grant", "identity", "limits", "name"]),
+    ("config", &["grant", "identity", "limits", "name", "trust"]),
     ("engine", &["board", "grant", "identity", "limits"]),
     ("events", &[]),
     ("grant", &["name"]),
@@ -27,12 +27,13 @@ const MAY_SEE: [(&str, &[&str]); 19] = [
     ("supervisor", &["board", "catalog", "config", "engine", "events", "grant", "watch", "worker"]),
     ("telemetry", &[]),
     ("totals", &[]),
+    ("trust", &[]),
     ("watch", &[]),
     ("worker", &["board", "clock", "events"]),
 ];
 
 /// Who alone may name a library.
-const BELONGS_TO: [(&str, &str); 10] = [
+const BELONGS_TO: [(&str, &str); 11] = [
     ("wasmtime", "engine"),
     ("wasmtime_wasi", "engine"),
     ("wasmtime_wasi_http", "engine"),
@@ -41,6 +42,7 @@ const BELONGS_TO: [(&str, &str); 10] = [
     ("nix", "engine"),
     ("socket2", "engine"),
     ("axum", "http"),
+    ("minisign_verify", "trust"),
     ("notify", "watch"),
     ("clap", "cli"),
 ];

@@ -12,6 +12,7 @@ use std::{
     future::{pending, ready},
     io,
     net::SocketAddr,
+    num::NonZeroU32,
     sync::{Arc, mpsc},
     thread,
     time::Duration,
@@ -22,8 +23,9 @@ use futures_util::future::{BoxFuture, try_join_all};
 use probity::{
     board::{Board, CheckInfo, CheckState, Slot},
     clock::Clock,
+    config::{HttpLimits, Pace},
     events::Events,
-    http::{self, Control, Refused},
+    http::{self, Control, Refused, Terms},
     worker::{Answer, Ask},
 };
 use probity_core::{
@@ -52,7 +54,7 @@ fn main() {
     let board = board();
     let events = Arc::new(Events::new(board.started, 1));
     let router = http::router(http::State { board, events, auth: http::Auth::default(), control: Arc::new(Nobody) });
-    let ours = serve(|listener| http::serve(listener, router, pending::<()>(), Duration::ZERO));
+    let ours = serve(|listener| http::serve(listener, router, terms(), pending::<()>(), Duration::ZERO));
     let baseline = serve(|listener| async { axum::serve(listener, Router::new().route("/", get("ok"))).await });
 
     let runtime = current_thread();
@@ -82,6 +84,13 @@ fn main() {
             Target::AtLeast(Figure::Times(*target)),
         );
     }
+}
+
+/// The usual terms, at a pace that is counted and never reached.
+fn terms() -> Terms {
+    let most = NonZeroU32::MAX;
+    let pace = Some(Pace { per_second: most, burst: most });
+    Terms { limits: HttpLimits { pace, ..HttpLimits::default() }, ..Terms::default() }
 }
 
 /// Starts a server on a thread of its own.

@@ -23,7 +23,7 @@ use tokio::{
 use crate::{
     board::Board,
     clock::Clock,
-    config::{Config, Overrides, Report, Surroundings},
+    config::{Auth, Config, Http, Overrides, Report, Surroundings},
     engine::{Apart, Compiler, Engine, Options},
     events::Events,
     http,
@@ -137,13 +137,8 @@ pub async fn run(configuration: Configuration) -> Result<()> {
         room: engine.room(),
     });
     let (commands, inbox) = mpsc::channel(COMMANDS);
-    let auth = http::Auth {
-        token: config.http.auth.token.clone(),
-        anonymous_control: config.http.auth.allow_anonymous_control && listening.ip().to_canonical().is_loopback(),
-    };
-    if config.http.auth.allow_anonymous_control && !auth.anonymous_control {
-        tracing::warn!("`http.auth.allow_anonymous_control` has no effect, as other machines may reach {listening}");
-    }
+    let (auth, terms) = doors(&config.http, listening)?;
+    let tls = terms.tls.clone();
     let (startup_grace, grace_period) = (config.startup_grace, config.grace_period);
     let loader = Loader { path: configuration.path, overrides: configuration.overrides, listening };
     let (supervisor, settled) = Supervisor::new(engine, Arc::clone(&shared), loader, config, text);
@@ -151,12 +146,16 @@ pub async fn run(configuration: Configuration) -> Result<()> {
     let supervisor = tokio::task::spawn_blocking(|| Handle::current().block_on(supervisor.run(inbox)));
     tokio::spawn(become_ready(Arc::clone(&board), settled, startup_grace));
 
+    if let Some(tls) = tls.clone() {
+        let (board, events) = (Arc::clone(&board), Arc::clone(&events));
+        tokio::spawn(async move { tls.follow(&board, &events).await });
+    }
     let router =
         http::router(http::State { board: Arc::clone(&board), events: Arc::clone(&events), auth, control: shared });
     let (close, closing) = oneshot::channel();
     let server =
-        http::serve_on_thread(listener, router, closing, CONNECTIONS).context("can't start the HTTP server")?;
-    announce(listening);
+        http::serve_on_thread(listener, router, terms, closing, CONNECTIONS).context("can't start the HTTP server")?;
+    announce(listening, tls.is_some());
 
     signals.until_stop(&commands).await?;
     // From here on this runner is not ready, and says so, while what is under way ends.
@@ -179,8 +178,34 @@ pub async fn run(configuration: Configuration) -> Result<()> {
 
 /// The one line that other programs wait for.
 #[expect(clippy::print_stdout, reason = "it is this program's output")]
-fn announce(listening: SocketAddr) {
-    println!("listening on http://{listening}");
+fn announce(listening: SocketAddr, tls: bool) {
+    let scheme = if tls { "https" } else { "http" };
+    println!("listening on {scheme}://{listening}");
+}
+
+/// Who may ask for what, and on which terms.
+fn doors(http: &Http, listening: SocketAddr) -> Result<(http::Auth, http::Terms)> {
+    let local = listening.ip().to_canonical().is_loopback();
+    let Auth { protects_reads, ref tokens, allow_anonymous_control } = http.auth;
+    if allow_anonymous_control && !local {
+        tracing::warn!("`http.auth.allow_anonymous_control` has no effect, as other machines may reach {listening}");
+    }
+    if !local && http.tls.is_none() && !tokens.is_empty() {
+        tracing::warn!(
+            "tokens are sent to {listening} in the clear; give it a certificate in `[http.tls]`, unless a proxy in front of \
+             it speaks TLS"
+        );
+    }
+    let origins = http::Origins::new(&http.cors_origins);
+    let tls = http.tls.clone().map(http::Tls::new).transpose().map_err(|why| anyhow!("http.tls: {why}"))?;
+    let auth = http::Auth {
+        protects_reads,
+        tokens: tokens.clone(),
+        anonymous_control: allow_anonymous_control && local,
+        origins: origins.clone(),
+    };
+    let private = protects_reads;
+    Ok((auth, http::Terms { limits: http.limits, timeouts: http.timeouts, tls: tls.map(Arc::new), private, origins }))
 }
 
 fn cannot_listen(address: SocketAddr, error: &std::io::Error) -> anyhow::Error {

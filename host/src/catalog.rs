@@ -17,6 +17,7 @@ use std::{
 use crate::{
     config::is_name,
     engine::{self, LoadError},
+    trust::{Distrust, Trust, signature_of},
 };
 
 /// How long a file must be left alone, by its own time or as far as we saw, before it counts as written. Within this time its stamp is not trusted either: two
@@ -24,6 +25,8 @@ use crate::{
 const SETTLED: Duration = Duration::from_millis(500);
 /// Bytes of a file of configuration; ten thousand checks need about half of it.
 const TEXT: u64 = 4 * 1024 * 1024;
+/// Bytes of a signature; those of minisign have about 300.
+const LARGEST_SIGNATURE: u64 = 4 * 1024;
 /// What the name of a component's file ends with.
 const COMPONENT: &str = "wasm";
 /// What the name of a side-car ends with.
@@ -53,6 +56,9 @@ pub enum LoadFlaw {
     /// It is no probe.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// The operator does not trust it. Nothing of it was looked at but its digest and its signature.
+    #[error(transparent)]
+    Untrusted(#[from] Distrust),
 }
 
 /// A file of configuration.
@@ -89,6 +95,28 @@ impl Listing {
 /// All that tells whether a file was written, short of reading it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stamp {
+    file: FileStamp,
+    /// That of the signature beside it, if it has one.
+    signature: Option<FileStamp>,
+}
+
+impl Stamp {
+    /// Whether nothing was written for so long that nothing is being written any more.
+    fn is_old(&self) -> bool {
+        self.file.is_old() && self.signature.is_none_or(|signature| signature.is_old())
+    }
+
+    /// A link leads to what is to be read; one that leads nowhere is a file that went away.
+    fn read(path: &Path) -> Option<Stamp> {
+        let file = FileStamp::read(path)?;
+        let signature = (kind(path) == Some(COMPONENT)).then(|| FileStamp::read(&signature_of(path))).flatten();
+        Some(Stamp { file, signature })
+    }
+}
+
+/// The same of one file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct FileStamp {
     device: u64,
     inode: u64,
     size: u64,
@@ -96,7 +124,7 @@ struct Stamp {
     changed: (i64, i64),
 }
 
-impl Stamp {
+impl FileStamp {
     /// Whether the file was written so long ago that it is no longer being written.
     fn is_old(&self) -> bool {
         let (seconds, nanoseconds) = self.modified;
@@ -107,13 +135,12 @@ impl Stamp {
         modified.is_some_and(|modified| modified.elapsed().is_ok_and(|age| age >= SETTLED))
     }
 
-    /// A link leads to what is to be read; one that leads nowhere is a file that went away.
-    fn read(path: &Path) -> Option<Stamp> {
-        fs::metadata(path).ok().filter(Metadata::is_file).as_ref().map(Stamp::of)
+    fn read(path: &Path) -> Option<FileStamp> {
+        fs::metadata(path).ok().filter(Metadata::is_file).as_ref().map(FileStamp::of)
     }
 
-    fn of(about: &Metadata) -> Stamp {
-        Stamp {
+    fn of(about: &Metadata) -> FileStamp {
+        FileStamp {
             device: about.dev(),
             inode: about.ino(),
             size: about.size(),
@@ -149,6 +176,7 @@ pub struct Catalog {
     folder: PathBuf,
     config: Option<PathBuf>,
     max_component_size: u64,
+    trust: Arc<Trust>,
     components: BTreeMap<PathBuf, Component>,
     texts: BTreeMap<PathBuf, Configuration>,
 }
@@ -156,8 +184,19 @@ pub struct Catalog {
 impl Catalog {
     /// A folder, and perhaps a file of configuration, that have not been looked at.
     #[must_use]
-    pub fn new(folder: PathBuf, config: Option<PathBuf>, max_component_size: u64) -> Catalog {
-        Catalog { folder, config, max_component_size, components: BTreeMap::new(), texts: BTreeMap::new() }
+    pub fn new(folder: PathBuf, config: Option<PathBuf>, max_component_size: u64, trust: Arc<Trust>) -> Catalog {
+        Catalog { folder, config, max_component_size, trust, components: BTreeMap::new(), texts: BTreeMap::new() }
+    }
+
+    /// Says what is trusted from now on. If that is something else, it is worth looking again.
+    pub fn trust(&mut self, trust: &Arc<Trust>) -> bool {
+        if self.trust == *trust {
+            return false;
+        }
+        self.trust = Arc::clone(trust);
+        // They are to be read again.
+        self.components.values_mut().for_each(|known| known.settled = false);
+        true
     }
 
     /// The folder that is watched.
@@ -193,7 +232,7 @@ impl Catalog {
         for (path, stamp) in found {
             if kind(&path) == Some(COMPONENT) {
                 let known = self.components.remove(&path);
-                let known = look(known, stamp, now, |before| self.read_component(&path, stamp.size, before));
+                let known = look(known, stamp, now, |before| self.read_component(&path, stamp, before));
                 self.components.insert(path, known);
             } else {
                 let known = look(self.texts.remove(&path), stamp, now, |_| read_text(&path));
@@ -241,7 +280,7 @@ impl Catalog {
     fn read_component(
         &self,
         path: &Path,
-        size: u64,
+        stamp: Stamp,
         before: Option<&(Arc<str>, Option<LoadFlaw>)>,
     ) -> (Arc<str>, Option<LoadFlaw>) {
         let nothing = Arc::from("");
@@ -249,7 +288,7 @@ impl Catalog {
         if !is_name(&name) {
             return (nothing, Some(LoadFlaw::Name(name)));
         }
-        let limit = self.max_component_size;
+        let (limit, size) = (self.max_component_size, stamp.file.size);
         if size > limit {
             return (nothing, Some(LoadError::TooLarge { size, limit }.into()));
         }
@@ -258,8 +297,16 @@ impl Catalog {
             Err(error) => return (nothing, Some(LoadError::Unreadable(error.to_string()).into())),
         };
         let digest = engine::digest(&bytes);
+        let signature = stamp.signature.map(|_| read_limited(&signature_of(path), LARGEST_SIGNATURE));
+        let signature = signature.as_ref().map(|read| read.as_deref().map_err(String::as_str));
+        // Before anything else looks at it.
+        if let Err(distrust) = self.trust.judge(&name, &digest, &bytes, signature) {
+            return (digest.into(), Some(distrust.into()));
+        }
         match before {
-            Some((known, flaw)) if **known == *digest => (Arc::clone(known), flaw.clone()),
+            Some((known, flaw)) if **known == *digest && !matches!(flaw, Some(LoadFlaw::Untrusted(_))) => {
+                (Arc::clone(known), flaw.clone())
+            }
             _ => (digest.into(), engine::examine(&bytes, limit).err().map(LoadFlaw::from)),
         }
     }
@@ -277,12 +324,16 @@ pub fn read_component(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
 }
 
 fn read_text(path: &Path) -> Result<Arc<str>, String> {
+    read_limited(path, TEXT).map(Arc::from)
+}
+
+fn read_limited(path: &Path, most: u64) -> Result<String, String> {
     let mut text = String::new();
-    let read = fs::File::open(path).and_then(|file| file.take(TEXT + 1).read_to_string(&mut text));
+    let read = fs::File::open(path).and_then(|file| file.take(most + 1).read_to_string(&mut text));
     match read {
         Err(error) => Err(format!("the file can't be read: {error}")),
-        Ok(_) if text.len() as u64 > TEXT => Err(format!("the file has more than {TEXT} bytes")),
-        Ok(_) => Ok(text.into()),
+        Ok(_) if text.len() as u64 > most => Err(format!("the file has more than {most} bytes")),
+        Ok(_) => Ok(text),
     }
 }
 
@@ -329,7 +380,7 @@ mod tests {
     impl Folder {
         fn new() -> Folder {
             let dir = tempfile::tempdir().unwrap();
-            let catalog = Catalog::new(dir.path().to_owned(), None, 1_000);
+            let catalog = Catalog::new(dir.path().to_owned(), None, 1_000, Arc::default());
             Folder { dir, catalog, now: Instant::now() }
         }
 
@@ -383,7 +434,7 @@ mod tests {
         let mut folder = Folder::new();
         folder.write("a.toml", b"one");
         let path = folder.dir.path().join("a.toml");
-        let stamp = Stamp::of(&fs::metadata(&path).unwrap());
+        let stamp = Stamp::read(&path).unwrap();
         let known = Known { stamp, since: folder.now, settled: false, gone: None, content: Ok(Arc::from("eno")) };
         folder.catalog.texts.insert(path, known);
         let listing = folder.scan_after(Duration::ZERO);

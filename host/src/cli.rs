@@ -3,11 +3,15 @@
 mod check;
 mod compile;
 mod compose;
+mod hash_token;
 mod inspect;
+mod keygen;
 mod quickstart;
 mod run;
 mod schema;
+mod sign;
 mod validate;
+mod verify;
 
 use std::{process::ExitCode, sync::Arc};
 
@@ -45,6 +49,10 @@ enum Command {
     Compose(compose::Compose),
     Validate(validate::Validate),
     Schema(schema::Schema),
+    HashToken(hash_token::HashToken),
+    Keygen(keygen::Keygen),
+    Sign(sign::Sign),
+    Verify(verify::Verify),
     #[command(name = engine::COMPILE, hide = true)]
     Compile(compile::Compile),
 }
@@ -85,6 +93,10 @@ pub fn main() -> ExitCode {
                 Command::Compose(compose) => compose.execute(),
                 Command::Validate(validate) => validate.execute().await,
                 Command::Schema(schema) => schema.execute(),
+                Command::HashToken(hash) => hash.execute(),
+                Command::Keygen(keygen) => keygen.execute(),
+                Command::Sign(sign) => sign.execute(),
+                Command::Verify(verify) => verify.execute(),
                 Command::Compile(compile) => compile.execute(),
             }
         });

@@ -12,6 +12,7 @@ mod connection;
 mod defaults;
 mod duration;
 mod fill;
+mod http;
 mod kind;
 mod labels;
 mod layout;
@@ -22,12 +23,13 @@ mod plan;
 mod reader;
 mod report;
 mod schema;
-mod secret;
 mod section;
 mod settings;
 mod size;
 mod text;
 mod tls;
+mod token;
+mod trust;
 
 #[cfg(test)]
 mod tests;
@@ -46,13 +48,15 @@ pub use self::{
     connection::{Connection, DownInterval},
     defaults::Defaults,
     fill::Surroundings,
+    http::{Auth, Http, HttpLimits, HttpTimeouts, ListenerTls, Pace, is_sendable},
     plan::{Plan, PlanError, Suggestions},
     report::{Origin, Position, Problem, Report},
     schema::schema,
-    secret::Secret,
     settings::Settings,
+    token::{KnownToken, Scope, Scopes, TokenDigest},
 };
 pub use crate::name::is_name;
+use crate::trust::Trust;
 
 /// A span of time as it is written in the config: `500ms`, `30s`, `1m30s`. `None` if it is none.
 #[must_use]
@@ -88,6 +92,8 @@ pub struct Config {
     pub bounds: Bounds,
     /// The HTTP server.
     pub http: Http,
+    /// Which dropped components are trusted.
+    pub trust: Arc<Trust>,
     /// The log of events.
     pub events: EventLog,
     /// What holds for each check that does not say otherwise.
@@ -115,23 +121,6 @@ impl Default for Bounds {
             compile_memory: layout::COMPILE_MEMORY,
         }
     }
-}
-
-/// The HTTP server.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Http {
-    /// Who may ask.
-    pub auth: Auth,
-}
-
-/// Who may ask.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Auth {
-    /// The bearer token that lets a request change something.
-    pub token: Option<Secret>,
-    /// Whether everybody on this machine may change something without a token, provided that no other machine reaches the
-    /// runner.
-    pub allow_anonymous_control: bool,
 }
 
 /// The log of events.
@@ -192,7 +181,6 @@ impl Config {
             problems.push(Origin::of_file(path), message);
         }
         let runner = At::value(top.runner).unwrap_or_default();
-        let auth = At::value(top.http).and_then(|http| At::value(http.auth)).unwrap_or_default();
         let shared = At::value(top.defaults).unwrap_or_default();
         let files = Files::of_config(filler.folder);
         let (bounds, usual) = (At::value(top.limits).unwrap_or_default(), Bounds::default());
@@ -206,7 +194,8 @@ impl Config {
         let sections = sections.map(|At { value, at }| At { value: value.check, at });
         let checks = check::read_all(sections, &context, &mut problems);
         let events = At::value(top.events).unwrap_or_default();
-        let token = auth.token.map(|token| read_token(&token, &context, &mut problems));
+        let security = At::value(top.security).unwrap_or_default();
+        let http = Http::read(At::value(top.http).unwrap_or_default(), &context, &mut problems);
         let config = Config {
             listen,
             probes: overrides.probes.clone().unwrap_or_else(|| filler.folder.join(probes)),
@@ -221,9 +210,8 @@ impl Config {
                 compile_time: At::value(bounds.compile_time).unwrap_or(usual.compile_time),
                 compile_memory: At::value(bounds.compile_memory).unwrap_or(usual.compile_memory),
             },
-            http: Http {
-                auth: Auth { token, allow_anonymous_control: At::value(auth.allow_anonymous_control).unwrap_or(false) },
-            },
+            http,
+            trust: Arc::new(Trust::of_section(At::value(security.trust).unwrap_or_default())),
             events: EventLog { capacity: At::value(events.capacity).unwrap_or(layout::EVENTS_KEPT) },
             defaults,
             checks,
@@ -259,19 +247,6 @@ impl Config {
         let checks = check::read_all(sections, &context, &mut problems);
         problems.accept(checks)
     }
-}
-
-/// The token, filled in.
-fn read_token(token: &At<String>, context: &Context<'_>, problems: &mut Report) -> Secret {
-    let mut errors = Vec::new();
-    let filled = context.filler.fill(&token.value, &mut errors);
-    let is_sendable = !filled.text.is_empty() && filled.text.bytes().all(|byte| byte.is_ascii_graphic());
-    let flaw = (errors.is_empty() && !is_sendable)
-        .then(|| "must be visible ASCII without spaces, and not empty: nothing else fits a header of HTTP".to_owned());
-    for message in errors.iter().map(ToString::to_string).chain(flaw) {
-        problems.push(context.source.origin(token.at), format!("token: {message}"));
-    }
-    Secret::new(filled.text)
 }
 
 /// Where a service keeps its state: as systemd says, or else the XDG base directories.

@@ -5,21 +5,25 @@
 //! describe themselves at `/openapi.json`.
 
 mod auth;
+mod body;
 mod check;
 mod circuit;
 mod connections;
 mod control;
+mod door;
 mod entry;
 mod events;
 mod exposition;
 mod health;
 mod index;
 mod metrics;
+mod origins;
 mod page;
 mod parts;
 mod probes;
 mod problem;
 mod process;
+mod pulse;
 mod rendered;
 mod reports;
 mod schema;
@@ -27,7 +31,9 @@ mod serve;
 #[cfg(test)]
 mod tests;
 mod thread;
+mod tls;
 mod view;
+mod visitors;
 mod words;
 
 use std::sync::Arc;
@@ -39,7 +45,13 @@ use tokio::sync::Semaphore;
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-pub use self::{auth::Auth, serve::serve, thread::serve_on_thread};
+pub use self::{
+    auth::Auth,
+    origins::Origins,
+    serve::{Terms, serve},
+    thread::serve_on_thread,
+    tls::Tls,
+};
 use self::{page::Page, problem::Problem, rendered::Rendered, schema::Security};
 use crate::{
     board::Board,
@@ -53,7 +65,7 @@ pub struct State {
     pub board: Arc<Board>,
     /// What happens, to be followed.
     pub events: Arc<Events>,
-    /// Who may change something.
+    /// Who may ask for what.
     pub auth: Auth,
     /// Who does it.
     pub control: Arc<dyn Control>,
@@ -114,7 +126,8 @@ impl App {
 
 /// The routes, ready to be served or called.
 pub fn router(State { board, events, auth, control }: State) -> Router {
-    let (routes, described) = described().split_for_parts();
+    let (routes, mut described) = described().split_for_parts();
+    schema::complete(&mut described);
     let rendered = |document| Arc::new(Rendered::new(Arc::clone(&board), document));
     let app = App {
         health: rendered(health::HEALTH),
@@ -139,7 +152,9 @@ pub fn router(State { board, events, auth, control }: State) -> Router {
 #[must_use]
 pub fn openapi() -> serde_json::Value {
     // All keys of the description are texts, so it can always be written.
-    serde_json::to_value(described().into_openapi()).unwrap_or_default()
+    let mut described = described().into_openapi();
+    schema::complete(&mut described);
+    serde_json::to_value(described).unwrap_or_default()
 }
 
 #[derive(OpenApi)]

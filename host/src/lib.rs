@@ -20,6 +20,7 @@ pub mod name;
 pub mod supervisor;
 pub mod telemetry;
 pub mod totals;
+pub mod trust;
 pub mod watch;
 pub mod worker;
 

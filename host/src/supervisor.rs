@@ -110,7 +110,7 @@ impl Supervisor {
         let (settled, when_settled) = oneshot::channel();
         let limit = config.bounds.component_size;
         let supervisor = Supervisor {
-            catalog: Some(Catalog::new(config.probes.clone(), loader.path.clone(), limit)),
+            catalog: Some(Catalog::new(config.probes.clone(), loader.path.clone(), limit, Arc::clone(&config.trust))),
             probes: Probes::new(limit, Reloads::new(Arc::clone(&shared))),
             checks: Checks::new(Arc::clone(&engine), Arc::clone(&shared)),
             engine,
@@ -176,12 +176,16 @@ impl Supervisor {
             Some((catalog, listing, read)) => {
                 self.catalog = Some(catalog);
                 let is_there = self.take_folder(read);
-                self.take_listing(listing) && is_there
+                let settled = self.take_listing(listing);
+                // The configuration that was just read may trust others than the one that was looked with.
+                let distrusts = self.catalog.as_mut().is_some_and(|catalog| catalog.trust(&self.config.trust));
+                settled && is_there && !distrusts
             }
             // The thread that looked is gone, and what it knew with it: start over.
             None => {
-                let (probes, config) = (self.config.probes.clone(), self.loader.path.clone());
-                self.catalog = Some(Catalog::new(probes, config, self.config.bounds.component_size));
+                let (probes, path) = (self.config.probes.clone(), self.loader.path.clone());
+                let (limit, trust) = (self.config.bounds.component_size, Arc::clone(&self.config.trust));
+                self.catalog = Some(Catalog::new(probes, path, limit, trust));
                 false
             }
         };
@@ -398,7 +402,7 @@ fn warn_of_what_needs_a_restart(old: &Config, new: &Config) {
         ("max_in_flight", old.max_in_flight != new.max_in_flight),
         ("max_live_connections", old.max_live_connections != new.max_live_connections),
         ("limits.component_size, .compile_time or .compile_memory", old.bounds != new.bounds),
-        ("http.auth", old.http != new.http),
+        ("http", old.http != new.http),
         ("events", old.events != new.events),
     ];
     for (key, _) in changed.iter().filter(|(_, changed)| *changed) {

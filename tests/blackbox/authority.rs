@@ -32,6 +32,11 @@ impl Authority {
         Authority { issuer: Issuer::new(params, key), pem }
     }
 
+    /// Its certificate.
+    pub fn pem(&self) -> &str {
+        &self.pem
+    }
+
     /// Puts `server.crt` for these names, and `server.key`, into a folder.
     pub fn certify(&self, names: &[&str], folder: &Path) {
         self.sign(params(names), folder, "server");

@@ -235,7 +235,7 @@ fn nobody_reports_what_is_not_his_to_report() {
     let path = "/health/checks/backup/report";
     for (answer, status, part) in [
         (runner.ask("POST", path, &[]), 401, "Authorization: Bearer"),
-        (runner.ask("POST", path, &[("authorization", "Bearer wrong")]), 401, "not the token"),
+        (runner.ask("POST", path, &[("authorization", "Bearer wrong")]), 401, "not a token"),
         (runner.ask("GET", "/health/checks/backup/reports", &[]), 401, "Authorization: Bearer"),
         (runner.change("GET", path, ""), 405, "Allow"),
         (report(&runner, "/frobnicate", ""), 400, "write start, success, fail, log, or an exit code from 0 to 255"),

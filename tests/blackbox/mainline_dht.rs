@@ -24,6 +24,11 @@ const EAGER: &str = "timeout = \"4s\"\n\
                      connection = { fall = 1, reconnect_delay = \"200ms\", reconnect_multiplier = 1.0 }\n\
                      circuit = { failures = \"off\" }\n";
 
+/// The key of [`TEXT`] (BEP 44, "Test vectors", test 3).
+const KEY: &str = "e5f96f6f38320f0f33959cb4d3d656452117aadb";
+/// What somebody else puts.
+const TEXT: &str = "Hello World!";
+
 /// Five nodes of libtorrent, each a process of its own.
 struct Network(Vec<Server>);
 
@@ -87,6 +92,7 @@ fn a_network_is_watched_through_freeze_crash_and_return() {
         ),
         ("few", format!("{bootstrap}, min_peers = 500"), ALLOWED, "degraded", "nodes that answer, expected 500"),
         ("large", format!("{bootstrap}, value_bytes = 900"), ALLOWED, "healthy", "kept a value and gave it back"),
+        ("published", format!("{bootstrap}, keys = [\"{KEY}\"]"), ALLOWED, "unhealthy", "nobody gave the value e5f96f"),
         ("wrong-port", format!("bootstrap = [\"{}\"]", nobody()), "", "unhealthy", ": no answer within "),
         ("nowhere", "bootstrap = [\"nowhere.invalid:6881\"]".to_owned(), "", "unhealthy", "no such name"),
     ];
@@ -110,6 +116,12 @@ fn a_network_is_watched_through_freeze_crash_and_return() {
     let found = runner.wait_for("libtorrent to find the value", || fs::read_to_string(folder.join("found")));
     let value = found.strip_prefix(&format!("{key} ")).unwrap_or_else(|| panic!("{key}: {found}"));
     assert!(value.len() == 32 && value.bytes().all(|byte| byte.is_ascii_hexdigit()), "{found}");
+
+    // What a node of libtorrent puts, the probe finds.
+    fs::write(folder.join("given"), TEXT).unwrap();
+    let published = wait_for(&runner, "published", "healthy", "kept a value and gave it back").0;
+    assert_eq!(fs::read_to_string(folder.join("put")).unwrap(), KEY);
+    assert!(published["measurements"].to_string().contains("\"found\""), "{published}");
 
     // One that is silent, or gone, is missed and no more.
     let missed = || wait_for(&runner, "all", "degraded", "4 nodes took the value, expected 5");
@@ -198,6 +210,12 @@ fn what_only_looks_like_a_node_gets_a_verdict() {
             ("asking", at(&asking, ""), "healthy", well),
             ("leading", at(&leading, ALLOWED), "healthy", well),
             ("alone", with(&honest, "unhealthy_below = 2"), unhealthy, "it has 1 nodes that answer, expected 2"),
+            (
+                "other",
+                with(&honest, &format!("keys = [\"{KEY}\"]")),
+                unhealthy,
+                &format!("{} gave something else as the value {KEY}", honest.address),
+            ),
             ("denied", at(&pointing, ""), "denied", &format!("udp:{}", denied.address)),
             (
                 "corrupting",

@@ -226,8 +226,8 @@ fn a_secure_server_must_be_who_it_says() {
 }
 
 /// A server that says much on the side before each answer, as newer ones do, and has a stream without a leader. What is
-/// published goes through `carry`.
-fn chatty(carry: fn(String) -> String) -> Target {
+/// published goes through `carry`, and something is said in two portions: before and after it is asked for the stream.
+fn chatty(carry: fn(String) -> String, [before, after]: [&'static str; 2]) -> Target {
     Target::tcp(move |stream| {
         let mut answers = stream.try_clone().unwrap();
         let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
@@ -244,14 +244,14 @@ fn chatty(carry: fn(String) -> String) -> Target {
                     let (headers, length) = ("NATS/1.0\r\na: b\r\n\r\n", payload.len());
                     assert_eq!(pongs, 2, "the pings before were answered");
                     say(format!(
-                        "{aside}PONG\r\nMSG other 9 2\r\nhi\r\n{aside}HMSG {subject} 1 {} {}\r\n{headers}{payload}\r\n",
+                        "{aside}PONG\r\nMSG other 9 2\r\nhi\r\n{aside}HMSG {subject} 1 {} {}\r\n{headers}{payload}\r\n{before}",
                         headers.len(),
                         headers.len() + length
                     ));
                 }
                 ["PUB", _, inbox, "0"] => {
                     let answer = r#"{"state":{"messages":7},"cluster":{"name":"c","replicas":[]}}"#;
-                    say(format!("{aside}MSG {inbox} 2 {}\r\n{answer}\r\n", answer.len()));
+                    say(format!("{after}{aside}MSG {inbox} 2 {}\r\n{answer}\r\n", answer.len()));
                 }
                 _ => {}
             }
@@ -271,8 +271,9 @@ fn flood(text: String) -> Target {
 fn what_only_looks_like_a_server_gets_a_verdict() {
     const INFO: &str = "INFO {\"version\":\"1\"}\r\n";
     const NO_TLS: &str = "INFO {}\r\n";
-    let good = chatty(|payload| payload);
-    let corrupting = chatty(|payload| format!("x{}", &payload[1..]));
+    let good = chatty(|payload| payload, ["", ""]);
+    let halting = chatty(|payload| payload, ["MSG other 1 10\r\nhello", "world\r\n"]);
+    let corrupting = chatty(|payload| format!("x{}", &payload[1..]), ["", ""]);
     let astray = Target::reciting(INFO, &["PONG\r\n", "PONG\r\n", "MSG a 1 3\r\nfoo\r\n"]);
     let uneven = Target::reciting(INFO, &["PONG\r\n", "PONG\r\n", "MSG a 1 3\r\nfoobar\r\n"]);
     let huge = Target::reciting(INFO, &["PONG\r\n", "PONG\r\n", "MSG a 1 99999999999\r\n"]);
@@ -311,9 +312,10 @@ fn what_only_looks_like_a_server_gets_a_verdict() {
                 unhealthy,
                 &format!("{}: stream ORDERS: no leader", good.address),
             ),
+            ("halting", at(&halting, r#", stream = "ORDERS""#), unhealthy, "stream ORDERS: no leader"),
             ("corrupting", at(&corrupting, ""), unhealthy, "corrupted a message: it delivered \"x"),
             ("astray", at(&astray, ""), unhealthy, "it did not deliver the message, and 1 of others came"),
-            ("uneven", at(&uneven, ""), unhealthy, r#"after a message of 3 bytes came "bar", expected its end"#),
+            ("uneven", at(&uneven, ""), unhealthy, r#"after a message of 3 bytes came "ba", expected its end"#),
             ("huge", at(&huge, ""), unhealthy, "it answered PUB with 99999999999 bytes, expected 262144 at most"),
             ("cut", at(&cut, ""), unhealthy, "it did not deliver the message"),
             ("deaf", at(&deaf, ""), unhealthy, "it did not deliver the message"),

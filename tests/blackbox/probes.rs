@@ -87,6 +87,11 @@ fn tcp() {
     });
     let frozen = Target::tcp(freeze);
     let rude = Target::tcp(drop);
+    let hurrying = Target::reciting("220 mail\r\n", &["220 go on\r\n250 in the clear\r\n"]);
+    let unwilling = Target::reciting("220 mail\r\n", &["454 no TLS today\r\n"]);
+    let plain = Target::reciting("220 mail\r\n", &["220 go on\r\n", "220 what?\r\n"]);
+    let dribble = Target::dribbling(b"220 mail\r\n");
+    let steps = r#", dialogue = [{ expect = "220 " }, { send = "STARTTLS\r\n", expect = { matches = "^220 " }, starttls = true }]"#;
     let endless = Target::tcp(|mut stream| while std::io::Write::write_all(&mut stream, &[b'x'; 1024]).is_ok() {});
     let at = |port: u16, more: &str| format!("settings = {{ host = \"127.0.0.1\", port = {port}{more} }}");
     try_out(
@@ -111,6 +116,16 @@ fn tcp() {
                 "did not answer within",
             ),
             ("rude", at(rude.port(), r#", expect = """#), "unhealthy", "closed the connection before it answered"),
+            ("hurrying", at(hurrying.port(), steps), "unhealthy", "protocol violated (18 bytes more before TLS)"),
+            (
+                "unwilling",
+                at(unwilling.port(), steps) + "\ntimeout = \"2s\"",
+                "unhealthy",
+                r#"did not answer a line that matches "^220 " but "454 no TLS today\r\n", then fell silent"#,
+            ),
+            ("plain", at(plain.port(), steps), "unhealthy", "the answer is not TLS"),
+            ("no-tls", at(banner.port(), ", tls = true"), "unhealthy", "the answer is not TLS"),
+            ("dribble", at(dribble.port(), steps) + "\ntimeout = \"2s\"", "unhealthy", "then fell silent"),
             ("endless", at(endless.port(), r#", expect = "220""#), "unhealthy", "then went on for 4096 bytes"),
             (
                 "nowhere",

@@ -103,7 +103,9 @@ impl Home {
         let patient = Deadline::new();
         runner.address = loop {
             let log = runner.log();
-            if let Some(address) = log.lines().find_map(|line| line.strip_prefix("listening on http://")) {
+            if let Some(address) = log.lines().find_map(|line| {
+                Some(line.strip_prefix("listening on http")?.trim_start_matches("s").trim_start_matches("://"))
+            }) {
                 break address.parse().unwrap();
             }
             if let Some(status) = runner.process.try_wait().unwrap() {
@@ -336,7 +338,7 @@ impl Runner {
     /// Has a check run now; how it is afterwards.
     #[track_caller]
     pub fn run(&self, name: &str) -> Check {
-        let answer = self.ask("POST", &format!("/health/checks/{name}/run"), &[]);
+        let answer = self.change("POST", &format!("/health/checks/{name}/run"), "");
         assert_eq!(answer.status, 200, "{}", answer.text());
         Check(answer.json())
     }

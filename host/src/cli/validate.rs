@@ -11,7 +11,7 @@ use anyhow::Result;
 use clap::Args;
 use jiff::Timestamp;
 
-use super::inspect::load;
+use super::{inspect::load, verify::judge};
 use crate::{
     app::Configuration,
     config::{Check, Config, Overrides, Report, Suggestions, Surroundings},
@@ -123,6 +123,11 @@ fn read_sidecar(config: &Config, path: &Path) -> Result<Vec<Arc<Check>>, Report>
 /// What a check's probe says of itself, and what it finds wrong with the check.
 async fn examine(engine: &Arc<Engine>, config: &Config, check: &Arc<Check>) -> (Option<Manifest>, Option<String>) {
     let file = config.probes.join(format!("{}.wasm", check.probe));
+    if file.is_file()
+        && let Ok(Err(why)) = judge(&config.trust, &file)
+    {
+        return (None, Some(format!("the probe `{}` can't be used: {why}", check.probe)));
+    }
     let name = if file.is_file() { file.to_string_lossy().into_owned() } else { check.probe.clone() };
     let prepared = match load(engine, &name).await {
         Ok(prepared) => Arc::new(prepared),

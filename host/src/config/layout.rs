@@ -7,13 +7,16 @@ use probity_core::{circuit::Rate, health::Window, schedule::Every};
 use super::{
     circuit,
     duration::Span,
+    http,
     kind::{List, OrWord, Table, Tables},
     labels::LabelTable,
     number::{Count, Flag, Number},
     section::{Rule, section},
     settings::AnyTable,
     size::Size,
-    text::{Address, Allowed, Choice, FilePath, Line, Name, Protocol, ServerIdentity, Token},
+    text::{Address, Allowed, Choice, FilePath, Line, Name, Protocol, ServerIdentity, Token, WebOrigin},
+    token::{Scope, TokenHash},
+    trust::{DigestTable, Key},
 };
 
 /// Half a minute, as the load balancers of AWS have it: soon enough for people, seldom enough for any target.
@@ -40,6 +43,23 @@ pub(super) const COMPONENT_SIZE: u64 = 64 << 20;
 pub(super) const COMPILE_TIME: Duration = Duration::from_secs(60);
 /// Four times what compiling that one takes.
 pub(super) const COMPILE_MEMORY: u64 = 2 << 30;
+
+/// What nginx and most others take of a request's head, twice over: a token and a trace fit many times.
+pub(super) const HEADER_SIZE: u64 = 16 << 10;
+/// A long output of a job, which is dropped past what is kept of it: the job has still run.
+pub(super) const BODY_SIZE: u64 = 16 << 20;
+/// Half of the 1,024 files that a process may usually have open: the rest is for the probes.
+pub(super) const CONNECTIONS: usize = 512;
+/// Half of them, so that one address never takes all.
+pub(super) const CONNECTIONS_PER_ADDRESS: usize = 256;
+/// Far more than a fleet of load balancers asks, and a twentieth of what a core answers.
+pub(super) const REQUESTS_PER_SECOND: u32 = 1_000;
+/// Ten round trips by satellite, and more than ten times what a handshake or a head takes.
+pub(super) const SLOW_HEAD: Duration = Duration::from_secs(10);
+/// At 5 Mbit/s, the largest body.
+pub(super) const SLOW_BODY: Duration = Duration::from_secs(30);
+/// Prometheus scrapes every minute unless told otherwise, and can keep its connection.
+pub(super) const IDLE: Duration = Duration::from_secs(75);
 
 /// Some hours of an eventful day, and a few megabytes.
 pub(super) const EVENTS_KEPT: usize = 10_000;
@@ -110,6 +130,16 @@ const LIVE_CONNECTIONS: RangeInclusive<usize> = 1..=10_000;
 const AGES: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(30 * 24 * 3600);
 /// From less than any component has to what no disk should have to compile.
 const COMPONENT_SIZES: RangeInclusive<u64> = 1024..=(1 << 30);
+/// From a bare request of a browser to more than any server takes.
+const HEADER_SIZES: RangeInclusive<u64> = 1024..=(1 << 20);
+/// From a few words to the output of a whole build.
+const BODY_SIZES: RangeInclusive<u64> = 1024..=(1 << 30);
+/// Each is an open file, of which no usual system grants more.
+const CLIENTS: RangeInclusive<usize> = 1..=65_536;
+/// More than one core answers.
+const RATES: RangeInclusive<u32> = 1..=1_000_000;
+/// From what a local client needs to what is as good as none.
+const CLIENT_TIMEOUTS: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(3600);
 /// The longest host name (RFC 1035, section 2.3.4).
 const NODE_ID: usize = 253;
 /// A few lines of a terminal.
@@ -139,6 +169,8 @@ section! {
         runner: Table<Runner> = Table::new(), example { max_in_flight = 200 };
         /// The HTTP server.
         http: Table<Http> = Table::new(), example { auth = { token = "${env:PROBITY_TOKEN}" } };
+        /// What is let in, and what is not.
+        security: Table<Security> = Table::new(), example { trust = { allow_unlisted = false } };
         /// The log of events.
         events: Table<EventLog> = Table::new(), example { capacity = 50_000 };
         /// What components may take until they are ready to run, and what any check may allow its probe.
@@ -183,6 +215,30 @@ section! {
 }
 
 section! {
+    /// What is let in, and what is not.
+    Security {
+        /// Which dropped components are trusted. The standard probes always are.
+        trust: Table<Trust> = Table::new(), example { allow_unlisted = false };
+    }
+}
+
+section! {
+    /// Which dropped components are trusted.
+    Trust {
+        /// Whether components are that are neither pinned nor signed. If not, they are rejected and never compiled.
+        allow_unlisted: Flag = Flag, example false, default true;
+        /// The public keys of minisign whose signatures are trusted: `foo.wasm.sig` beside `foo.wasm`. A signature that is not
+        /// good is worse than none: its component is rejected in any case.
+        keys: List<Key> = List(Key), example ["RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3"];
+        /// The digests that components of a name may have, each by the name of its probe. No other is trusted under that name,
+        /// signed or not.
+        digests: DigestTable = DigestTable, example {
+            foo = "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
+        };
+    }
+}
+
+section! {
     /// The log of events.
     EventLog {
         /// How many of the latest events are kept for those who follow them.
@@ -193,21 +249,106 @@ section! {
 section! {
     /// The HTTP server.
     Http {
-        /// Who may ask.
+        /// Who may ask, and for what.
         auth: Table<Auth> = Table::new(), example { token = "${env:PROBITY_TOKEN}" };
+        /// How the listener speaks TLS. Without it, HTTP is spoken in the clear.
+        tls: Table<ListenerTls> = Table::new(), example { cert_file = "server.pem", key_file = "server.key" };
+        /// How much clients may take.
+        limits: Table<HttpLimits> = Table::new(), example { connections = 1_000 };
+        /// How long clients may take.
+        timeouts: Table<HttpTimeouts> = Table::new(), example { idle = "2m" };
+        /// The origins whose pages may read the answers (CORS). Unless given: none but the runner's own.
+        cors_origins: List<WebOrigin> = List(WebOrigin), example ["https://dashboard.example.com"];
     }
 }
 
 section! {
-    /// Who may ask.
+    /// Who may ask, and for what.
     Auth {
-        /// The bearer token that lets a request change something: connections, circuits, modes, and running a check.
-        /// `${env:NAME}` and `${file:PATH}` are filled in. Without one, nobody may, but this machine may run a check. Reading
-        /// is open to all.
+        /// Whether everybody who can connect may read, or whoever holds a token with the scope "read". `/health/live` is open
+        /// in any case.
+        read: Choice = Choice(http::READS), example "token", default "open";
+        /// A bearer token of all scopes, in the clear. `${env:NAME}` and `${file:PATH}` are filled in. As long as there is no
+        /// token at all nobody may change anything, but this machine may run a check.
         token: Token = Token, example "${env:PROBITY_TOKEN}";
-        /// Whether everybody on this machine may change something without a token. It has no effect unless the runner listens
+        /// Whether everybody on this machine may do everything without a token. It has no effect unless the runner listens
         /// on a loopback address, which no other machine reaches.
         allow_anonymous_control: Flag = Flag, example true, default false;
+        /// Bearer tokens with a name and scopes, of which only the hash is kept here.
+        tokens: Tables<AuthToken> = Tables::new(), example [{
+            name = "prometheus",
+            hash = "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824",
+            scopes = ["read"]
+        }];
+    }
+}
+
+section! {
+    /// A bearer token. `probity hash-token` writes this section.
+    AuthToken {
+        /// What it is called, for people; no other token has this name.
+        name: Name = Name, example "prometheus";
+        /// The SHA-256 of the token.
+        hash: TokenHash = TokenHash, example "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+        /// What it is good for: "read" for what is behind a token, "report" for reports of jobs, "control" for all that
+        /// changes something else, "admin" for everything.
+        scopes: List<Choice> = List(Choice(&Scope::WORDS)), example ["read"];
+        rules [Rule::Required("name"), Rule::Required("hash"), Rule::Required("scopes")];
+    }
+}
+
+section! {
+    /// How the listener speaks TLS.
+    ListenerTls {
+        /// A PEM file of the certificate of this server, and of those between it and an authority; relative to this file, and
+        /// read again when it changes.
+        cert_file: FilePath = FilePath, example "server.pem";
+        /// A PEM file of the private key to that certificate; read again when it changes.
+        key_file: FilePath = FilePath, example "server.key";
+        /// A PEM file of the certificates that vouch for clients; read again when it changes. Unless given: no client is
+        /// asked for a certificate.
+        client_ca_file: FilePath = FilePath, example "clients-ca.pem";
+        /// Whether clients without a certificate are turned away, or only those with a wrong one.
+        client_certificates: Choice = Choice(http::CLIENT_CERTIFICATES), example "optional", default "required";
+        rules [
+            Rule::Required("cert_file"),
+            Rule::Required("key_file"),
+            Rule::Needs("client_certificates", "client_ca_file")
+        ];
+    }
+}
+
+section! {
+    /// How much clients may take.
+    HttpLimits {
+        /// The largest head of a request: its first line and its headers.
+        header_size: Size = Size(HEADER_SIZES), example "8KiB", default "16KiB";
+        /// The largest body of a request. Most routes take less.
+        body_size: Size = Size(BODY_SIZES), example "1MiB", default "16MiB";
+        /// How many connections there can be; more wait for one to end.
+        connections: Count<usize> = Count(CLIENTS), example 1_000, default 512;
+        /// How many connections one address can have; more are closed at once.
+        connections_per_address: OrWord<Count<usize>> = OrWord("unlimited", Count(CLIENTS)), example 32, default 256;
+        /// How many requests one address can make in a second; more are answered with 429.
+        requests_per_second: OrWord<Count<u32>> = OrWord("unlimited", Count(RATES)), example 50, default 1_000;
+        /// How many requests one address can make at once before that rate holds. Unless given: those of a second.
+        burst: Count<u32> = Count(RATES), example 100;
+    }
+}
+
+section! {
+    /// How long clients may take.
+    HttpTimeouts {
+        /// For a handshake of TLS.
+        handshake: Span = Span(CLIENT_TIMEOUTS), example "5s", default "10s";
+        /// For the head of a request, from its first byte on, and on a new connection from the start.
+        header: Span = Span(CLIENT_TIMEOUTS), example "5s", default "10s";
+        /// For the body of a request.
+        body: Span = Span(CLIENT_TIMEOUTS), example "2m", default "30s";
+        /// From the end of an answer to the next request.
+        idle: Span = Span(CLIENT_TIMEOUTS), example "2m", default "75s";
+        /// For taking any further part of an answer.
+        send: Span = Span(CLIENT_TIMEOUTS), example "10s", default "30s";
     }
 }
 

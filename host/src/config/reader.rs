@@ -116,6 +116,12 @@ impl Reader<'_> {
         home.map(|(heading, key)| key.usage(heading)).unwrap_or_default()
     }
 
+    /// How a key is written in a section.
+    fn usage_in(&self, name: &str, within: &Heading) -> String {
+        let home = self.keys.iter().find(|(heading, key)| heading == within && key.name == name);
+        home.map(|(heading, key)| key.usage(heading)).unwrap_or_default()
+    }
+
     /// Reports every rule that a section breaks, which begins at `at`.
     pub(super) fn enforce(&mut self, table: &DeTable<'_>, at: usize, heading: &Heading, rules: &[&Rule]) {
         let find = |name: &str| table.get_key_value(name).map(|(key, _)| key.span().start);
@@ -129,13 +135,13 @@ impl Reader<'_> {
                 }
                 Rule::Needs(one, other) => {
                     if let (Some(at), None) = (find(one), find(other)) {
-                        let example = self.usage(other);
+                        let example = self.usage_in(other, heading);
                         self.report(at, format!("`{one}` has no meaning without `{other}`, for example {example}"));
                     }
                 }
                 Rule::Required(name) => {
                     if find(name).is_none() {
-                        let example = self.usage(name);
+                        let example = self.usage_in(name, heading);
                         self.report(at, format!("{heading} lacks `{name}`, for example {example}"));
                     }
                 }

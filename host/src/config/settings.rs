@@ -15,8 +15,10 @@ use super::{
     kind::{Kind, Place, Shape},
     reader::Reader,
     report::{Origin, Position, Report, Source},
-    secret::HIDDEN,
 };
+
+/// What is shown in a secret's place.
+const HIDDEN: &str = "***";
 
 /// The settings of a check. Its `Debug` shows them as they were written, with the names of the secrets only.
 #[derive(Clone)]

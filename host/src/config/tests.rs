@@ -96,7 +96,7 @@ fn the_example_means_what_it_says() {
     assert_eq!(config.probes, Path::new("/etc/probity/probes.d"));
     assert_eq!(config.data_dir, Path::new("/var/lib/probity"));
     assert_eq!(config.node_id, "node-123");
-    assert_eq!(config.http.auth.token, None);
+    assert_eq!(config.http.auth, Auth::default());
     let [check] = config.checks.as_slice() else { panic!("{:?}", config.checks) };
     assert_eq!((check.name.as_str(), check.probe.as_str()), ("primary-db", "postgres"));
     assert_eq!(check.description, "the orders database");
@@ -146,7 +146,8 @@ fn toml_of(keys: &[&Key], heading: &Heading, choose: fn(&Key) -> Option<&'static
             text += &format!("{} = {value}\n", key.name);
         }
     }
-    for key in sections {
+    // TLS has defaults once it has files, and none without.
+    for key in sections.into_iter().filter(|key| heading.path != "http" || key.name != "tls") {
         if let Some((keys, false)) = key.shape.section() {
             text += &toml_of(&keys, &heading.below(key.name, false), choose);
         }
@@ -165,6 +166,20 @@ fn every_example_is_right() {
             ("check", "name") => "",
             ("check", "timezone") => "name = \"a\"\ncron = \"@daily\"",
             ("check", _) => "name = \"a\"",
+            ("http.auth", "read") => "token = \"s3cret\"",
+            ("http.auth.tokens", "name") => {
+                "hash = \"sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824\"\nscopes = [\"read\"]"
+            }
+            ("http.auth.tokens", "hash") => "name = \"a\"\nscopes = [\"read\"]",
+            ("http.auth.tokens", "scopes") => {
+                "name = \"a\"\nhash = \"sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824\""
+            }
+            ("http.tls", "cert_file") => "key_file = \"server.key\"",
+            ("http.tls", "key_file") => "cert_file = \"server.pem\"",
+            ("http.tls", "client_ca_file") => "cert_file = \"server.pem\"\nkey_file = \"server.key\"",
+            ("http.tls", "client_certificates") => {
+                "cert_file = \"server.pem\"\nkey_file = \"server.key\"\nclient_ca_file = \"clients-ca.pem\""
+            }
             (_, "cert_file") => "key_file = \"client.key\"",
             (_, "key_file") => "cert_file = \"client.pem\"",
             _ => "",

@@ -153,6 +153,29 @@ impl Scalar for Protocol {
     }
 }
 
+/// Where a page of the web comes from, as browsers write it (RFC 6454, section 6.2).
+pub(super) struct WebOrigin;
+
+impl Scalar for WebOrigin {
+    type Value = String;
+
+    fn parse(&self, value: &DeValue<'_>) -> Result<String, Flaw> {
+        let is_origin = |text: &&str| {
+            let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or_default();
+            let letters = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-_:[]".contains(&byte);
+            !host.is_empty() && host.bytes().all(letters)
+        };
+        let origin = value.as_str().filter(is_origin).map(str::to_owned);
+        origin.ok_or_else(|| {
+            Flaw::Not("origins as browsers write them: scheme and host in lower case, and no path".into())
+        })
+    }
+
+    fn schema(&self) -> Value {
+        json!({ "type": "string", "pattern": "^https?://[a-z0-9._:\\[\\]-]+$" })
+    }
+}
+
 /// A secret, or what is to be filled in for it.
 pub(super) struct Token;
 

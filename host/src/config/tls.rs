@@ -3,6 +3,7 @@
 use std::{
     cell::RefCell,
     collections::BTreeMap,
+    fmt,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -51,12 +52,9 @@ impl Options {
         let pair = section.cert_file.as_ref().zip(section.key_file.as_ref());
         let client = pair.and_then(|(chain, key)| match files.client(&chain.value, &key.value) {
             Ok(client) => Some(client),
-            Err(Unfit::Chain(flaw)) => {
-                report(chain.at, "cert_file", flaw);
-                None
-            }
-            Err(Unfit::Key(flaw)) => {
-                report(key.at, "key_file", flaw);
+            Err(unfit) => {
+                let (at, name) = if unfit.is_of_key() { (key.at, "key_file") } else { (chain.at, "cert_file") };
+                report(at, name, unfit.why().to_owned());
                 None
             }
         });
@@ -94,9 +92,29 @@ impl Options {
 
 /// What is wrong with a certificate and its key, and with which of them.
 #[derive(Clone)]
-enum Unfit {
+pub(super) enum Unfit {
     Chain(String),
     Key(String),
+}
+
+impl Unfit {
+    /// Whether it is the key that is wrong.
+    pub(super) fn is_of_key(&self) -> bool {
+        matches!(self, Unfit::Key(_))
+    }
+
+    /// What is wrong with it.
+    pub(super) fn why(&self) -> &str {
+        let (Unfit::Chain(why) | Unfit::Key(why)) = self;
+        why
+    }
+}
+
+impl fmt::Display for Unfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let key = if self.is_of_key() { "key_file" } else { "cert_file" };
+        write!(f, "{key}: {}", self.why())
+    }
 }
 
 /// What came of the files that were read, by their paths.
@@ -115,7 +133,7 @@ impl<'a> Files<'a> {
         Files { folder, authorities: RefCell::default(), clients: RefCell::default() }
     }
 
-    fn authorities(&self, file: &Path) -> Result<Arc<Authorities>, String> {
+    pub(super) fn authorities(&self, file: &Path) -> Result<Arc<Authorities>, String> {
         let path = self.folder.join(file);
         let mut known = self.authorities.borrow_mut();
         let read = |path: &PathBuf| {
@@ -125,7 +143,7 @@ impl<'a> Files<'a> {
         known.entry(path).or_insert_with_key(read).clone()
     }
 
-    fn client(&self, chain: &Path, key: &Path) -> Result<Arc<ClientCertificate>, Unfit> {
+    pub(super) fn client(&self, chain: &Path, key: &Path) -> Result<Arc<ClientCertificate>, Unfit> {
         let paths = (self.folder.join(chain), self.folder.join(key));
         let mut known = self.clients.borrow_mut();
         let read = |(chain, key): &(PathBuf, PathBuf)| {

@@ -1,4 +1,4 @@
-//! Who may change something: whoever holds the token, and for some of it whoever is at this machine.
+//! Who may ask for what: whoever holds a token with the scope for it, and for some of it whoever is at this machine.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -6,16 +6,15 @@ use axum::{
     extract::{ConnectInfo, FromRequestParts},
     http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts, uri::Authority},
 };
-use subtle::ConstantTimeEq;
 
-use super::{App, problem::Problem};
-use crate::config::Secret;
+use super::{App, origins::Origins, problem::Problem};
+use crate::config::{KnownToken, Scope, Scopes, TokenDigest};
 
 /// What a browser says of where a request comes from (W3C Fetch Metadata, section 2.3).
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// What is said of a token that is not the runner's.
-const WRONG: &str = "this is not the token of this runner";
+/// What is said of a token that is not one of the runner's.
+const WRONG: &str = "this is not a token of this runner";
 
 /// What proxies add to what they pass on. The proxy runs at this machine, but whoever uses it need not.
 const PROXIED: [HeaderName; 5] = [
@@ -26,111 +25,145 @@ const PROXIED: [HeaderName; 5] = [
     HeaderName::from_static("x-real-ip"),
 ];
 
-/// Who may change something. Reading is open to all who can connect.
+/// Who may ask for what.
 #[derive(Debug, Default)]
 pub struct Auth {
-    /// Whoever sends it may change everything.
-    pub token: Option<Secret>,
-    /// Whether requests from the runner's own machine may change everything without it. They may have a check run in any
-    /// case. The runner must not be reachable from other machines then.
+    /// Whether reading takes a token.
+    pub protects_reads: bool,
+    /// Whoever sends one of them may do what it is good for.
+    pub tokens: Vec<KnownToken>,
+    /// Whether requests from the runner's own machine may do everything without one. The runner must not be reachable from
+    /// other machines then.
     pub anonymous_control: bool,
+    /// The origins whose pages may read.
+    pub origins: Origins,
 }
 
 impl Auth {
-    /// Whoever may control connections: whoever holds the token, and if the operator says so, whoever is at this machine.
-    fn admit_to_control(&self, parts: &Parts) -> Result<Controls, Problem> {
-        if self.anonymous_control {
-            return self.admit(parts).map(|Admitted| Controls);
-        }
-        match (&self.token, bearer(&parts.headers)) {
-            (Some(token), Some(given)) if is_same(token, given) => Ok(Controls),
-            (Some(_), Some(_)) => Err(Problem::unauthorized(WRONG)),
-            (Some(_), None) => {
-                Err(Problem::unauthorized(format!("whoever changes something must show the token; {}", self.remedy())))
-            }
-            (None, _) => Err(Problem::forbidden(format!(
+    /// Whoever holds a token with this scope, and if the operator says so, whoever is at this machine.
+    fn admit(&self, parts: &Parts, scope: Scope) -> Result<(), Problem> {
+        match self.shown(&parts.headers)? {
+            Some(scopes) if scopes.allow(scope) => Ok(()),
+            Some(_) => Err(Problem::forbidden(format!(
+                "this token lacks the scope `{}`; send one that has it, or add it to the `scopes` of this one",
+                scope.as_str()
+            ))),
+            None if self.anonymous_control => self.admit_local(parts),
+            None if self.tokens.is_empty() => Err(Problem::forbidden(format!(
                 "nobody may do this, as the runner has no token; {}. If the runner listens on a loopback address only, \
                  `http.auth.allow_anonymous_control = true` allows it to everybody on its machine",
                 self.remedy()
             ))),
+            None => Err(Problem::unauthorized(format!(
+                "this takes a token with the scope `{}`; {}",
+                scope.as_str(),
+                self.remedy()
+            ))),
         }
     }
 
-    /// Whoever may have a check run: whoever holds the token, and whoever is at this machine.
-    fn admit(&self, parts: &Parts) -> Result<Admitted, Problem> {
-        match (&self.token, bearer(&parts.headers)) {
-            (Some(token), Some(given)) if is_same(token, given) => Ok(Admitted),
-            (Some(_), Some(_)) => Err(Problem::unauthorized(WRONG)),
-            (_, None) | (None, Some(_)) if is_local(parts) => match astray(parts) {
-                Some(why) => Err(Problem::forbidden(format!("{why}; {}", self.remedy()))),
-                None => Ok(Admitted),
-            },
-            (Some(_), None) => Err(Problem::unauthorized(format!(
-                "only requests from the runner's own machine need no token; {}",
-                self.remedy()
-            ))),
-            (None, _) => Err(Problem::forbidden(format!(
-                "only requests from the runner's own machine may do this; {}",
-                self.remedy()
-            ))),
+    /// Whoever may have a check run: whoever may control, and as long as there are no tokens, whoever is at this machine.
+    fn admit_run(&self, parts: &Parts) -> Result<(), Problem> {
+        if self.tokens.is_empty() { self.admit_local(parts) } else { self.admit(parts, Scope::Control) }
+    }
+
+    /// Whoever is at this machine, and acts of their own will.
+    fn admit_local(&self, parts: &Parts) -> Result<(), Problem> {
+        if !is_local(parts) {
+            let only = "only requests from the runner's own machine";
+            return Err(if self.tokens.is_empty() {
+                Problem::forbidden(format!("{only} may do this; {}", self.remedy()))
+            } else {
+                Problem::unauthorized(format!("{only} need no token; {}", self.remedy()))
+            });
         }
+        match astray(parts) {
+            Some(why) => Err(Problem::forbidden(format!("{why}; {}", self.remedy()))),
+            None => Ok(()),
+        }
+    }
+
+    /// What the token that came with a request is good for; `None`: none came, or the runner has none. It is compared with
+    /// all there are, each in constant time, so that how long that takes tells nothing of them.
+    fn shown(&self, headers: &HeaderMap) -> Result<Option<Scopes>, Problem> {
+        let Some(given) = bearer(headers).filter(|_| !self.tokens.is_empty()) else {
+            return Ok(None);
+        };
+        let digest = TokenDigest::of(given);
+        let compare = |found, token: &KnownToken| if token.digest.is(&digest) { Some(token.scopes) } else { found };
+        self.tokens
+            .iter()
+            .fold(None, compare)
+            .map_or_else(|| Err(Problem::unauthorized(WRONG)), |scopes| Ok(Some(scopes)))
     }
 
     fn remedy(&self) -> &'static str {
-        match self.token {
-            Some(_) => "send its token as `Authorization: Bearer TOKEN`",
-            None => {
-                "to allow it, set `http.auth.token = \"${env:PROBITY_TOKEN}\"` in probity.toml, and send it \
-                 as `Authorization: Bearer TOKEN`"
+        if self.tokens.is_empty() {
+            "to allow it, set `http.auth.token = \"${env:PROBITY_TOKEN}\"` in probity.toml, or add a token as `probity \
+             hash-token` writes it, and send it as `Authorization: Bearer TOKEN`"
+        } else {
+            "send it as `Authorization: Bearer TOKEN`"
+        }
+    }
+}
+
+/// Declares a proof that a request may do something.
+macro_rules! proof {
+    ($(#[doc = $doc:literal])+ $name:ident, $admit:expr) => {
+        $(#[doc = $doc])+
+        pub(super) struct $name;
+
+        impl FromRequestParts<Arc<App>> for $name {
+            type Rejection = Problem;
+
+            async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<$name, Problem> {
+                let admit: fn(&Auth, &Parts) -> Result<(), Problem> = $admit;
+                admit(&app.auth, parts).map(|()| $name)
             }
         }
-    }
+    };
 }
 
-/// A request that may have a check run.
-pub(super) struct Admitted;
-
-impl FromRequestParts<Arc<App>> for Admitted {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Admitted, Problem> {
-        app.auth.admit(parts)
-    }
+proof! {
+    /// A request that may read what everybody may who may read at all.
+    Reads, |auth, parts| if auth.protects_reads { auth.admit(parts, Scope::Read) } else { Ok(()) }
+}
+proof! {
+    /// A request that may read what others wrote, which always takes a token.
+    ReadsReports, |auth, parts| auth.admit(parts, Scope::Read)
+}
+proof! {
+    /// A request that may report what happened to a target.
+    Reporting, |auth, parts| auth.admit(parts, Scope::Report)
+}
+proof! {
+    /// A request that may have a check run.
+    Runs, Auth::admit_run
+}
+proof! {
+    /// A request that may change whatever can be changed.
+    Controls, |auth, parts| auth.admit(parts, Scope::Control)
 }
 
-/// A request that may change whatever can be changed.
-pub(super) struct Controls;
+/// A request that no page of a strange origin made: browsers keep pages from reading what they may not, but for WebSockets.
+pub(super) struct KnownPage;
 
-impl FromRequestParts<Arc<App>> for Controls {
+impl FromRequestParts<Arc<App>> for KnownPage {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Controls, Problem> {
-        app.auth.admit_to_control(parts)
-    }
-}
-
-/// A request that no page of another origin made: browsers keep pages from reading what they may not, but for WebSockets.
-pub(super) struct OwnPage;
-
-impl<S: Send + Sync> FromRequestParts<S> for OwnPage {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<OwnPage, Problem> {
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<KnownPage, Problem> {
         let text = |name| parts.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
         let Some(origin) = text(header::ORIGIN) else {
-            return Ok(OwnPage);
+            return Ok(KnownPage);
         };
         let asked = origin.split_once("://").map(|(_, host)| host);
-        if asked.is_some() && asked == text(header::HOST) {
-            return Ok(OwnPage);
+        if (asked.is_some() && asked == text(header::HOST)) || app.auth.origins.have(origin.as_bytes()) {
+            return Ok(KnownPage);
         }
-        Err(Problem::forbidden(format!("pages of {origin} may not read this")))
+        Err(Problem::forbidden(format!(
+            "pages of {origin} may not read this; `http.cors_origins` lists those that may"
+        )))
     }
-}
-
-/// Whether a token is the right one. How long it takes tells no more than the token's length.
-fn is_same(token: &Secret, given: &str) -> bool {
-    token.expose().as_bytes().ct_eq(given.as_bytes()).into()
 }
 
 /// The token that came with a request (RFC 6750, section 2.1).

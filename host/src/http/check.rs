@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 use super::{
     App,
-    auth::Admitted,
+    auth::{Reads, Runs},
     entry::Entry,
     page::json,
     parts::Name,
@@ -186,14 +186,14 @@ impl<'a> Past<'a> {
         (status = 404, description = "There is no such check", body = Problem, content_type = PROBLEM),
     )
 )]
-pub(super) async fn check(State(app): State<Arc<App>>, Name(name): Name) -> Result<Response, Problem> {
+pub(super) async fn check(State(app): State<Arc<App>>, _: Reads, Name(name): Name) -> Result<Response, Problem> {
     in_full(&app, &name)
 }
 
 /// Runs a check now, and shows it when the result is there.
 ///
-/// Requests from the runner's own machine may do so, and requests that carry the token. A page in a browser may not,
-/// wherever the browser runs.
+/// It takes a token with the scope `control`. As long as the runner has no token at all, requests from its own machine may do
+/// so; a page in a browser may not, wherever the browser runs.
 #[utoipa::path(post, path = "/health/checks/{name}/run", tag = "checks",
     params(("name" = String, Path, description = "The name of the check")),
     responses(
@@ -204,9 +204,9 @@ pub(super) async fn check(State(app): State<Arc<App>>, Name(name): Name) -> Resu
         (status = 404, description = "There is no such check", body = Problem, content_type = PROBLEM),
         (status = 503, description = "The runner is stopping", body = Problem, content_type = PROBLEM),
     ),
-    security((), ("token" = []))
+    security((), ("token" = ["control"]))
 )]
-pub(super) async fn run(State(app): State<Arc<App>>, _: Admitted, Name(name): Name) -> Result<Response, Problem> {
+pub(super) async fn run(State(app): State<Arc<App>>, _: Runs, Name(name): Name) -> Result<Response, Problem> {
     app.ask(&name, Ask::Run).await?;
     in_full(&app, &name)
 }

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use super::{
     App,
-    auth::Controls,
+    auth::{Controls, Reads},
     connections::{find, last_activity},
     control::Controlled,
     page::json,
@@ -196,7 +196,7 @@ impl WantedExpiry {
         (status = 404, description = "There is no such check", body = Problem, content_type = PROBLEM),
     )
 )]
-pub(super) async fn circuit(Shared(app): Shared<Arc<App>>, Name(name): Name) -> Result<Response, Problem> {
+pub(super) async fn circuit(Shared(app): Shared<Arc<App>>, _: Reads, Name(name): Name) -> Result<Response, Problem> {
     show(&app, &name)
 }
 
@@ -204,7 +204,7 @@ pub(super) async fn circuit(Shared(app): Shared<Arc<App>>, Name(name): Name) -> 
 #[utoipa::path(post, path = "/connections/{check}/circuit/half-open", tag = "circuits",
     params(("check" = String, Path, description = "The name of the check")),
     responses((status = 200, description = "The circuit after that", body = CircuitPage), Controlled),
-    security(("token" = []))
+    security(("token" = ["control"]))
 )]
 pub(super) async fn half_open(
     Shared(app): Shared<Arc<App>>,
@@ -218,7 +218,7 @@ pub(super) async fn half_open(
 #[utoipa::path(post, path = "/connections/{check}/circuit/force-open", tag = "circuits",
     params(("check" = String, Path, description = "The name of the check")),
     responses((status = 200, description = "The circuit after that", body = CircuitPage), Controlled),
-    security(("token" = []))
+    security(("token" = ["control"]))
 )]
 pub(super) async fn force_open(
     Shared(app): Shared<Arc<App>>,
@@ -232,7 +232,7 @@ pub(super) async fn force_open(
 #[utoipa::path(post, path = "/connections/{check}/circuit/force-closed", tag = "circuits",
     params(("check" = String, Path, description = "The name of the check")),
     responses((status = 200, description = "The circuit after that", body = CircuitPage), Controlled),
-    security(("token" = []))
+    security(("token" = ["control"]))
 )]
 pub(super) async fn force_closed(
     Shared(app): Shared<Arc<App>>,
@@ -246,7 +246,7 @@ pub(super) async fn force_closed(
 #[utoipa::path(post, path = "/connections/{check}/circuit/auto", tag = "circuits",
     params(("check" = String, Path, description = "The name of the check")),
     responses((status = 200, description = "The circuit after that", body = CircuitPage), Controlled),
-    security(("token" = []))
+    security(("token" = ["control"]))
 )]
 pub(super) async fn auto(Shared(app): Shared<Arc<App>>, _: Controls, Name(name): Name) -> Result<Response, Problem> {
     obey(&app, &name, Command::Auto).await
@@ -258,7 +258,7 @@ pub(super) async fn auto(Shared(app): Shared<Arc<App>>, _: Controls, Name(name):
     params(("check" = String, Path, description = "The name of the check")),
     request_body = WantedExpiry,
     responses((status = 200, description = "The circuit after that", body = CircuitPage), Controlled),
-    security(("token" = []))
+    security(("token" = ["control"]))
 )]
 pub(super) async fn expiry(
     Shared(app): Shared<Arc<App>>,

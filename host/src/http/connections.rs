@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 
 use super::{
     App,
+    auth::Reads,
     circuit::CircuitPage,
     entry::NOT_RUN,
     page::{JSON, json},
@@ -190,7 +191,7 @@ pub(super) const CONNECTIONS: Document = Document { media_type: JSON, tagged: tr
     (status = 200, description = "Every connection, however it is", body = All),
     (status = 304, description = "Nothing changed since the response that had this ETag"),
 ))]
-pub(super) async fn connections(Shared(app): Shared<Arc<App>>, headers: HeaderMap) -> Response {
+pub(super) async fn connections(Shared(app): Shared<Arc<App>>, _: Reads, headers: HeaderMap) -> Response {
     app.connections.answer(&headers).await
 }
 
@@ -219,7 +220,7 @@ fn draw(view: &View<'_>) -> Drawn {
         (status = 404, description = "There is no such check", body = Problem, content_type = PROBLEM),
     )
 )]
-pub(super) async fn connection(Shared(app): Shared<Arc<App>>, Name(name): Name) -> Result<Response, Problem> {
+pub(super) async fn connection(Shared(app): Shared<Arc<App>>, _: Reads, Name(name): Name) -> Result<Response, Problem> {
     in_full(&app.board, &name)
 }
 
@@ -232,7 +233,7 @@ pub(super) async fn connection(Shared(app): Shared<Arc<App>>, Name(name): Name) 
         (status = 404, description = "There is no such check", body = Problem, content_type = PROBLEM),
     )
 )]
-pub(super) async fn stats(Shared(app): Shared<Arc<App>>, Name(name): Name) -> Result<Response, Problem> {
+pub(super) async fn stats(Shared(app): Shared<Arc<App>>, _: Reads, Name(name): Name) -> Result<Response, Problem> {
     let slot = find(&app.board, &name)?;
     let check = slot.state();
     let response = json(&Stats {

@@ -59,7 +59,7 @@ pub(super) enum Controlled {
 #[utoipa::path(post, path = "/connections/{check}/connect", tag = "connections",
     params(("check" = String, Path, description = "The name of the check")),
     responses((status = 200, description = "The connection after that", body = Full), Controlled),
-    security(("token" = []))
+    security(("token" = ["control"]))
 )]
 pub(super) async fn connect(Shared(app): Shared<Arc<App>>, _: Controls, Name(name): Name) -> Result<Response, Problem> {
     obey(&app, &name, Command::Connect).await
@@ -69,7 +69,7 @@ pub(super) async fn connect(Shared(app): Shared<Arc<App>>, _: Controls, Name(nam
 #[utoipa::path(post, path = "/connections/{check}/disconnect", tag = "connections",
     params(("check" = String, Path, description = "The name of the check")),
     responses((status = 200, description = "The connection after that", body = Full), Controlled),
-    security(("token" = []))
+    security(("token" = ["control"]))
 )]
 pub(super) async fn disconnect(
     Shared(app): Shared<Arc<App>>,
@@ -83,7 +83,7 @@ pub(super) async fn disconnect(
 #[utoipa::path(post, path = "/connections/{check}/check", tag = "connections",
     params(("check" = String, Path, description = "The name of the check")),
     responses((status = 200, description = "The connection after that", body = Full), Controlled),
-    security(("token" = []))
+    security(("token" = ["control"]))
 )]
 pub(super) async fn examine(Shared(app): Shared<Arc<App>>, _: Controls, Name(name): Name) -> Result<Response, Problem> {
     app.ask(&name, Ask::Run).await?;
@@ -94,7 +94,7 @@ pub(super) async fn examine(Shared(app): Shared<Arc<App>>, _: Controls, Name(nam
 #[utoipa::path(post, path = "/connections/{check}/reset", tag = "connections",
     params(("check" = String, Path, description = "The name of the check")),
     responses((status = 200, description = "The connection after that", body = Full), Controlled),
-    security(("token" = []))
+    security(("token" = ["control"]))
 )]
 pub(super) async fn reset(Shared(app): Shared<Arc<App>>, _: Controls, Name(name): Name) -> Result<Response, Problem> {
     obey(&app, &name, Command::Reset).await
@@ -130,7 +130,7 @@ struct Lease<'a> {
         (status = 503, description = "The connection is not to be had; `reason` says why, and Retry-After when to ask again",
             body = Problem, content_type = PROBLEM, headers(("Retry-After" = u64, description = "In seconds")))
     ),
-    security(("token" = []))
+    security(("token" = ["control"]))
 )]
 pub(super) async fn acquire(
     Shared(app): Shared<Arc<App>>,
@@ -198,7 +198,7 @@ pub(super) struct Report {
     params(("check" = String, Path, description = "The name of the check")),
     request_body = Report,
     responses((status = 200, description = "The connection after that", body = Full), Controlled),
-    security(("token" = []))
+    security(("token" = ["control"]))
 )]
 pub(super) async fn outcomes(
     Shared(app): Shared<Arc<App>>,
@@ -249,7 +249,7 @@ enum DecreedMode {
     params(("check" = String, Path, description = "The name of the check")),
     request_body = Decree,
     responses((status = 200, description = "The connection after that", body = Full), Controlled),
-    security(("token" = []))
+    security(("token" = ["control"]))
 )]
 pub(super) async fn mode(
     Shared(app): Shared<Arc<App>>,

@@ -27,7 +27,7 @@ use tokio::{
 
 use super::{
     App,
-    auth::OwnPage,
+    auth::{KnownPage, Reads},
     parts::Asked,
     problem::{PROBLEM, Problem},
 };
@@ -182,6 +182,7 @@ impl Reader {
 )]
 pub(super) async fn events(
     Shared(app): Shared<Arc<App>>,
+    _: Reads,
     Asked(wanted): Asked<Wanted>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -202,7 +203,7 @@ pub(super) async fn events(
 }
 
 /// Follows the events over a WebSocket: each message is a CloudEvent in JSON. One of type `probity.gap` tells what the log
-/// does not hold any more. Pages of other origins may not.
+/// does not hold any more. Pages of other origins may not, but for those of `http.cors_origins`.
 #[utoipa::path(get, path = "/events/ws", tag = "events",
     params(
         ("after" = Option<String>, Query, description = "The number or id of the event after which to begin; 0: all there is"),
@@ -220,7 +221,8 @@ pub(super) async fn events(
 )]
 pub(super) async fn events_ws(
     Shared(app): Shared<Arc<App>>,
-    _: OwnPage,
+    _: Reads,
+    _: KnownPage,
     Asked(wanted): Asked<Wanted>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {

@@ -18,6 +18,7 @@ use utoipa::ToSchema;
 
 use super::{
     App,
+    auth::Reads,
     check::Listed,
     entry::{Entry, write_map},
     page::{JSON, json},
@@ -112,7 +113,7 @@ pub(super) const CHECKS: Document = Document { media_type: JSON, tagged: true, d
     (status = 304, description = "Nothing changed since the response that had this ETag"),
     (status = 503, description = "Unhealthy, starting or stopping", body = Whole),
 ))]
-pub(super) async fn health(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+pub(super) async fn health(State(app): State<Arc<App>>, _: Reads, headers: HeaderMap) -> Response {
     app.health.answer(&headers).await
 }
 
@@ -122,11 +123,11 @@ pub(super) async fn health(State(app): State<Arc<App>>, headers: HeaderMap) -> R
     (status = 304, description = "Nothing changed since the response that had this ETag"),
     (status = 503, description = "Unhealthy, starting or stopping", body = Ready),
 ))]
-pub(super) async fn ready(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+pub(super) async fn ready(State(app): State<Arc<App>>, _: Reads, headers: HeaderMap) -> Response {
     app.ready.answer(&headers).await
 }
 
-/// Whether the runner itself lives, whatever its checks find.
+/// Whether the runner itself lives, whatever its checks find. It tells of nothing else, and takes no token.
 #[utoipa::path(get, path = "/health/live", tag = "health", responses(
     (status = 200, description = "It lives", body = Live),
     (status = 503, description = "It is stopping", body = Live),
@@ -147,7 +148,7 @@ pub(super) async fn live(State(app): State<Arc<App>>) -> Result<Response, Proble
     (status = 200, description = "Every check, however it is", body = All),
     (status = 304, description = "Nothing changed since the response that had this ETag"),
 ))]
-pub(super) async fn checks(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+pub(super) async fn checks(State(app): State<Arc<App>>, _: Reads, headers: HeaderMap) -> Response {
     app.checks.answer(&headers).await
 }
 

@@ -16,6 +16,7 @@ use utoipa::{ToSchema, openapi::OpenApi};
 
 use super::{
     App,
+    auth::Reads,
     page::{JSON, Page},
 };
 
@@ -48,7 +49,7 @@ struct Route<'a> {
     (status = 200, description = "Every route", body = Index),
     (status = 304, description = "The same as in the response that had this ETag"),
 ))]
-pub(super) async fn index(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+pub(super) async fn index(State(app): State<Arc<App>>, _: Reads, headers: HeaderMap) -> Response {
     app.index.answer(&headers)
 }
 
@@ -57,7 +58,7 @@ pub(super) async fn index(State(app): State<Arc<App>>, headers: HeaderMap) -> Re
     (status = 200, description = "An OpenAPI document", content_type = "application/json"),
     (status = 304, description = "The same as in the response that had this ETag"),
 ))]
-pub(super) async fn description(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+pub(super) async fn description(State(app): State<Arc<App>>, _: Reads, headers: HeaderMap) -> Response {
     app.openapi.answer(&headers)
 }
 

@@ -16,6 +16,7 @@ use probity_core::{
 
 use super::{
     App,
+    auth::Reads,
     exposition::{
         Exposition, Family,
         Kind::{self, Counter, Gauge, Histogram, Summary},
@@ -35,7 +36,7 @@ pub(super) const METRICS: Document = Document { media_type: HeaderValue::from_st
 #[utoipa::path(get, path = "/metrics", tag = "metrics", responses(
     (status = 200, description = "Metrics, in the text format 0.0.4", body = String, content_type = MEDIA_TYPE),
 ))]
-pub(super) async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+pub(super) async fn metrics(State(app): State<Arc<App>>, _: Reads, headers: HeaderMap) -> Response {
     app.metrics.answer(&headers).await
 }
 

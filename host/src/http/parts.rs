@@ -7,7 +7,7 @@ use axum::{
 };
 use serde::de::DeserializeOwned;
 
-use super::problem::Problem;
+use super::{body, problem::Problem};
 use crate::config::is_name;
 
 /// Bytes of a body. What can be said here is a few words, and a message.
@@ -74,7 +74,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Said<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Said<T>, Problem> {
-        let bytes = to_bytes(request.into_body(), BODY).await.map_err(|_| Problem::too_large(BODY))?;
+        let bytes = to_bytes(request.into_body(), BODY).await.map_err(|error| body::problem(&error, BODY))?;
         read_json(&bytes).map(Said)
     }
 }

@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 
 use super::{
     App,
+    auth::Reads,
     page::JSON,
     rendered::{Document, Drawn},
     schema,
@@ -120,7 +121,7 @@ pub(super) const PROBES: Document = Document { media_type: JSON, tagged: true, d
     (status = 200, description = "Every probe, however it is", body = Body),
     (status = 304, description = "Nothing changed since the response that had this ETag"),
 ))]
-pub(super) async fn probes(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+pub(super) async fn probes(State(app): State<Arc<App>>, _: Reads, headers: HeaderMap) -> Response {
     app.probes.answer(&headers).await
 }
 

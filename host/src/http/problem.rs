@@ -1,6 +1,6 @@
 //! The one shape of all errors: problem details (RFC 9457).
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use axum::{
     extract::State,
@@ -151,7 +151,7 @@ impl Problem {
     }
 
     /// The body is larger than any that makes sense.
-    pub(super) fn too_large(most: usize) -> Problem {
+    pub(super) fn too_large(most: u64) -> Problem {
         Problem {
             field: Some("body".into()),
             ..Problem::new(
@@ -159,6 +159,32 @@ impl Problem {
                 "urn:probity:error:too-large",
                 "Too large",
                 format!("a body may have {most} bytes here"),
+            )
+        }
+    }
+
+    /// The body did not come in time.
+    pub(super) fn late(patience: Duration) -> Problem {
+        Problem {
+            field: Some("body".into()),
+            ..Problem::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "urn:probity:error:late",
+                "Late",
+                format!("the body did not come within {patience:?}; `http.timeouts.body` says how long it may take"),
+            )
+        }
+    }
+
+    /// The address asks more often than it may; after so many seconds it may again.
+    pub(super) fn too_fast(retry_after: u32) -> Problem {
+        Problem {
+            retry_after: Some(retry_after),
+            ..Problem::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "urn:probity:error:too-fast",
+                "Too fast",
+                "this address asks more often than it may; `http.limits.requests_per_second` says how often that is",
             )
         }
     }

@@ -20,7 +20,9 @@ use utoipa::{IntoResponses, ToSchema};
 
 use super::{
     App,
-    auth::Controls,
+    auth::{ReadsReports, Reporting},
+    body::problem as body_problem,
+    door::NO_STORE,
     page::json,
     parts::{Name, NameAnd, read_json},
     problem::Problem,
@@ -28,10 +30,9 @@ use super::{
 };
 use crate::{board::Slot, worker::Ask};
 
-/// Bytes of a body in JSON, whose message may be as long as that.
+/// Bytes of a body in JSON, whose message may be as long as that. Of others, what is past the text that is kept is read and
+/// dropped, up to `http.limits.body_size`: a job whose output is long has still run.
 const JSON: usize = 1024 * 1024;
-/// Bytes of any body. What is past the text that is kept is read and dropped: a job whose output is long has still run.
-const BODY: usize = 16 * 1024 * 1024;
 /// How long whoever reports waits for the verdict. A probe that goes by reports takes milliseconds, but it may have to wait for
 /// its turn, and the job that reports has other things to do.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -117,11 +118,11 @@ struct Taken<'a> {
         (status = 202, description = "It was taken, and the check will be judged anew", body = Taken),
         NotTaken,
     ),
-    security(("token" = []))
+    security(("token" = ["report"]))
 )]
 pub(super) async fn report(
     State(app): State<Arc<App>>,
-    _: Controls,
+    _: Reporting,
     Name(name): Name,
     headers: HeaderMap,
     body: Body,
@@ -130,7 +131,7 @@ pub(super) async fn report(
     let sent = read(body).await?;
     let report = if is_json(&headers, &sent.begin) {
         if sent.length > JSON {
-            return Err(Problem::too_large(JSON));
+            return Err(Problem::too_large(JSON as u64));
         }
         read_json::<Told>(&sent.begin)?.report(&app)?
     } else {
@@ -152,11 +153,11 @@ pub(super) async fn report(
         (status = 202, description = "It was taken, and the check will be judged anew", body = Taken),
         NotTaken,
     ),
-    security(("token" = []))
+    security(("token" = ["report"]))
 )]
 pub(super) async fn report_kind(
     State(app): State<Arc<App>>,
-    _: Controls,
+    _: Reporting,
     NameAnd(Name(name), kind): NameAnd,
     body: Body,
 ) -> Result<Response, Problem> {
@@ -207,7 +208,7 @@ struct Heard<'a> {
 
 /// What others reported of a check's target, with the texts that came with it. It is kept while the runner lives.
 ///
-/// Whoever may report may read this: unlike all else that can be read, it is what others wrote.
+/// Unlike all else that can be read, it is what others wrote: it takes a token with the scope `read` in any case.
 #[utoipa::path(get, path = "/health/checks/{name}/reports", tag = "reports",
     params(("name" = String, Path, description = "The name of the check")),
     responses(
@@ -218,18 +219,24 @@ struct Heard<'a> {
         (status = 404, description = "There is no such check", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The check's probe takes no reports", body = Problem, content_type = "application/problem+json"),
     ),
-    security(("token" = []))
+    security(("token" = ["read"]))
 )]
-pub(super) async fn reports(State(app): State<Arc<App>>, _: Controls, Name(name): Name) -> Result<Response, Problem> {
+pub(super) async fn reports(
+    State(app): State<Arc<App>>,
+    _: ReadsReports,
+    Name(name): Name,
+) -> Result<Response, Problem> {
     let slot = listening(&app, &name)?;
     let now = app.board.now();
     let reports = slot.reports().unwrap_or_else(|| Reports::new(now));
-    json(&Heard {
+    let mut response = json(&Heard {
         name: &name,
         since: reports.since().wall,
         counts: reports.counts(),
         reports: reports.latest().map(|report| kept(report)).collect(),
-    })
+    })?;
+    response.headers_mut().insert(header::CACHE_CONTROL, NO_STORE);
+    Ok(response)
 }
 
 fn kept(report: &Report) -> Kept<'_> {
@@ -286,12 +293,9 @@ struct Sent {
 async fn read(mut body: Body) -> Result<Sent, Problem> {
     let mut sent = Sent { begin: Vec::new(), length: 0 };
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| Problem::invalid_body(format!("the body broke off: {error}")))?;
+        let frame = frame.map_err(|error| body_problem(&error, JSON))?;
         let data = frame.data_ref().map(Bytes::as_ref).unwrap_or_default();
         sent.length += data.len();
-        if sent.length > BODY {
-            return Err(Problem::too_large(BODY));
-        }
         let room = JSON.saturating_sub(sent.begin.len());
         sent.begin.extend_from_slice(&data[..data.len().min(room)]);
     }

@@ -11,16 +11,19 @@ use probity_core::{
 use utoipa::{
     Modify,
     openapi::{
-        ObjectBuilder, OpenApi, Schema, Type,
+        ContentBuilder, ObjectBuilder, OpenApi, Ref, RefOr, ResponseBuilder, Schema, Type,
         schema::SchemaType,
-        security::{Http, HttpAuthScheme, SecurityScheme},
+        security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
     },
 };
 
-use super::{control, probes};
+use super::{control, probes, problem::PROBLEM};
 
 /// The name, given in the description of the route, of the way in which a request shows that it may change something.
 const TOKEN: &str = "token";
+
+/// The one route that is open in any case.
+const OPEN: &str = "/health/live";
 
 /// Adds the token to the description.
 pub(super) struct Security;
@@ -29,6 +32,26 @@ impl Modify for Security {
     fn modify(&self, description: &mut OpenApi) {
         let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
         description.components.get_or_insert_default().add_security_scheme(TOKEN, bearer);
+    }
+}
+
+/// Adds what holds for all routes: that reading may take a token, and that nobody may ask too often.
+pub(super) fn complete(description: &mut OpenApi) {
+    let problem = |about: &str| {
+        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+        RefOr::T(ResponseBuilder::new().description(about).content(PROBLEM, content).build())
+    };
+    for (path, item) in &mut description.paths.paths {
+        for operation in [&mut item.get, &mut item.post, &mut item.put].into_iter().flatten() {
+            let responses = &mut operation.responses.responses;
+            responses.insert("429".into(), problem("This address asks more often than it may"));
+            if operation.security.is_none() && path != OPEN {
+                let reading = [SecurityRequirement::default(), SecurityRequirement::new(TOKEN, ["read"])];
+                operation.security = Some(reading.into());
+                responses.insert("401".into(), problem("Reading takes a token, and it is wrong or missing"));
+                responses.entry("403".into()).or_insert_with(|| problem("The token lacks the scope `read`"));
+            }
+        }
     }
 }
 

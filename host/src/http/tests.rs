@@ -36,7 +36,7 @@ use super::{Auth, Control, Refused, State, router};
 use crate::{
     board::{Board, CheckInfo, CheckState, Inventory, ProbeInfo, ProbeSource, ProbeState, Slot, Source},
     clock::Clock,
-    config::Secret,
+    config::{KnownToken, Scopes, TokenDigest},
     events::{Events, Fact, Reload},
     worker,
 };
@@ -96,16 +96,24 @@ impl Ask {
         Ask { peer, ..self }
     }
 
+    /// The status alone: the body of some answers has no end.
+    async fn status_of(self, router: &Router) -> u16 {
+        router.clone().oneshot(self.request()).await.unwrap().status().as_u16()
+    }
+
     async fn of(self, router: &Router) -> Answer {
+        let (head, body) = router.clone().oneshot(self.request()).await.unwrap().into_parts();
+        let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        Answer { status: head.status, headers: head.headers, body }
+    }
+
+    fn request(self) -> Request<Body> {
         let mut request = Request::builder().method(self.method).uri(&self.path);
         for (name, value) in self.headers {
             request = request.header(name, value);
         }
         let peer: SocketAddr = self.peer.parse().unwrap();
-        let request = request.extension(ConnectInfo(peer)).body(Body::from(self.body)).unwrap();
-        let (head, body) = router.clone().oneshot(request).await.unwrap().into_parts();
-        let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
-        Answer { status: head.status, headers: head.headers, body }
+        request.extension(ConnectInfo(peer)).body(Body::from(self.body)).unwrap()
     }
 }
 
@@ -180,8 +188,30 @@ fn router_of(board: &Arc<Board>, token: Option<&str>, refused: Option<Refused>) 
     router(State {
         board: Arc::clone(board),
         events: events(),
-        auth: Auth { token: token.map(|token| Secret::new(token.into())), anonymous_control: false },
+        auth: holding(token),
         control: Arc::new(Runner { board: Arc::clone(board), refused }),
+    })
+}
+
+/// Who may do what, if there is one token of all scopes, or none.
+fn holding(token: Option<&str>) -> Auth {
+    Auth { tokens: token.map(|token| known(token, Scopes::ALL)).into_iter().collect(), ..Auth::default() }
+}
+
+fn known(token: &str, scopes: Scopes) -> KnownToken {
+    KnownToken { name: "its-name".into(), digest: TokenDigest::of(token), scopes }
+}
+
+/// A router whose tokens are one for each scope, named after it.
+fn scoped(protects_reads: bool) -> Router {
+    let house = House::running();
+    let token = |scope: &&str| known(&format!("t-{scope}"), Scopes::of(&[scope]));
+    let tokens = crate::config::Scope::WORDS.iter().map(token).collect();
+    router(State {
+        board: Arc::clone(&house.board),
+        events: events(),
+        auth: Auth { protects_reads, tokens, ..Auth::default() },
+        control: Arc::new(Runner { board: house.board, refused: None }),
     })
 }
 

@@ -9,7 +9,7 @@ use tokio::{
     sync::oneshot::{self, Receiver},
 };
 
-use super::serve::serve;
+use super::serve::{Terms, serve};
 
 /// Serves until `close` resolves, as [`serve`] does. What is returned tells how it ended.
 ///
@@ -19,6 +19,7 @@ use super::serve::serve;
 pub fn serve_on_thread(
     listener: TcpListener,
     router: Router,
+    terms: Terms,
     close: Receiver<()>,
     grace: Duration,
 ) -> io::Result<Receiver<io::Result<()>>> {
@@ -26,7 +27,8 @@ pub fn serve_on_thread(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (ended, end) = oneshot::channel();
     std::thread::Builder::new().name("http".into()).spawn(move || {
-        let served = runtime.block_on(async { serve(TcpListener::from_std(listener)?, router, close, grace).await });
+        let served =
+            runtime.block_on(async { serve(TcpListener::from_std(listener)?, router, terms, close, grace).await });
         // Nobody waits if the runner failed.
         let _ = ended.send(served);
     })?;

@@ -12,7 +12,7 @@ use std::{
 use super::{reloads::Reloads, standard};
 use crate::{
     board::{ProbeInfo, ProbeSource, ProbeState},
-    catalog::{self, File},
+    catalog::{self, File, LoadFlaw},
     engine::{self, LoadError, Prepared},
 };
 
@@ -48,6 +48,8 @@ struct Probe {
     generation: u64,
     /// Why what should run does not.
     rejected: Option<String>,
+    /// Whether that is for want of trust, which may come without any change of the file.
+    distrusted: bool,
 }
 
 /// What there is of a probe that a check asks for.
@@ -105,13 +107,22 @@ impl Probes {
             if let Some(flaw) = &file.flaw {
                 // A file that is still being written may yet become whole.
                 if file.settled {
+                    probe.distrusted = matches!(flaw, LoadFlaw::Untrusted(_));
+                    // What runs is what is not trusted any more: the operator said so, and means it.
+                    if probe.distrusted {
+                        probe.current.take_if(|running| running.digest == file.digest);
+                    }
                     probe.reject(name, &file.digest, flaw.to_string(), &mut self.reloads);
                 }
                 continue;
             }
-            if probe.wanted != file.digest || (probe.rejected.is_none() && !probe.runs_what_it_should()) {
+            if probe.distrusted
+                || probe.wanted != file.digest
+                || (probe.rejected.is_none() && !probe.runs_what_it_should())
+            {
                 probe.wanted = Arc::clone(&file.digest);
                 probe.rejected = None;
+                probe.distrusted = false;
                 jobs.extend(self.make_ready(name));
             }
         }
@@ -196,7 +207,7 @@ impl Probes {
 
 impl Probe {
     fn new(source: Source, wanted: Arc<str>) -> Probe {
-        Probe { source, wanted, current: None, generation: 0, rejected: None }
+        Probe { source, wanted, current: None, generation: 0, rejected: None, distrusted: false }
     }
 
     fn runs_what_it_should(&self) -> bool {

@@ -18,7 +18,7 @@ struct Needed {
 }
 
 /// What the tests need beyond Rust.
-const NEEDED: [Needed; 23] = [
+const NEEDED: [Needed; 25] = [
     Needed { program: "python3", package: "python3", why: "its HTTP server is a target that is not ours" },
     Needed { program: "pip3", package: "python3-pip", why: "some servers come as Python packages" },
     Needed { program: "chronyd", package: "chrony", why: "a time server for the probe `ntp`" },
@@ -26,6 +26,7 @@ const NEEDED: [Needed; 23] = [
     Needed { program: "etcd", package: "etcd-server", why: "the probe etcd is held to it" },
     Needed { program: "mariadbd", package: "mariadb-server", why: "the probe mysql is held to it" },
     Needed { program: "memcached", package: "memcached", why: "the probe memcached is held to it" },
+    Needed { program: "minisign", package: "minisign", why: "it has to agree with what is signed here" },
     Needed { program: "mosquitto", package: "mosquitto", why: "the probe mqtt is held to it" },
     Needed { program: "mosquitto_sub", package: "mosquitto-clients", why: "it sees what the probe mqtt sends" },
     Needed { program: "nats-server", package: "nats-server", why: "the probe nats is held to it" },
@@ -41,6 +42,7 @@ const NEEDED: [Needed; 23] = [
     Needed { program: "sysctl", package: "procps", why: "it says who may send echo requests there" },
     Needed { program: "nsenter", package: "util-linux", why: "it goes to where that network is" },
     Needed { program: "mount", package: "mount", why: "it makes file systems for the probe disk to look at" },
+    Needed { program: "unbound", package: "unbound", why: "the probe dns is held to it" },
     Needed { program: "openssl", package: "openssl", why: "its TLS server is a target that is not ours" },
 ];
 

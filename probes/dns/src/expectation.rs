@@ -12,6 +12,9 @@ pub(crate) fn shortcomings(settings: &Settings, answer: &Answer) -> Vec<String> 
     if answer.rcode != settings.expect_rcode {
         return vec![format!("is {}, expected {}", answer.rcode, settings.expect_rcode)];
     }
+    if settings.authoritative && !answer.authoritative {
+        return vec!["is not authoritative".to_owned()];
+    }
     if answer.rcode != Rcode::NoError {
         return Vec::new();
     }
@@ -75,6 +78,13 @@ mod tests {
         let more = r#""expect_rcode": "NXDOMAIN","#;
         assert_eq!(found(more, Rcode::NxDomain, &[]), NONE);
         assert_eq!(found(more, Rcode::NoError, &["192.0.2.1"]), ["is NOERROR, expected NXDOMAIN"]);
+    }
+
+    #[test]
+    fn an_answer_can_be_expected_of_whom_it_is_for_to_say() {
+        let more = r#""authoritative": true,"#;
+        assert_eq!(found(more, Rcode::NoError, &["192.0.2.1"]), ["is not authoritative"]);
+        assert_eq!(found(more, Rcode::ServFail, &[]), ["is SERVFAIL, expected NOERROR"]);
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub struct Settings {
     pub(crate) expect: Vec<String>,
     #[serde(default = "success")]
     pub(crate) expect_rcode: Rcode,
+    #[serde(default)]
+    pub(crate) authoritative: bool,
     pub(crate) degraded_after: Option<Span>,
 }
 
@@ -79,6 +81,10 @@ impl Settings {
                     let message = "the system's resolver does not tell its response code; name a `server`";
                     problem("/expect_rcode".to_owned(), message.to_owned());
                 }
+                if self.authoritative {
+                    let message = "the system's resolver speaks with nobody's authority; name a `server`";
+                    problem("/authoritative".to_owned(), message.to_owned());
+                }
             }
         }
         if self.expect_rcode != Rcode::NoError && !self.expect.is_empty() {
@@ -124,6 +130,7 @@ mod tests {
             (r#"{ "name": "example.org" }"#, &[] as &[&str]),
             (r#"{ "name": ".", "type": "NS", "server": "192.0.2.53" }"#, &[]),
             (r#"{ "name": "::1", "type": "PTR", "server": "192.0.2.53" }"#, &[]),
+            (r#"{ "name": "a", "authoritative": true }"#, &["/authoritative"]),
             (r#"{ "name": "" }"#, &["/name"]),
             (r#"{ "name": "a..b" }"#, &["/name"]),
             (r#"{ "name": "bücher.example" }"#, &["/name"]),

@@ -27,6 +27,11 @@ impl Id {
         Self(Sha1::digest(bencode::string(value)).into())
     }
 
+    /// Whether what was got is the immutable value of this target: a text, or anything else as it was encoded.
+    pub(crate) fn is_of(self, got: &[u8]) -> bool {
+        self == Self::of_value(got) || self.0 == <[u8; BYTES]>::from(Sha1::digest(got))
+    }
+
     pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(Self)
     }
@@ -68,6 +73,7 @@ mod tests {
         let target = Id::of_value(b"Hello World!");
         assert_eq!(target.to_string(), "e5f96f6f38320f0f33959cb4d3d656452117aadb");
         assert_eq!(Id::parse(&target.to_string()), Some(target));
+        assert!(target.is_of(b"Hello World!") && target.is_of(b"12:Hello World!") && !target.is_of(b"Hello World"));
         for digits in ["", "e5", "é", &"x".repeat(40), &"0".repeat(41)] {
             assert_eq!(Id::parse(digits), None, "{digits}");
         }

@@ -49,8 +49,8 @@ impl Adapter for MainlineDht {
         self.0.name()
     }
 
-    fn examine(&mut self, _: &mut Attempt) -> Result<Examination, Failure> {
-        Ok(self.0.examine())
+    fn examine(&mut self, attempt: &mut Attempt) -> Result<Examination, Failure> {
+        self.0.examine(attempt)
     }
 }
 

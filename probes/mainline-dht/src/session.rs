@@ -133,11 +133,38 @@ impl Session {
         if lookup.was_answered() { Ok(lookup) } else { Err(nobody(SILENCE, &lookup.into_troubles())) }
     }
 
-    /// What there is to say of the network, and of this node's place there.
-    pub(crate) fn examine(&mut self) -> Examination {
+    /// What there is to say of the network, of this node's place there, and of the values that others keep there.
+    pub(crate) fn examine(&mut self, attempt: &mut Attempt) -> Result<Examination, Failure> {
+        let (mut findings, mut found) = (Findings::default(), 0);
+        if !self.settings.keys.is_empty() {
+            found = attempt.phase("find", |deadline| self.find_all(&mut findings, deadline))?;
+        }
+        Ok(self.describe(findings, found))
+    }
+
+    /// Looks for the values that must be there. How many are.
+    fn find_all(&mut self, findings: &mut Findings, deadline: Deadline) -> Result<usize, Failure> {
+        let keys = self.settings.keys.clone();
+        let mut found = 0;
+        for (left, key) in (1..=keys.len()).rev().zip(&keys) {
+            let got = self.get(key, deadline.share(left))?;
+            let is_it = |got: &Found| Id::parse(key).is_some_and(|target| target.is_of(&got.value));
+            match got.first() {
+                None => findings.unhealthy(format!("nobody gave the value {key}")),
+                Some(_) if got.iter().any(is_it) => found += 1,
+                Some(other) => {
+                    findings.unhealthy(format!("{} gave something else as the value {key}", other.source));
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    fn describe(&mut self, mut findings: Findings, found: usize) -> Examination {
         let peers = self.exchange.known.len();
         let Counts { queries, timeouts, refusals, denials, .. } = std::mem::take(&mut self.exchange.counts);
-        let mut told = Examination::of(self.judge(peers, denials))
+        self.judge(peers, denials, &mut findings);
+        let mut told = Examination::of(findings)
             .detail("bootstrap", self.entry.to_string())
             .detail("node-id", self.exchange.own.to_string());
         if let Some(key) = self.key {
@@ -149,6 +176,9 @@ impl Session {
         if let Some((node, trouble)) = &self.refusal {
             told = told.detail("refusal", format!("{node}: {trouble}"));
         }
+        if !self.settings.keys.is_empty() {
+            told = told.measurement("found", "1", found as f64);
+        }
         told.measurement("peers", "1", peers as f64)
             .measurement("queries", "1", f64::from(queries))
             .measurement("timeouts", "1", f64::from(timeouts))
@@ -156,9 +186,8 @@ impl Session {
             .measurement("denials", "1", f64::from(denials))
     }
 
-    fn judge(&self, peers: usize, denials: u32) -> Findings {
+    fn judge(&self, peers: usize, denials: u32, findings: &mut Findings) {
         let Settings { min_peers, unhealthy_below, .. } = self.settings;
-        let mut findings = Findings::default();
         let few = |expected: usize| {
             let denied = match denials {
                 0 => String::new(),
@@ -171,7 +200,6 @@ impl Session {
         } else if peers < min_peers {
             findings.degraded(few(min_peers));
         }
-        findings
     }
 }
 

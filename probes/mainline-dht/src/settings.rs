@@ -8,6 +8,10 @@ use probity_guest::{
 };
 use serde::Deserialize;
 
+use crate::id::Id;
+
+/// Values of others that are looked for: each is a look-up of its own, for which there is the time-out of one run.
+const MOST_KEYS: usize = 8;
 /// Nodes to begin with. Each is asked, and one is enough.
 const MOST_BOOTSTRAP: usize = 16;
 
@@ -20,6 +24,8 @@ pub struct Settings {
     pub(crate) min_peers: usize,
     #[serde(default = "one")]
     pub(crate) unhealthy_below: usize,
+    #[serde(default)]
+    pub(crate) keys: Vec<String>,
     #[serde(default = "usual_wait")]
     pub(crate) wait: Span,
 }
@@ -47,6 +53,12 @@ impl Settings {
                 complain(pointer, "out of range; give 1 or more");
             }
         }
+        if self.keys.len() > MOST_KEYS {
+            complain("/keys", "too many; a run has time to look for 8");
+        }
+        for (at, key) in self.keys.iter().enumerate().filter(|(_, key)| Id::parse(key).is_none()) {
+            complain(&format!("/keys/{at}"), &format!("{key:?} is not the key of a value: 40 hexadecimal digits"));
+        }
         if self.wait.0.is_zero() {
             complain("/wait", "no time at all; give a span such as `1s`");
         }
@@ -67,6 +79,11 @@ mod tests {
         let all = r#"{ "bootstrap": [], "min_peers": 0, "unhealthy_below": 0, "wait": "0s" }"#;
         assert_eq!(pointers(all), ["/bootstrap", "/min_peers", "/unhealthy_below", "/wait"]);
         assert_eq!(pointers(r#"{ "bootstrap": ["a:1", "*"] }"#), ["/bootstrap/1"]);
+        let keys = |keys: &str| pointers(&format!(r#"{{ "bootstrap": ["a:1"], "keys": [{keys}] }}"#));
+        let good = format!("{:?}", "e5f96f6f38320f0f33959cb4d3d656452117aadb");
+        assert_eq!(keys(&good), Vec::<String>::new());
+        assert_eq!(keys(&format!(r#"{good}, "magnet:", "é""#)), ["/keys/1", "/keys/2"]);
+        assert_eq!(keys(&vec![good; 9].join(",")), ["/keys"]);
         let many = vec![r#""a:1""#; 17].join(",");
         assert_eq!(pointers(&format!(r#"{{ "bootstrap": [{many}] }}"#)), ["/bootstrap"]);
     }

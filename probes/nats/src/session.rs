@@ -18,6 +18,8 @@ const MOST_MESSAGE: u64 = 256 * 1024;
 /// Lines that may come after the greeting: more than a server says of its own accord, and few enough for the fuel of a run.
 /// What is long counts as a line for each KiB.
 const MOST_HEARD: u64 = 1_000;
+/// What a message ends with.
+const END: &[u8] = b"\r\n";
 /// The number of the subscription to a channel.
 const CHANNEL: u64 = 1;
 
@@ -29,6 +31,8 @@ pub(crate) struct Session {
     heard: u64,
     /// The number of the last subscription.
     subscriptions: u64,
+    /// The head of a message of which the rest is to come: whoever waits for one does so in several goes.
+    begun: Option<Head>,
 }
 
 /// What a server tells of itself.
@@ -58,6 +62,16 @@ impl Info {
     }
 }
 
+/// What was told of a message before it comes.
+struct Head {
+    subject: String,
+    subscription: u64,
+    /// Bytes of its headers.
+    headers: usize,
+    /// Bytes of all of it, headers included.
+    bytes: usize,
+}
+
 /// A message that has arrived as a whole.
 struct Delivery {
     subject: String,
@@ -79,7 +93,7 @@ impl Session {
             // As it is sent.
             conversation.hide(escaped(secret));
         }
-        Self { conversation, settings, heard: 0, subscriptions: CHANNEL }
+        Self { conversation, settings, heard: 0, subscriptions: CHANNEL, begun: None }
     }
 
     pub(crate) fn settings(&self) -> &Settings {
@@ -186,6 +200,9 @@ impl Session {
     /// What comes next, beside what may come at any time: news of the server, its pings, and its consent.
     fn hear(&mut self, name: &str, deadline: Deadline) -> Result<Heard, Failure> {
         loop {
+            if let Some(head) = self.begun.take() {
+                return self.receive(head, deadline);
+            }
             let line = self.conversation.line(MOST_LINE, deadline)?;
             self.count(name, line.len() as u64)?;
             match Line::parse(&line) {
@@ -193,10 +210,7 @@ impl Session {
                 Some(Line::Ping) => self.conversation.answer(b"PONG\r\n", deadline)?,
                 Some(Line::Pong) => return Ok(Heard::Pong),
                 Some(Line::Error) => return Err(self.refused(&line)),
-                Some(Line::Message(head)) => {
-                    let delivery = self.receive(name, &head, deadline)?;
-                    return Ok(Heard::Message { subscription: head.subscription, delivery });
-                }
+                Some(Line::Message(head)) => self.begin(name, &head)?,
                 None => {
                     let (remote, seen) = (self.remote(), self.conversation.quote(&line));
                     let message = format!("{remote} does not speak NATS: it answered {name} with {seen}");
@@ -206,28 +220,41 @@ impl Session {
         }
     }
 
-    /// What follows the head of a message.
-    fn receive(&mut self, name: &str, head: &Message<'_>, deadline: Deadline) -> Result<Delivery, Failure> {
-        let remote = self.remote();
-        if head.bytes > MOST_MESSAGE {
-            let bytes = head.bytes;
+    /// Takes note of the head of a message, which follows.
+    fn begin(&mut self, name: &str, head: &Message<'_>) -> Result<(), Failure> {
+        let Message { subject, subscription, headers, bytes } = *head;
+        if bytes > MOST_MESSAGE {
+            let remote = self.remote();
             return Err(Failure::Unhealthy(format!(
                 "{remote} is not well: it answered {name} with {bytes} bytes, expected {MOST_MESSAGE} at most"
             )));
         }
-        self.count(name, head.bytes)?;
+        self.count(name, bytes)?;
         // Both fit: they are small.
-        let (headers, bytes) = (head.headers as usize, head.bytes as usize);
-        let mut headers_and_payload = self.conversation.exactly(bytes, deadline)?;
-        let end = self.conversation.line(MOST_LINE, deadline)?;
-        if !end.is_empty() {
-            let seen = self.conversation.quote(&end);
+        let (headers, bytes) = (headers as usize, bytes as usize);
+        self.begun = Some(Head { subject: subject.to_owned(), subscription, headers, bytes });
+        Ok(())
+    }
+
+    /// What follows the head of a message. If that does not come in time, the next to listen gets it.
+    fn receive(&mut self, head: Head, deadline: Deadline) -> Result<Heard, Failure> {
+        let mut came = match self.conversation.exactly(head.bytes + END.len(), deadline) {
+            Ok(came) => came,
+            Err(error) => {
+                self.begun = Some(head);
+                return Err(error.into());
+            }
+        };
+        let Head { subject, subscription, headers, bytes } = head;
+        let end = came.split_off(bytes);
+        if end != END {
+            let (remote, seen) = (self.remote(), self.conversation.quote(&end));
             return Err(Failure::Unhealthy(format!(
                 "{remote} does not speak NATS: after a message of {bytes} bytes came {seen}, expected its end"
             )));
         }
-        let payload = headers_and_payload.split_off(headers);
-        Ok(Delivery { subject: head.subject.to_owned(), headers: headers_and_payload, payload })
+        let payload = came.split_off(headers);
+        Ok(Heard::Message { subscription, delivery: Delivery { subject, headers: came, payload } })
     }
 
     /// Takes account of what has come.

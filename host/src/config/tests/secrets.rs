@@ -14,7 +14,8 @@ self = { port = "${runner:port}", hosts = ["${runner:host}", "$${x}"] }
 date = 2026-03-01
 "#;
     let config = parse(text).unwrap();
-    assert_eq!(config.http.auth.token.as_ref().unwrap().expose(), "tell-nobody");
+    let [token] = config.http.auth.tokens.as_slice() else { panic!("{:?}", config.http.auth) };
+    assert!(token.digest.is(&TokenDigest::of("tell-nobody")) && token.scopes == Scopes::ALL);
     let settings = &config.checks[0].settings;
     let filled = json!({
         "date": "2026-03-01",
@@ -25,7 +26,7 @@ date = 2026-03-01
     assert_eq!(settings.redact("can't log in with hunter2 (hunter2)"), "can't log in with *** (***)");
     assert_eq!(settings.redact("127.0.0.1:8081"), "127.0.0.1:8081");
     let shown = format!("{config:?} {config:#?}");
-    assert!(shown.contains("${env:DB_PASSWORD}") && shown.contains("token: Some(***)"));
+    assert!(shown.contains("${env:DB_PASSWORD}") && shown.contains("TokenDigest(***)"));
     assert!(!shown.contains("hunter2") && !shown.contains("tell-nobody"));
 
     let listening = Surroundings { listening: Some("[::]:40123".parse().unwrap()), ..surroundings() };

@@ -18,6 +18,9 @@ pub(super) fn folder() -> TempDir {
         ("internal-ca.pem", cert.pem()),
         ("client.pem", cert.pem()),
         ("client.key", signing_key.serialize_pem()),
+        ("server.pem", cert.pem()),
+        ("server.key", signing_key.serialize_pem()),
+        ("clients-ca.pem", cert.pem()),
         ("other.key", other),
         ("hello.txt", "hello\n".to_owned()),
     ] {

@@ -55,7 +55,7 @@ impl Living {
         let router = router(State {
             board,
             events,
-            auth: Auth { token: Some(Secret::new("s3cret".into())), anonymous_control: false },
+            auth: holding(Some("s3cret")),
             control: Arc::clone(&shared) as Arc<dyn Control>,
         });
         Living { shared, router }
@@ -261,7 +261,7 @@ async fn whoever_changes_something_shows_the_token() {
     let anonymous = router(State {
         board: Arc::clone(&open.board),
         events: events(),
-        auth: Auth { token: None, anonymous_control: true },
+        auth: Auth { anonymous_control: true, ..Auth::default() },
         control: Arc::new(Runner { board: Arc::clone(&open.board), refused: None }),
     });
     for ask in &changes {

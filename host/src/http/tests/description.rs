@@ -77,12 +77,14 @@ fn known(schema: &Json, description: &Json) -> BTreeSet<String> {
     names
 }
 
-/// What does not come of a plain request to an idle runner: what was not modified, what becomes a WebSocket, what never
-/// ends, and what there are too many of. Other tests see to them.
+/// What does not come of a plain request to an idle runner, or of its routes alone: what was not modified, what becomes a
+/// WebSocket, what never ends, what there are too many of, and what is too large. Other tests see to them.
 fn is_seen_elsewhere(path: &str, status: &str) -> bool {
     let is_followed = path.starts_with("/events");
     // What is accepted is not judged yet, which takes a runner that is busy.
-    matches!(status, "202" | "304") || (is_followed && matches!(status, "101" | "200" | "503"))
+    matches!(status, "202" | "304" | "429")
+        || (path.ends_with("/report/{kind}") && status == "413")
+        || (is_followed && matches!(status, "101" | "200" | "503"))
 }
 
 #[tokio::test]
@@ -90,6 +92,7 @@ async fn every_response_is_as_described() {
     let description = super::super::openapi();
     let (starting, running) = (House::with(Some("s3cret")), House::running());
     let stopping = router_of(&running.board, None, Some(Refused::Stopping));
+    let protected = scoped(true);
     let gone = House::new();
     gone.board.enter(Phase::Stopping);
 
@@ -168,7 +171,7 @@ async fn every_response_is_as_described() {
         ("/health/checks/{name}/report/{kind}", "report/fail", Method::POST),
         ("/health/checks/{name}/reports", "reports", Method::GET),
     ];
-    let large = "x".repeat(17 * 1024 * 1024);
+    let large = format!("{{\"message\": \"{}\"}}", "x".repeat(1024 * 1024));
     let reported = reports.iter().flat_map(|(route, path, method)| {
         let ask = |check: &str| get(&format!("/health/checks/{check}/{path}")).method(method.clone());
         let usual = [
@@ -180,13 +183,26 @@ async fn every_response_is_as_described() {
             (*route, ask("queue").trusted(), &starting.router),
         ];
         let told = (*method == Method::POST).then(|| {
-            let large = (*route, ask("cache").trusted().body(&large), &starting.router);
-            [large, (*route, ask("cache").trusted(), &stopping_locked)]
+            [
+                (*route, ask("cache").trusted().body(&large), &starting.router),
+                (*route, ask("cache").trusted(), &stopping_locked),
+            ]
         });
         usual.into_iter().chain(told.into_iter().flatten())
     });
+    // Reading may take a token, which may be missing or good for something else.
+    let read = description["paths"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .filter(|(path, of)| *path != "/health/live" && of.get("get").is_some());
+    let read = read.flat_map(|(path, _)| {
+        let ask = || get(&path.replace("{name}", "cache").replace("{check}", "cache"));
+        let other = ask().header("authorization", "Bearer t-report");
+        [(path.as_str(), ask(), &protected), (path.as_str(), other, &protected)]
+    });
     let mut seen = BTreeSet::new();
-    for (route, ask, router) in asked.into_iter().chain(changed).chain(reported) {
+    for (route, ask, router) in asked.into_iter().chain(changed).chain(reported).chain(read) {
         let method = ask.method.as_str().to_lowercase();
         let answer = ask.of(router).await;
         let status = answer.status.as_str().to_owned();

@@ -23,7 +23,7 @@ async fn start(router: Router, grace: Duration) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (close, closing) = oneshot::channel();
-    let ended = tokio::spawn(crate::http::serve(listener, router, closing, grace));
+    let ended = tokio::spawn(crate::http::serve(listener, router, crate::http::Terms::default(), closing, grace));
     Server { address, close, ended }
 }
 

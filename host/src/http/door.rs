@@ -1,0 +1,108 @@
+//! What every request passes on its way in, and every answer on its way out: the limits of its address and of its body, and
+//! the headers that all answers have.
+
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Instant};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::ConnectInfo,
+    http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header},
+    response::IntoResponse,
+};
+use hyper::body::{Body as _, Incoming};
+use tower::Service;
+
+use super::{
+    body::Watched,
+    origins::{Origins, is_preflight},
+    problem::Problem,
+    pulse::{Pulse, Told},
+    serve::Terms,
+    visitors::Visit,
+};
+
+/// What every answer says. There is no page here that loads anything, so nothing may be; no other page may show one in a frame;
+/// and no browser is to guess at what a body is, to tell others where it was, or to lend an answer to pages of other origins.
+const TOLD: [(HeaderName, HeaderValue); 4] = [
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
+    ),
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
+];
+/// What is for nobody but those who asked is kept by nobody, not even their browser.
+pub(super) const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+/// The door of one connection.
+pub(super) struct Door {
+    pub(super) router: Router,
+    pub(super) peer: SocketAddr,
+    pub(super) terms: Arc<Terms>,
+    pub(super) visit: Arc<Visit>,
+    pub(super) pulse: Arc<Pulse>,
+}
+
+impl Door {
+    /// Answers a request.
+    pub(super) async fn answer(
+        self: Arc<Door>,
+        request: Request<Incoming>,
+    ) -> Result<Response<Told<Body>>, Infallible> {
+        self.pulse.answer();
+        let method = request.method().clone();
+        let origins = &self.terms.origins;
+        let page = if origins.is_empty() { None } else { origins.of(request.headers()) };
+        let mut response = match self.refuse(&request) {
+            Some(problem) => problem.into_response(),
+            None if page.is_some() && is_preflight(&method, request.headers()) => {
+                let mut response = StatusCode::NO_CONTENT.into_response();
+                Origins::allow(response.headers_mut());
+                response
+            }
+            None => {
+                let Ok(response) = self.router.clone().call(self.take_in(request)).await;
+                response
+            }
+        };
+        let status = response.status();
+        let told = response.headers_mut();
+        told.extend(TOLD);
+        if self.terms.private || is_for_one(&method, status) {
+            told.insert(header::CACHE_CONTROL, NO_STORE);
+        }
+        if !origins.is_empty() {
+            Origins::admit(page, told);
+        }
+        Ok(response.map(|body| Told::new(body, Arc::clone(&self.pulse))))
+    }
+
+    /// Why a request is not taken in.
+    fn refuse(&self, request: &Request<Incoming>) -> Option<Problem> {
+        if let Err(seconds) = self.visit.ask(Instant::now()) {
+            return Some(Problem::too_fast(seconds));
+        }
+        let most = self.terms.limits.body_size;
+        (request.body().size_hint().lower() > most).then(|| Problem::too_large(most))
+    }
+
+    /// What the routes get to see of a request.
+    fn take_in(&self, request: Request<Incoming>) -> Request<Body> {
+        let mut request = request.map(|body| {
+            if body.is_end_stream() {
+                return Body::empty();
+            }
+            Body::new(Watched::new(body, self.terms.limits.body_size, self.terms.timeouts.body))
+        });
+        request.extensions_mut().insert(ConnectInfo(self.peer));
+        request
+    }
+}
+
+/// Whether an answer depends on who asked, or tells what came of a command.
+fn is_for_one(method: &Method, status: StatusCode) -> bool {
+    !matches!(*method, Method::GET | Method::HEAD)
+        || matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS)
+}
