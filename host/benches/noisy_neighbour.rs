@@ -75,6 +75,7 @@ fn late(noisy: Option<&str>) -> Figure {
     let counts = lag::since(pace(&runner), then);
     let runs: u64 = counts.iter().sum();
     let expected = (HONEST as f64 * begun.elapsed().as_secs_f64()) as u64;
-    assert!(runs.abs_diff(expected) < expected / 10, "{runs} runs where there should be {expected}");
+    // What was late before is made up for meanwhile, and the other way round.
+    assert!(runs.abs_diff(expected) < expected / 4, "{runs} runs where there should be {expected}");
     Figure::Time(Duration::from_secs_f64(lag::quantile(&counts, 0.99)))
 }

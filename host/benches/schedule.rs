@@ -26,6 +26,7 @@ use std::{
 
 use jiff::Timestamp;
 use probity::{
+    app,
     board::{Board, CheckInfo, CheckState, Slot},
     clock::Clock,
     config::{Config, Overrides, Surroundings},
@@ -41,7 +42,7 @@ use probity_core::{
     schedule::{Every, Schedule},
 };
 use tokio::{
-    runtime::{Builder, Handle, Runtime},
+    runtime::{Handle, Runtime},
     sync::{Semaphore, mpsc},
 };
 
@@ -78,7 +79,7 @@ fn guests() {
         compiler: Compiler::Here,
     });
     let engine = engine.expect("a sandbox");
-    let runtime = runtime();
+    let runtime = app::runtime().expect("a runtime");
     let before = memory::resident();
 
     let mut text = format!("[defaults]\ninterval = \"{}s\"\n", INTERVAL.as_secs());
@@ -116,7 +117,7 @@ fn guests() {
 
 /// The workers alone, with attempts that do nothing: what keeping time costs.
 fn attempts() {
-    let runtime = runtime();
+    let runtime = app::runtime().expect("a runtime");
     let shared = Arc::new(shared(Arc::new(Semaphore::new(MAX_IN_FLIGHT))));
     let board = Arc::clone(&shared.board);
     let slots: Vec<_> = (0..CHECKS).map(|check| start(&runtime, &shared, format!("c{check}").into())).collect();
@@ -152,10 +153,6 @@ fn oversleep() -> Duration {
     }
     late.sort();
     late[late.len() * 99 / 100]
-}
-
-fn runtime() -> Runtime {
-    Builder::new_multi_thread().enable_all().build().expect("a runtime")
 }
 
 fn shared(room: Arc<Semaphore>) -> Shared {

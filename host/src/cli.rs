@@ -19,6 +19,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::{
+    app,
     config::Bounds,
     engine::{self, Apart, Compiler, Engine, Options},
     telemetry::{self, Format},
@@ -83,7 +84,7 @@ pub fn main() -> ExitCode {
     // A single check's answer is its outcome: what it is about, and not how it came to pass.
     let usual = if matches!(command, Command::Run(_)) { "info" } else { "warn" };
     let done = telemetry::start(arguments.log.as_deref().unwrap_or(usual), arguments.log_format).and_then(|()| {
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let runtime = app::runtime()?;
         let done = runtime.block_on(async {
             match command {
                 Command::Run(run) => run.execute().await,

@@ -50,7 +50,7 @@ fn each_fault_is_its_own_and_the_others_go_on() {
     home.drop_in("good", &guest::saying("still here"));
     let runner = home.start();
     let table = [
-        ("loops", "out-of-fuel", "used up its 50000000 units of fuel; if its work is worth more, raise `limits.fuel`"),
+        ("loops", "out-of-fuel", "used up its 50000000 units of fuel; if it needs more, raise `limits.fuel`"),
         ("calls-without-end", "out-of-fuel", "units of fuel"),
         ("spins", "timeout", "no verdict within 300ms: the probe was still computing"),
         ("sleeps", "timeout", "no verdict within 300ms: the probe was still waiting"),

@@ -222,6 +222,10 @@ fn suffer(runner: &Runner, case: &Case) {
             let is_so = |check: &Check| check.fault() == *kind && check.message().contains(part);
             runner.wait_for_check(name, kind, is_so);
             again(&is_so);
+            let counted = format!("probity_check_faults_total{{check=\"{name}\",kind=\"{kind}\"}} ");
+            let metrics = runner.get("/metrics").text();
+            let count = metrics.lines().find_map(|line| line.strip_prefix(&counted)).unwrap();
+            assert!(count.parse::<u64>().unwrap() >= 4, "{name}: {count}");
         }
         Healthy | Unhealthy => {
             let status = if matches!(expected, Healthy) { "healthy" } else { "unhealthy" };

@@ -34,7 +34,7 @@ pub struct Request<'a> {
     pub check: &'a Arc<str>,
     /// JSON.
     pub settings: &'a str,
-    /// Counted from 1 within a run.
+    /// Counted from 1 within a run; 0 is none: the probe is merely examined, under budgets of the runner's own.
     pub attempt: u32,
     /// What the last verdict left for this one.
     pub state: &'a [u8],
@@ -109,6 +109,8 @@ pub(super) type Said<T> = Result<T, (FaultKind, String)>;
 pub(super) struct Sandbox {
     store: Store<Ctx>,
     limits: Limits,
+    /// Whether the operator can change them.
+    by_operator: bool,
     term: Term,
 }
 
@@ -130,7 +132,7 @@ impl Sandbox {
         store.limiter(|ctx| &mut ctx.growth);
         store.set_hostcall_fuel(HANDED_OVER);
         store.set_max_component_handles(usize::try_from(limits.handles).unwrap_or(usize::MAX));
-        let mut sandbox = Sandbox { store, limits, term };
+        let mut sandbox = Sandbox { store, limits, by_operator: request.attempt > 0, term };
         sandbox.set_fuel();
         sandbox.set_deadline();
         sandbox
@@ -187,7 +189,7 @@ impl Sandbox {
                 let state = std::mem::take(&mut verdict.state);
                 let (wanted, limit) = (state.len() as u64, self.limits.state);
                 if wanted > limit {
-                    let (kind, message) = Exceeded::State { wanted, limit }.said();
+                    let (kind, message) = self.beyond(Exceeded::State { wanted, limit });
                     (output::fault(kind, message, redact), Vec::new())
                 } else {
                     (self.marked(output::verdict(verdict, &self.limits, redact)), state)
@@ -242,20 +244,25 @@ impl Sandbox {
         let Some(exceeded) = self.store.data().network.traffic().exceeded() else {
             return outcome;
         };
-        let (kind, message) = exceeded.said();
+        let (kind, message) = self.beyond(exceeded);
         output::fault(kind, message, redact)
+    }
+
+    /// How a call ends that goes beyond a budget.
+    fn beyond(&self, exceeded: Exceeded) -> (FaultKind, String) {
+        (exceeded.kind(), exceeded.told(self.by_operator))
     }
 
     fn explain(&self, error: &wasmtime::Error) -> (FaultKind, String) {
         let (limits, timeout) = (&self.limits, self.term.timeout);
         if let Some(exceeded) = error.downcast_ref::<Exceeded>() {
-            return exceeded.said();
+            return self.beyond(*exceeded);
         }
         if let Some(ResourceTableError::Full) = error.downcast_ref() {
-            return Exceeded::Handles { limit: limits.handles }.said();
+            return self.beyond(Exceeded::Handles { limit: limits.handles });
         }
         match error.downcast_ref::<Trap>() {
-            Some(Trap::OutOfFuel) => Exceeded::Fuel { limit: limits.fuel }.said(),
+            Some(Trap::OutOfFuel) => self.beyond(Exceeded::Fuel { limit: limits.fuel }),
             Some(Trap::StackOverflow) => {
                 let message =
                     format!("the probe called itself beyond its {GUEST_STACK} bytes of stack{}", place(error));
@@ -268,30 +275,30 @@ impl Sandbox {
                 (FaultKind::Timeout, message)
             }
             Some(trap) => (FaultKind::Trap, format!("the probe crashed: {trap}{}", place(error))),
-            None => explain_other(error, limits),
+            None => self.explain_other(error),
         }
     }
-}
 
-fn explain_other(error: &wasmtime::Error, limits: &Limits) -> (FaultKind, String) {
-    let text = error.root_cause().to_string();
-    // The engine keeps the types of these errors to itself.
-    if text.contains("handle limit exceeded") {
-        return Exceeded::Handles { limit: limits.handles }.said();
+    fn explain_other(&self, error: &wasmtime::Error) -> (FaultKind, String) {
+        let text = error.root_cause().to_string();
+        // The engine keeps the types of these errors to itself.
+        if text.contains("handle limit exceeded") {
+            return self.beyond(Exceeded::Handles { limit: self.limits.handles });
+        }
+        if text.contains("instance count too high") {
+            return self.beyond(Exceeded::Instances { limit: self.limits.instances });
+        }
+        if text.contains("hostcalls has been exhausted") {
+            let message = format!("the probe handed over more than {HANDED_OVER} bytes in one call, which none may");
+            return (FaultKind::OutputTooLarge, message);
+        }
+        if let Some(exit) = error.downcast_ref::<wasmtime_wasi::I32Exit>() {
+            return (FaultKind::Trap, format!("the probe ended itself with exit code {}", exit.0));
+        }
+        let pool_is_full = text.contains("maximum concurrent");
+        let kind = if pool_is_full { FaultKind::Host } else { FaultKind::Trap };
+        (kind, format!("the probe's call failed: {text}{}", place(error)))
     }
-    if text.contains("instance count too high") {
-        return Exceeded::Instances { limit: limits.instances }.said();
-    }
-    if text.contains("hostcalls has been exhausted") {
-        let message = format!("the probe handed over more than {HANDED_OVER} bytes in one call, which none may");
-        return (FaultKind::OutputTooLarge, message);
-    }
-    if let Some(exit) = error.downcast_ref::<wasmtime_wasi::I32Exit>() {
-        return (FaultKind::Trap, format!("the probe ended itself with exit code {}", exit.0));
-    }
-    let pool_is_full = text.contains("maximum concurrent");
-    let kind = if pool_is_full { FaultKind::Host } else { FaultKind::Trap };
-    (kind, format!("the probe's call failed: {text}{}", place(error)))
 }
 
 /// The function in which a guest crashed, and the one that called it.
