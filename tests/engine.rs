@@ -2,6 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+#[path = "engine/budgets.rs"]
+mod budgets;
+#[path = "engine/compiling.rs"]
+mod compiling;
 #[path = "support/guest.rs"]
 mod guest;
 
@@ -12,15 +16,22 @@ use std::{
 };
 
 use probity::{
-    engine::{self, Engine, Limits, LoadError, Options, Prepared, Request},
+    engine::{self, Compiler, Engine, LoadError, Options, Prepared, Request, Term},
     grant::{Grant, Grants},
+    limits::Limits,
 };
 use probity_core::outcome::{Attempt, FaultKind, Outcome, Status};
 
-const LIMITS: Limits = Limits { fuel: 100_000_000, memory: 64 * 1024 * 1024, timeout: Duration::from_secs(20) };
+const LIMITS: Limits = Limits { fuel: 100_000_000, ..Limits::DEFAULT };
+/// With fuel to spare: whoever has that is stopped by the clock.
+const TIRELESS: Limits = Limits { fuel: u64::MAX, ..Limits::DEFAULT };
+/// Long enough for whatever ends by itself.
+const LONG: Duration = Duration::from_secs(20);
+/// Soon over.
+const BRIEF: Duration = Duration::from_millis(300);
 
 fn engine(cache: Option<&Path>) -> Arc<Engine> {
-    Engine::new(Options { max_in_flight: 16, max_live_connections: 2, cache }).unwrap()
+    Engine::new(Options { max_in_flight: 16, max_live_connections: 2, cache, compiler: Compiler::Here }).unwrap()
 }
 
 async fn prepare(engine: &Arc<Engine>, bytes: Vec<u8>) -> Result<Prepared, LoadError> {
@@ -29,8 +40,18 @@ async fn prepare(engine: &Arc<Engine>, bytes: Vec<u8>) -> Result<Prepared, LoadE
 }
 
 async fn check(engine: &Arc<Engine>, bytes: Vec<u8>, limits: Limits, allow: &[&str]) -> Attempt {
+    check_within(LONG, engine, bytes, limits, allow).await
+}
+
+async fn check_within(
+    timeout: Duration,
+    engine: &Arc<Engine>,
+    bytes: Vec<u8>,
+    limits: Limits,
+    allow: &[&str],
+) -> Attempt {
     let prepared = prepare(engine, bytes).await.unwrap();
-    let grants: Grants = allow.iter().map(|text| text.parse::<Grant>().unwrap()).collect();
+    let grants = Grants::new(allow.iter().map(|text| text.parse::<Grant>().unwrap()), Arc::default());
     let request = Request {
         check: &"test".into(),
         settings: "{}",
@@ -42,7 +63,7 @@ async fn check(engine: &Arc<Engine>, bytes: Vec<u8>, limits: Limits, allow: &[&s
         board: None,
         redact: &|text| text.replace("hunter2", "***"),
     };
-    engine.check(&prepared, request).await
+    engine.check(&prepared, request, Term::of(timeout)).await
 }
 
 #[track_caller]
@@ -65,21 +86,20 @@ async fn a_verdict_is_what_the_guest_said_with_its_secrets_hidden() {
 #[tokio::test]
 async fn each_budget_has_its_own_fault() {
     let engine = engine(None);
-    let brief = Limits { fuel: u64::MAX, timeout: Duration::from_millis(300), ..LIMITS };
     let table = [
-        ("loops", LIMITS, FaultKind::OutOfFuel, "100000000 units of fuel"),
-        ("loops", brief, FaultKind::Timeout, "still computing"),
+        ("loops", LIMITS, LONG, FaultKind::OutOfFuel, "100000000 units of fuel"),
+        ("loops", TIRELESS, BRIEF, FaultKind::Timeout, "still computing"),
         // A call costs a unit of fuel, and far more time.
-        ("calls-without-end", Limits { fuel: 1_000_000, ..LIMITS }, FaultKind::OutOfFuel, "units of fuel"),
-        ("sleeps", brief, FaultKind::Timeout, "still waiting"),
-        ("eats-memory", LIMITS, FaultKind::OutOfMemory, "may have 67108864"),
-        ("shouts", LIMITS, FaultKind::OutputTooLarge, "more than 1048576 bytes"),
-        ("shouts-too-loud", LIMITS, FaultKind::Trap, "out of bounds"),
-        ("traps", LIMITS, FaultKind::Trap, "unreachable"),
-        ("recurses", LIMITS, FaultKind::Trap, "stack"),
+        ("calls-without-end", Limits { fuel: 1_000_000, ..LIMITS }, LONG, FaultKind::OutOfFuel, "units of fuel"),
+        ("sleeps", TIRELESS, BRIEF, FaultKind::Timeout, "still waiting"),
+        ("eats-memory", LIMITS, LONG, FaultKind::OutOfMemory, "may have 67108864"),
+        ("shouts", LIMITS, LONG, FaultKind::OutputTooLarge, "more than 1048576 bytes"),
+        ("shouts-too-loud", LIMITS, LONG, FaultKind::Trap, "out of bounds"),
+        ("traps", LIMITS, LONG, FaultKind::Trap, "unreachable"),
+        ("recurses", LIMITS, LONG, FaultKind::OutOfStack, "stack"),
     ];
-    for (name, limits, kind, part) in table {
-        let attempt = check(&engine, guest::fixture(name), limits, &[]).await;
+    for (name, limits, timeout, kind, part) in table {
+        let attempt = check_within(timeout, &engine, guest::fixture(name), limits, &[]).await;
         let (found, message) = fault(&attempt);
         assert_eq!(found, kind, "{name}: {message}");
         assert!(message.contains(part), "{name}: {message}");
@@ -88,7 +108,6 @@ async fn each_budget_has_its_own_fault() {
 
 #[tokio::test]
 async fn a_spinning_guest_does_not_outlive_its_time_by_much() {
-    let brief = Limits { fuel: u64::MAX, timeout: Duration::from_millis(300), ..LIMITS };
     let engine = engine(None);
     let prepared = prepare(&engine, guest::fixture("loops")).await.unwrap();
     let others = tokio::spawn(async {
@@ -106,14 +125,14 @@ async fn a_spinning_guest_does_not_outlive_its_time_by_much() {
         settings: "{}",
         attempt: 1,
         state: &[],
-        limits: brief,
+        limits: TIRELESS,
         grants: &Arc::default(),
         tls: None,
         board: None,
         redact: &|text| text,
     };
     let before = Instant::now();
-    engine.check(&prepared, request).await;
+    engine.check(&prepared, request, Term::of(BRIEF)).await;
     // This test has one thread: whatever else finished did so because the guest was made to let go of it.
     assert!(others.is_finished(), "nothing else ran for {:?}", before.elapsed());
 }
@@ -160,10 +179,9 @@ async fn echoes_come_back_within_bounds() {
         assert_eq!(status(&attempt), Status::Healthy, "{name}: {attempt:?}");
     }
     // Whoever waits is cut off, and his socket with him.
-    let brief = Limits { timeout: Duration::from_millis(300), ..LIMITS };
     let waits = tokio::spawn({
         let engine = Arc::clone(&engine);
-        async move { check(&engine, guest::fixture("waits-for-an-echo"), brief, &allow).await }
+        async move { check_within(BRIEF, &engine, guest::fixture("waits-for-an-echo"), LIMITS, &allow).await }
     });
     while sockets() == 0 && !waits.is_finished() {
         tokio::task::yield_now().await;
@@ -240,46 +258,8 @@ async fn too_large_a_file_is_not_even_looked_at() {
     let error = engine::examine(&[0; 100], 99).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the file has 100 bytes, and a component may have 99; raise `max_component_size` if it is to be trusted"
+        "the file has 100 bytes, and a component may have 99; if it is to be trusted, raise `limits.component_size`"
     );
-}
-
-#[tokio::test]
-async fn compiled_code_is_kept_and_a_damaged_copy_is_not_used() {
-    let folder = tempfile::tempdir().unwrap();
-    let cache = folder.path().join("compiled");
-    let files = || {
-        let mut files: Vec<_> = std::fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().path()).collect();
-        files.sort();
-        files
-    };
-    let bytes = guest::saying("kept");
-    prepare(&engine(Some(&cache)), bytes.clone()).await.unwrap();
-    let kept = files();
-    assert_eq!(kept.len(), 2, "{kept:?}");
-    let before: Vec<_> = kept.iter().map(|file| std::fs::metadata(file).unwrap().modified().unwrap()).collect();
-
-    prepare(&engine(Some(&cache)), bytes.clone()).await.unwrap();
-    let after: Vec<_> = kept.iter().map(|file| std::fs::metadata(file).unwrap().modified().unwrap()).collect();
-    assert_eq!(before, after, "nothing was compiled anew");
-
-    let code = kept.iter().find(|file| file.extension().is_some_and(|kind| kind == "cwasm")).unwrap();
-    let mut damaged = std::fs::read(code).unwrap();
-    let middle = damaged.len() / 2;
-    damaged[middle] ^= 1;
-    std::fs::write(code, &damaged).unwrap();
-    let attempt = check(&engine(Some(&cache)), bytes, LIMITS, &[]).await;
-    assert!(matches!(attempt.outcome, Outcome::Verdict(_)));
-    assert_ne!(std::fs::read(code).unwrap(), damaged, "it was compiled anew");
-}
-
-#[tokio::test]
-async fn a_folder_that_others_can_write_is_not_used() {
-    use std::os::unix::fs::PermissionsExt;
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
-    prepare(&engine(Some(folder.path())), guest::saying("not kept")).await.unwrap();
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
 #[tokio::test]

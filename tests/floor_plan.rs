@@ -9,18 +9,19 @@ use std::{
 };
 
 /// What each module of the host may see of the others. Arrows point down only, so nothing here may lead in a circle.
-const MAY_SEE: [(&str, &[&str]); 19] = [
+const MAY_SEE: [(&str, &[&str]); 20] = [
     ("app", &["board", "clock", "config", "engine", "events", "http", "supervisor", "worker"]),
     ("board", &["clock"]),
     ("catalog", &["config", "engine", "trust"]),
     ("cli", &["app", "catalog", "config", "engine", "http", "supervisor", "telemetry", "trust", "worker"]),
     ("clock", &[]),
-    ("config", &["grant", "identity", "name", "trust"]),
-    ("engine", &["board", "grant", "identity"]),
+    ("config", &["grant", "identity", "limits", "name", "trust"]),
+    ("engine", &["board", "grant", "identity", "limits"]),
     ("events", &[]),
     ("grant", &["name"]),
     ("http", &["board", "config", "events", "totals", "worker"]),
     ("identity", &[]),
+    ("limits", &[]),
     ("manager", &["board", "clock", "events", "totals", "worker"]),
     ("name", &[]),
     ("supervisor", &["board", "catalog", "config", "engine", "events", "grant", "trust", "watch", "worker"]),

@@ -14,7 +14,7 @@ use std::{
 
 use probity::{
     config::{Config, Overrides, Suggestions, Surroundings},
-    engine::{self, Engine, Options},
+    engine::{self, Compiler, Engine, Options},
     supervisor::Examiner,
     worker::Examine,
 };
@@ -24,7 +24,8 @@ use probity_core::outcome::{Attempt, FaultKind, Outcome, Status};
 const FUEL: u64 = 1_000_000;
 
 fn engine(max_live_connections: usize) -> Arc<Engine> {
-    Engine::new(Options { max_in_flight: 4, max_live_connections, cache: None }).unwrap()
+    let compiler = Compiler::Here;
+    Engine::new(Options { max_in_flight: 4, max_live_connections, cache: None, compiler }).unwrap()
 }
 
 /// The examiner of a check with this guest; `more` is TOML for the check.
@@ -34,10 +35,14 @@ async fn examiner(engine: &Arc<Engine>, fixture: &str, more: &str) -> Examiner {
 
 /// The same, with connections that live so long.
 async fn aged(engine: &Arc<Engine>, fixture: &str, more: &str, max_age: Option<Duration>) -> Examiner {
-    let bytes = guest::fixture(fixture);
+    examiner_of(engine, guest::fixture(fixture), &format!("limits.fuel = {FUEL}\n{more}"), max_age).await
+}
+
+/// The examiner of a check with this component.
+async fn examiner_of(engine: &Arc<Engine>, bytes: Vec<u8>, more: &str, max_age: Option<Duration>) -> Examiner {
     let prepared = engine.prepare(engine::digest(&bytes).into(), || Ok(bytes)).await.unwrap();
     assert!(prepared.keeps_connection());
-    let text = format!("[[check]]\nname = \"test\"\nlimits.fuel = {FUEL}\n{more}");
+    let text = format!("[[check]]\nname = \"test\"\n{more}");
     let overrides = Overrides { data_dir: Some(std::env::temp_dir()), ..Overrides::default() };
     let surroundings = Surroundings::of_process(None, jiff::Timestamp::now());
     let config = Config::parse(Path::new("the test"), &text, &overrides, surroundings).unwrap();
@@ -80,6 +85,39 @@ async fn a_connection_keeps_its_memory_and_each_check_has_fuel_of_its_own() {
     assert_eq!(said(&examiner.attempt(&[]).await).1, "check 01", "after leave was taken, it is another connection");
     drop(examiner);
     assert_eq!(engine.live(), 0, "whoever is dropped hangs up");
+}
+
+#[tokio::test]
+async fn opening_and_the_first_check_share_the_fuel_of_their_run() {
+    let engine = engine(1);
+    let works = "(loop $work (br_if $work (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))";
+    let wat = format!(
+        r#"(module
+        (import "[export]probity:probe/connector@0.1.0" "[resource-new]connection" (func $new (param i32) (result i32)))
+        (memory (export "memory") 1)
+        (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) i32.const 1024)
+        (func (export "probity:probe/connector@0.1.0#[static]connection.open")
+            (param i32 i32 i32 i32 i32 i64 i32 i32 i32 i32) (result i32) (local $left i32)
+            (local.set $left (i32.const 100_000)) {works}
+            (i32.store (i32.const 520) (call $new (i32.const 1)))
+            i32.const 512)
+        (func (export "probity:probe/connector@0.1.0#[method]connection.check")
+            (param i32 i32 i32 i32 i64 i32 i32 i32 i32) (result i32) (local $left i32)
+            (local.set $left (i32.const 100_000)) {works}
+            i32.const 0)
+        (func (export "probity:probe/connector@0.1.0#[method]connection.close") (param i32)))"#
+    );
+    let works_twice = guest::component(&wat, "bare-connector-probe");
+    let examiner = examiner_of(&engine, works_twice.clone(), "", None).await;
+    let first = examiner.attempt(&[]).await;
+    let second = examiner.attempt(&[]).await;
+    assert_eq!((said(&first).0, said(&second).0), (Status::Healthy, Status::Healthy));
+    let (both, one) = (first.usage.fuel, second.usage.fuel);
+    assert!(both > one * 19 / 10, "{both} for opening and checking, {one} for checking");
+    examiner.close().await;
+    let enough_for_one = format!("limits.fuel = {}", one * 3 / 2);
+    let short = examiner_of(&engine, works_twice, &enough_for_one, None).await.attempt(&[]).await;
+    assert_eq!(fault(&short).0, FaultKind::OutOfFuel, "{short:?}");
 }
 
 #[tokio::test]

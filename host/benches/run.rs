@@ -20,8 +20,9 @@ mod table;
 use std::{fs, process::Command, sync::Arc, time::Duration};
 
 use probity::{
-    engine::{self, Engine, Limits, Opening, Options, Prepared, Request, Session, Term},
+    engine::{self, Compiler, Engine, Opening, Options, Prepared, Request, Session, Term},
     grant::Grants,
+    limits::Limits,
 };
 use probity_core::outcome::Outcome;
 use tokio::runtime::Runtime;
@@ -43,8 +44,8 @@ const RUNS: u32 = 2_000;
 const PROGRAMS: u32 = 40;
 /// The unit in which the kernel tells of the CPU time of ended children: USER_HZ, the same on all systems.
 const TICK: Duration = Duration::from_millis(10);
-/// As the configuration has them by default.
-const LIMITS: Limits = Limits { fuel: 1_000_000_000, memory: 64 * 1024 * 1024, timeout: Duration::from_secs(10) };
+/// As the configuration has it by default.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The contract, bound without anything of ours.
 mod contract {
@@ -112,7 +113,7 @@ struct Ours {
 
 impl Ours {
     fn new(runtime: &Runtime, bytes: Vec<u8>) -> Ours {
-        let options = Options { max_in_flight: 1_000, max_live_connections: 1, cache: None };
+        let options = Options { max_in_flight: 1_000, max_live_connections: 1, cache: None, compiler: Compiler::Here };
         let engine = Engine::new(options).expect("a sandbox");
         let prepared = runtime.block_on(engine.prepare(engine::digest(&bytes).into(), || Ok(bytes))).expect("a probe");
         Ours { engine, prepared }
@@ -121,15 +122,15 @@ impl Ours {
     async fn rounds(&self, many: u32) {
         let (check, grants) = ("bench".into(), Arc::default());
         for _ in 0..many {
-            let attempt = self.engine.check(&self.prepared, request(&check, &grants)).await;
+            let attempt = self.engine.check(&self.prepared, request(&check, &grants), Term::of(TIMEOUT)).await;
             assert!(matches!(attempt.outcome, Outcome::Verdict(_)), "{:?}", attempt.outcome);
         }
     }
 
     async fn open(&self) -> Box<Session> {
         let (check, grants) = ("bench".into(), Arc::default());
-        match self.engine.open(&self.prepared, request(&check, &grants), Term::of(LIMITS.timeout)).await {
-            Opening::Open(session, _) => session,
+        match self.engine.open(&self.prepared, request(&check, &grants), Term::of(TIMEOUT)).await {
+            Opening::Open(session) => session,
             Opening::Failed(attempt) => panic!("{:?}", attempt.outcome),
         }
     }
@@ -137,7 +138,7 @@ impl Ours {
     async fn checks(&self, mut session: Box<Session>, many: u32) -> Box<Session> {
         let (check, grants) = ("bench".into(), Arc::default());
         for _ in 0..many {
-            let (attempt, kept) = session.check(request(&check, &grants), Term::of(LIMITS.timeout)).await;
+            let (attempt, kept) = session.check(request(&check, &grants), Term::of(TIMEOUT)).await;
             session = kept.unwrap_or_else(|| panic!("{:?}", attempt.outcome));
         }
         session
@@ -145,7 +146,7 @@ impl Ours {
 }
 
 fn request<'a>(check: &'a Arc<str>, grants: &'a Arc<Grants>) -> Request<'a> {
-    let (settings, limits) = ("{}", LIMITS);
+    let (settings, limits) = ("{}", Limits::DEFAULT);
     Request { check, settings, attempt: 1, state: &[], limits, grants, tls: None, board: None, redact: &|text| text }
 }
 
@@ -166,7 +167,7 @@ impl Bare {
     async fn rounds(&self, many: u32) {
         for _ in 0..many {
             let mut store = Store::new(&self.engine, ());
-            store.set_fuel(LIMITS.fuel).expect("fuel is on");
+            store.set_fuel(Limits::DEFAULT.fuel).expect("fuel is on");
             store.set_epoch_deadline(1);
             store.epoch_deadline_async_yield_and_update(1);
             let probe = self.pre.instantiate_async(&mut store).await.expect("an instance");

@@ -8,6 +8,8 @@ mod cpu;
 #[expect(dead_code, reason = "tests use more of it")]
 #[path = "../../tests/support/guest.rs"]
 mod guest;
+#[path = "support/lag.rs"]
+mod lag;
 #[path = "support/memory.rs"]
 mod memory;
 #[path = "support/table.rs"]
@@ -24,10 +26,11 @@ use std::{
 
 use jiff::Timestamp;
 use probity::{
-    board::{Board, CheckInfo, CheckState, LAG_BUCKETS, Slot},
+    app,
+    board::{Board, CheckInfo, CheckState, Slot},
     clock::Clock,
     config::{Config, Overrides, Surroundings},
-    engine::{Engine, Options},
+    engine::{Compiler, Engine, Options},
     events::Events,
     supervisor::{Loader, Supervisor},
     worker::{self, Assignment, Attempting, Examine, Inbox, Inboxes, Shared},
@@ -39,7 +42,7 @@ use probity_core::{
     schedule::{Every, Schedule},
 };
 use tokio::{
-    runtime::{Builder, Handle, Runtime},
+    runtime::{Handle, Runtime},
     sync::{Semaphore, mpsc},
 };
 
@@ -69,9 +72,14 @@ fn main() {
 fn guests() {
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("p.wasm"), guest::saying("nothing to do")).expect("a file in the folder");
-    let engine = Engine::new(Options { max_in_flight: MAX_IN_FLIGHT, max_live_connections: 1, cache: None });
+    let engine = Engine::new(Options {
+        max_in_flight: MAX_IN_FLIGHT,
+        max_live_connections: 1,
+        cache: None,
+        compiler: Compiler::Here,
+    });
     let engine = engine.expect("a sandbox");
-    let runtime = runtime();
+    let runtime = app::runtime().expect("a runtime");
     let before = memory::resident();
 
     let mut text = format!("[defaults]\ninterval = \"{}s\"\n", INTERVAL.as_secs());
@@ -109,7 +117,7 @@ fn guests() {
 
 /// The workers alone, with attempts that do nothing: what keeping time costs.
 fn attempts() {
-    let runtime = runtime();
+    let runtime = app::runtime().expect("a runtime");
     let shared = Arc::new(shared(Arc::new(Semaphore::new(MAX_IN_FLIGHT))));
     let board = Arc::clone(&shared.board);
     let slots: Vec<_> = (0..CHECKS).map(|check| start(&runtime, &shared, format!("c{check}").into())).collect();
@@ -124,14 +132,13 @@ fn watch(what: &str, board: &Board) {
     let (since, cpu, (lags, _)) = (Instant::now(), cpu::of_process(), board.lag.read());
     let sleeper = oversleep();
     let cores = (cpu::of_process() - cpu).as_secs_f64() / since.elapsed().as_secs_f64();
-    let mut counts = board.lag.read().0;
-    counts.iter_mut().zip(lags).for_each(|(count, before)| *count -= before);
+    let counts = lag::since(board.lag.read().0, lags);
     let runs: u64 = counts.iter().sum();
     assert!(runs.abs_diff(CHECKS as u64) < CHECKS as u64 / 10, "{runs} runs of {CHECKS} checks in an interval");
 
-    let lag = Figure::Time(Duration::from_secs_f64(quantile(&counts, 0.99)));
+    let late = Figure::Time(Duration::from_secs_f64(lag::quantile(&counts, 0.99)));
     let target = Target::AtMost(Figure::Time(Duration::from_millis(20)));
-    beside(&format!("{what}: start lag of 99 % / a thread's"), lag, Figure::Time(sleeper), target);
+    beside(&format!("{what}: start lag of 99 % / a thread's"), late, Figure::Time(sleeper), target);
     figure(&format!("{what}: CPU"), Figure::Cores(cores), Target::AtMost(Figure::Cores(1.0)));
 }
 
@@ -146,25 +153,6 @@ fn oversleep() -> Duration {
     }
     late.sort();
     late[late.len() * 99 / 100]
-}
-
-/// The lag, in seconds, that this share of runs did not exceed, if those in one bucket are spread over it evenly. What lies
-/// in the last bucket, which has no end, counts as its beginning.
-fn quantile(counts: &[u64; LAG_BUCKETS.len() + 1], share: f64) -> f64 {
-    let mut left = counts.iter().sum::<u64>() as f64 * share;
-    let mut lower = 0.0;
-    for (count, upper) in counts.iter().zip(LAG_BUCKETS) {
-        let count = *count as f64;
-        if left <= count {
-            return lower + (upper - lower) * left / count;
-        }
-        (left, lower) = (left - count, upper);
-    }
-    lower
-}
-
-fn runtime() -> Runtime {
-    Builder::new_multi_thread().enable_all().build().expect("a runtime")
 }
 
 fn shared(room: Arc<Semaphore>) -> Shared {

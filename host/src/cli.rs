@@ -1,6 +1,7 @@
 //! The command line.
 
 mod check;
+mod compile;
 mod compose;
 mod hash_token;
 mod inspect;
@@ -12,11 +13,17 @@ mod sign;
 mod validate;
 mod verify;
 
-use std::process::ExitCode;
+use std::{process::ExitCode, sync::Arc};
 
+use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use crate::telemetry::{self, Format};
+use crate::{
+    app,
+    config::Bounds,
+    engine::{self, Apart, Compiler, Engine, Options},
+    telemetry::{self, Format},
+};
 
 /// Health checks as WebAssembly components, hot-loaded and sandboxed, served over HTTP.
 ///
@@ -46,6 +53,8 @@ enum Command {
     Keygen(keygen::Keygen),
     Sign(sign::Sign),
     Verify(verify::Verify),
+    #[command(name = engine::COMPILE, hide = true)]
+    Compile(compile::Compile),
 }
 
 /// The exit code of a program that could not do what it was asked for; 2 would mean that a target is unhealthy.
@@ -53,7 +62,6 @@ const FAILED: u8 = 3;
 
 /// Does what the command line says.
 #[must_use]
-#[expect(clippy::print_stderr, reason = "errors of the program itself")]
 pub fn main() -> ExitCode {
     let parsed = Arguments::try_parse().and_then(|arguments| match arguments.command {
         Some(_) => Ok(arguments),
@@ -69,10 +77,14 @@ pub fn main() -> ExitCode {
         }
     };
     let command = arguments.command.unwrap_or(Command::Run(run::Run::default()));
+    // A process that is to give up all that it can must not have started anything.
+    if let Command::Compile(compile) = command {
+        return compile.execute().unwrap_or_else(failed);
+    }
     // A single check's answer is its outcome: what it is about, and not how it came to pass.
     let usual = if matches!(command, Command::Run(_)) { "info" } else { "warn" };
     let done = telemetry::start(arguments.log.as_deref().unwrap_or(usual), arguments.log_format).and_then(|()| {
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let runtime = app::runtime()?;
         let done = runtime.block_on(async {
             match command {
                 Command::Run(run) => run.execute().await,
@@ -85,14 +97,25 @@ pub fn main() -> ExitCode {
                 Command::Keygen(keygen) => keygen.execute(),
                 Command::Sign(sign) => sign.execute(),
                 Command::Verify(verify) => verify.execute(),
+                Command::Compile(compile) => compile.execute(),
             }
         });
         // What has not ended by now is a call to a resolver or to a file system that hangs, and would be waited for.
         runtime.shutdown_background();
         done
     });
-    done.unwrap_or_else(|error| {
-        eprintln!("probity: {error:#}");
-        ExitCode::from(FAILED)
-    })
+    done.unwrap_or_else(failed)
+}
+
+#[expect(clippy::print_stderr, reason = "errors of the program itself")]
+fn failed(error: anyhow::Error) -> ExitCode {
+    eprintln!("probity: {error:#}");
+    ExitCode::from(FAILED)
+}
+
+/// A sandbox for one run of whatever component is named: compiled apart, as a stranger's is, and not kept.
+fn sandbox() -> Result<Arc<Engine>> {
+    let bounds = Bounds::default();
+    let compiler = Compiler::Apart(Apart::of_this_program(bounds.compile_time, bounds.compile_memory)?);
+    Engine::new(Options { max_in_flight: 1, max_live_connections: 1, cache: None, compiler })
 }

@@ -16,6 +16,7 @@ mod http;
 mod kind;
 mod labels;
 mod layout;
+mod limits;
 mod number;
 mod passive;
 mod plan;
@@ -23,6 +24,7 @@ mod reader;
 mod report;
 mod schema;
 mod section;
+mod security;
 mod settings;
 mod size;
 mod text;
@@ -43,7 +45,7 @@ use std::{
 
 use self::{check::Context, fill::Filler, kind::At, report::Source, tls::Files};
 pub use self::{
-    check::{Check, Limits, When, refuse_duplicates},
+    check::{Check, When, refuse_duplicates},
     connection::{Connection, DownInterval},
     defaults::Defaults,
     fill::Surroundings,
@@ -55,7 +57,7 @@ pub use self::{
     token::{KnownToken, Scope, Scopes, TokenDigest},
 };
 pub use crate::name::is_name;
-use crate::trust::Trust;
+use crate::{grant::Policy, trust::Trust};
 
 /// A span of time as it is written in the config: `500ms`, `30s`, `1m30s`. `None` if it is none.
 #[must_use]
@@ -87,8 +89,8 @@ pub struct Config {
     pub max_in_flight: usize,
     /// How many connections probes can keep open between runs.
     pub max_live_connections: usize,
-    /// The largest component that it loads, in bytes.
-    pub max_component_size: u64,
+    /// What components may take until they are ready to run.
+    pub bounds: Bounds,
     /// The HTTP server.
     pub http: Http,
     /// Which dropped components are trusted.
@@ -99,6 +101,27 @@ pub struct Config {
     pub defaults: Defaults,
     /// The checks, in their order. Whoever runs one shares it: there may be a hundred thousand.
     pub checks: Vec<Arc<Check>>,
+}
+
+/// What components may take until they are ready to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// The largest one that is loaded, in bytes.
+    pub component_size: u64,
+    /// A processor's time to compile one.
+    pub compile_time: Duration,
+    /// The memory to compile one, in bytes.
+    pub compile_memory: u64,
+}
+
+impl Default for Bounds {
+    fn default() -> Bounds {
+        Bounds {
+            component_size: layout::COMPONENT_SIZE,
+            compile_time: layout::COMPILE_TIME,
+            compile_memory: layout::COMPILE_MEMORY,
+        }
+    }
 }
 
 /// The log of events.
@@ -161,7 +184,11 @@ impl Config {
         let runner = At::value(top.runner).unwrap_or_default();
         let shared = At::value(top.defaults).unwrap_or_default();
         let files = Files::of_config(filler.folder);
-        let defaults = Defaults::read(&shared, &files, &source, &mut problems);
+        let (bounds, usual) = (At::value(top.limits).unwrap_or_default(), Bounds::default());
+        let most = limits::Said::read(bounds.max.as_ref());
+        let security = At::value(top.security).unwrap_or_default();
+        let policy = Arc::new(Policy::of_section(&security));
+        let defaults = Defaults { most, policy, ..Defaults::read(&shared, &files, &source, &mut problems) };
         defaults::refuse_contradictions(&defaults, &shared, &source, &mut problems);
 
         let now = surroundings.now;
@@ -170,7 +197,6 @@ impl Config {
         let sections = sections.map(|At { value, at }| At { value: value.check, at });
         let checks = check::read_all(sections, &context, &mut problems);
         let events = At::value(top.events).unwrap_or_default();
-        let security = At::value(top.security).unwrap_or_default();
         let http = Http::read(At::value(top.http).unwrap_or_default(), &context, &mut problems);
         let config = Config {
             listen,
@@ -181,7 +207,11 @@ impl Config {
             grace_period: At::value(top.grace_period).unwrap_or(layout::GRACE_PERIOD),
             max_in_flight: At::value(runner.max_in_flight).unwrap_or(layout::MAX_IN_FLIGHT),
             max_live_connections: At::value(runner.max_live_connections).unwrap_or(layout::MAX_LIVE_CONNECTIONS),
-            max_component_size: At::value(runner.max_component_size).unwrap_or(layout::MAX_COMPONENT_SIZE),
+            bounds: Bounds {
+                component_size: At::value(bounds.component_size).unwrap_or(usual.component_size),
+                compile_time: At::value(bounds.compile_time).unwrap_or(usual.compile_time),
+                compile_memory: At::value(bounds.compile_memory).unwrap_or(usual.compile_memory),
+            },
             http,
             trust: Arc::new(Trust::of_section(At::value(security.trust).unwrap_or_default())),
             events: EventLog { capacity: At::value(events.capacity).unwrap_or(layout::EVENTS_KEPT) },

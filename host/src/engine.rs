@@ -5,19 +5,27 @@
 //! there can be.
 
 mod bindings;
+mod clocks;
 mod compiled;
+mod compiler;
 mod component;
 mod ctx;
+mod exceeded;
+mod features;
+mod growth;
 mod house;
 mod http;
 mod icmp;
+mod logbook;
 mod network;
 mod output;
 mod refusals;
 mod run;
 mod session;
+mod sockets;
 mod system;
 mod tls;
+mod traffic;
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -28,9 +36,10 @@ use wasmtime::{Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAll
 use crate::identity::Identity;
 
 pub use compiled::digest;
+pub use compiler::{Apart, COMMAND as COMPILE, Compiler, compile};
 pub use component::{LoadError, Manifest, Prepared, Shape, examine};
 pub use output::Redact;
-pub use run::{Limits, Request, Term};
+pub use run::{Request, Term};
 pub use session::{Opening, Session};
 pub use tls::Tls;
 
@@ -48,6 +57,9 @@ const POOLED_CORE_INSTANCES: u32 = 16;
 const GUEST_STACK: usize = 256 * 1024;
 /// Bytes of the stack that a guest and the host functions it calls share; TLS in a host function needs most of the rest.
 const STACK: usize = 512 * 1024;
+/// Compilers at the same time: they step back behind everything else, and one that takes all of its time must not keep every
+/// other component from being loaded.
+const COMPILERS: usize = 2;
 /// Frames of a trap's backtrace that are worth showing.
 const FRAMES: std::num::NonZeroUsize = std::num::NonZeroUsize::new(8).unwrap();
 /// Memory maps that one instance may take: its memory, its stack, and their guards (5, measured), and a second memory with its
@@ -81,7 +93,8 @@ pub struct Engine {
     sockets: icmp::Sockets,
     disks: system::Disks,
     tls: tls::Configurations,
-    /// Compiling is left one core at the most, so that it never delays runs on the others.
+    compiler: Compiler,
+    /// A permit for each component that may be compiled at the same time.
     compiling: Semaphore,
     room: Arc<Semaphore>,
     /// A permit for each connection that may be open.
@@ -91,7 +104,7 @@ pub struct Engine {
 }
 
 /// How an [`Engine`] is to be.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options<'a> {
     /// Runs under way at the same time; lowered to what this system can map.
     pub max_in_flight: usize,
@@ -99,6 +112,8 @@ pub struct Options<'a> {
     pub max_live_connections: usize,
     /// Where compiled code is kept; `None` compiles anew at each start.
     pub cache: Option<&'a Path>,
+    /// Where components are compiled.
+    pub compiler: Compiler,
 }
 
 impl Engine {
@@ -139,7 +154,12 @@ impl Engine {
             sockets: icmp::Sockets::new(),
             disks: system::Disks::new(),
             tls: tls::Configurations::default(),
-            compiling: Semaphore::new(1),
+            compiling: Semaphore::new(match &options.compiler {
+                // It is left one core at the most, so that it never delays runs on the others.
+                Compiler::Here => 1,
+                Compiler::Apart(_) => COMPILERS,
+            }),
+            compiler: options.compiler,
             room: Arc::new(Semaphore::new(max_in_flight)),
             live: Arc::new(Semaphore::new(max_live)),
             max_live,
@@ -174,14 +194,8 @@ fn common_config() -> Config {
         .wasm_backtrace_max_frames(Some(FRAMES))
         // Component-model async triples the price of a run, and no stable contract of ours uses it.
         .concurrency_support(false)
-        // What goes from one component to another within a composed one is copied by code that sees both their memories.
-        .wasm_multi_memory(true)
-        // What no guest tool-chain that we know needs, and what widens the attack surface.
-        .wasm_memory64(false)
-        .wasm_relaxed_simd(false)
-        .wasm_tail_call(false)
-        .wasm_custom_page_sizes(false)
-        .wasm_wide_arithmetic(false)
+        .wasm_features(features::ON, true)
+        .wasm_features(features::OFF, false)
         .shared_memory(false);
     config
 }
@@ -261,7 +275,8 @@ mod tests {
     #[test]
     fn connections_do_without_before_runs_do() {
         let shared = |max_in_flight, max_live_connections, most| {
-            shares(&Options { max_in_flight, max_live_connections, cache: None }, most)
+            let compiler = Compiler::Here;
+            shares(&Options { max_in_flight, max_live_connections, cache: None, compiler }, most)
         };
         assert_eq!(shared(1_000, 1_000, 12_000), (1_000, 1_000));
         assert_eq!(shared(10_000, 10_000, 12_000), (10_000, 2_000));

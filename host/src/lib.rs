@@ -14,6 +14,7 @@ pub mod events;
 pub mod grant;
 pub mod http;
 pub mod identity;
+pub mod limits;
 pub mod manager;
 pub mod name;
 pub mod supervisor;

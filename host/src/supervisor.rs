@@ -110,7 +110,7 @@ impl Supervisor {
         text: Option<Arc<str>>,
     ) -> (Supervisor, oneshot::Receiver<()>) {
         let (settled, when_settled) = oneshot::channel();
-        let limit = config.max_component_size;
+        let limit = config.bounds.component_size;
         let supervisor = Supervisor {
             catalog: Some(Catalog::new(config.probes.clone(), loader.path.clone(), limit, Arc::clone(&config.trust))),
             probes: Probes::new(limit, Reloads::new(Arc::clone(&shared))),
@@ -186,7 +186,7 @@ impl Supervisor {
             // The thread that looked is gone, and what it knew with it: start over.
             None => {
                 let (probes, path) = (self.config.probes.clone(), self.loader.path.clone());
-                let (limit, trust) = (self.config.max_component_size, Arc::clone(&self.config.trust));
+                let (limit, trust) = (self.config.bounds.component_size, Arc::clone(&self.config.trust));
                 self.catalog = Some(Catalog::new(probes, path, limit, trust));
                 false
             }
@@ -241,11 +241,7 @@ impl Supervisor {
             Some(Ok(config)) => {
                 warn_of_what_needs_a_restart(&self.config, &config);
                 self.loader.auth.store(config.http.auth.clone().into());
-                self.config = Config {
-                    probes: self.config.probes.clone(),
-                    max_component_size: self.config.max_component_size,
-                    ..config
-                };
+                self.config = Config { probes: self.config.probes.clone(), bounds: self.config.bounds, ..config };
                 // Side-cars are read with the defaults of the configuration.
                 self.sidecars.values_mut().for_each(|seen| seen.text = None);
                 self.probes.reloads.taken(file.path.display(), None);
@@ -408,7 +404,7 @@ fn warn_of_what_needs_a_restart(old: &Config, new: &Config) {
         ("node_id", old.node_id != new.node_id),
         ("max_in_flight", old.max_in_flight != new.max_in_flight),
         ("max_live_connections", old.max_live_connections != new.max_live_connections),
-        ("max_component_size", old.max_component_size != new.max_component_size),
+        ("limits.component_size, .compile_time or .compile_memory", old.bounds != new.bounds),
         // Who may ask is taken up at once.
         ("http", old.http != Http { auth: old.http.auth.clone(), ..new.http.clone() }),
         ("events", old.events != new.events),

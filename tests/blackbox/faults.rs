@@ -50,15 +50,15 @@ fn each_fault_is_its_own_and_the_others_go_on() {
     home.drop_in("good", &guest::saying("still here"));
     let runner = home.start();
     let table = [
-        ("loops", "out-of-fuel", "used up its 50000000 units of fuel; raise `limits.fuel`"),
+        ("loops", "out-of-fuel", "used up its 50000000 units of fuel; if it needs more, raise `limits.fuel`"),
         ("calls-without-end", "out-of-fuel", "units of fuel"),
         ("spins", "timeout", "no verdict within 300ms: the probe was still computing"),
         ("sleeps", "timeout", "no verdict within 300ms: the probe was still waiting"),
-        ("eats-memory", "out-of-memory", "may have 67108864; raise `limits.memory`"),
+        ("eats-memory", "out-of-memory", "may have 67108864; if it needs more, raise `limits.memory`"),
         ("shouts", "output-too-large", "more than 1048576 bytes"),
         ("shouts-too-loud", "trap", "out of bounds"),
         ("traps", "trap", "unreachable"),
-        ("recurses", "trap", "stack"),
+        ("recurses", "out-of-stack", "stack"),
         ("quits", "denied", r#"add to the check: allow = ["tcp:127.0.0.1:1"]"#),
     ];
     for (name, fault, part) in table {

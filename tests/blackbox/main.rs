@@ -29,8 +29,10 @@ mod etcd_impostors;
 mod events;
 mod faults;
 mod folder;
+mod grants;
 mod grpc;
 mod heartbeat;
+mod hostile;
 mod http;
 mod http_probe;
 

@@ -48,10 +48,16 @@ fn what_can_not_run_says_why_and_what_to_do() {
                 "it wants `wasi:clocks/monotonic-clock@0.3.0`, and there is `wasi:clocks/monotonic-clock@0.2.12`",
             ],
         ),
-        ("large", large, &["has 614400 bytes, and a component may have 524288; raise `max_component_size`"]),
+        (
+            "large",
+            large,
+            &[
+                "has 614400 bytes, and a component may have 524288; if it is to be trusted, raise `limits.component_size`",
+            ],
+        ),
         ("loops-at-start", guest::fixture("loops-at-start"), &["this component fails as soon as it is started: "]),
     ];
-    let home = Home::new(&format!("runner.max_component_size = \"512KiB\"\n{BRISK}"));
+    let home = Home::new(&format!("limits.component_size = \"512KiB\"\n{BRISK}"));
     for (name, bytes, _) in &table {
         home.drop_in(name, bytes);
     }
@@ -94,7 +100,7 @@ fn a_check_whose_probe_is_rejected_is_a_fault_that_says_why() {
 fn a_limit_on_what_is_dropped_spares_what_is_part_of_the_program() {
     let target = Target::greeting("hello");
     let runner = Home::new(&format!(
-        "runner.max_component_size = \"1KiB\"\n{BRISK}[[check]]\nname = \"door\"\nprobe = \"tcp\"\n\
+        "limits.component_size = \"1KiB\"\n{BRISK}[[check]]\nname = \"door\"\nprobe = \"tcp\"\n\
          settings = {{ host = \"127.0.0.1\", port = {} }}\n",
         target.port()
     ))

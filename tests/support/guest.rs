@@ -27,10 +27,23 @@ pub fn component(wat: &str, world: &str) -> Vec<u8> {
 
 /// A fixture from `tests/fixtures/guests`, by the name of its file.
 pub fn fixture(name: &str) -> Vec<u8> {
-    let path = repository().join("tests/fixtures/guests").join(name).with_extension("wat");
+    from("guests", name, &[])
+}
+
+/// A fixture from `tests/fixtures/hostile`, by the name of its file, with what the test writes into it.
+#[allow(dead_code, reason = "not all who share this need it")]
+pub fn hostile(name: &str, written: &[(&str, &str)]) -> Vec<u8> {
+    from("hostile", name, written)
+}
+
+fn from(folder: &str, name: &str, written: &[(&str, &str)]) -> Vec<u8> {
+    let path = repository().join("tests/fixtures").join(folder).join(name).with_extension("wat");
     let wat = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let world = if wat.contains("probe/connector") { "bare-connector-probe" } else { "bare-checker-probe" };
-    component(&wat, world)
+    // What is said of it in comments is not meant.
+    let code: String =
+        wat.lines().filter(|line| !line.starts_with(";;")).fold(String::new(), |code, line| code + line + "\n");
+    component(&written.iter().fold(code, |code, (place, text)| code.replace(place, text)), world)
 }
 
 /// A probe that says `healthy` and the message, and does nothing else. Different messages are different components.

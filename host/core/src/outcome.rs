@@ -121,6 +121,22 @@ pub enum FaultKind {
     OutOfFuel,
     /// The probe wanted more memory than it may have.
     OutOfMemory,
+    /// The probe called itself too often before it came back.
+    OutOfStack,
+    /// The probe wanted larger tables than it may have.
+    TablesTooLarge,
+    /// The probe consists of more instances than it may.
+    TooManyInstances,
+    /// The probe held more resources at once than it may.
+    TooManyHandles,
+    /// The probe wanted more sockets at once than it may have.
+    TooManySockets,
+    /// The probe sent more than it may.
+    TooMuchSent,
+    /// The probe received more than it may.
+    TooMuchReceived,
+    /// The probe looked more names up than it may.
+    TooManyLookups,
     /// The probe returned more than may be taken from it.
     OutputTooLarge,
     /// The probe crashed.
@@ -139,10 +155,18 @@ pub enum FaultKind {
 
 impl FaultKind {
     /// Every kind, in the order of [`FaultKind::index`].
-    pub const ALL: [FaultKind; 10] = [
+    pub const ALL: [FaultKind; 18] = [
         FaultKind::Timeout,
         FaultKind::OutOfFuel,
         FaultKind::OutOfMemory,
+        FaultKind::OutOfStack,
+        FaultKind::TablesTooLarge,
+        FaultKind::TooManyInstances,
+        FaultKind::TooManyHandles,
+        FaultKind::TooManySockets,
+        FaultKind::TooMuchSent,
+        FaultKind::TooMuchReceived,
+        FaultKind::TooManyLookups,
         FaultKind::OutputTooLarge,
         FaultKind::Trap,
         FaultKind::Denied,
@@ -159,6 +183,14 @@ impl FaultKind {
             FaultKind::Timeout => "timeout",
             FaultKind::OutOfFuel => "out-of-fuel",
             FaultKind::OutOfMemory => "out-of-memory",
+            FaultKind::OutOfStack => "out-of-stack",
+            FaultKind::TablesTooLarge => "tables-too-large",
+            FaultKind::TooManyInstances => "too-many-instances",
+            FaultKind::TooManyHandles => "too-many-handles",
+            FaultKind::TooManySockets => "too-many-sockets",
+            FaultKind::TooMuchSent => "too-much-sent",
+            FaultKind::TooMuchReceived => "too-much-received",
+            FaultKind::TooManyLookups => "too-many-lookups",
             FaultKind::OutputTooLarge => "output-too-large",
             FaultKind::Trap => "trap",
             FaultKind::Denied => "denied",
@@ -176,6 +208,14 @@ impl FaultKind {
             FaultKind::Timeout
             | FaultKind::OutOfFuel
             | FaultKind::OutOfMemory
+            | FaultKind::OutOfStack
+            | FaultKind::TablesTooLarge
+            | FaultKind::TooManyInstances
+            | FaultKind::TooManyHandles
+            | FaultKind::TooManySockets
+            | FaultKind::TooMuchSent
+            | FaultKind::TooMuchReceived
+            | FaultKind::TooManyLookups
             | FaultKind::OutputTooLarge
             | FaultKind::Trap => true,
             FaultKind::Denied | FaultKind::InvalidSettings | FaultKind::Link | FaultKind::Host | FaultKind::Waiting => {

@@ -10,7 +10,7 @@ use probity_core::outcome::{Attempt, Outcome, Status, Value};
 use super::inspect::load;
 use crate::{
     config::{self, Config, Overrides, Suggestions, Surroundings},
-    engine::{Engine, Manifest, Options},
+    engine::Manifest,
     supervisor::Examiner,
     worker::Examine,
 };
@@ -46,7 +46,7 @@ impl Check {
     #[expect(clippy::print_stdout, reason = "it is this command's output")]
     pub(super) async fn execute(self) -> Result<ExitCode> {
         let check = self.configured()?;
-        let engine = Engine::new(Options { max_in_flight: 1, max_live_connections: 1, cache: None })?;
+        let engine = super::sandbox()?;
         let prepared = Arc::new(load(&engine, &self.probe).await?);
         let suggestions = prepared.manifest.as_ref().map_or_else(Suggestions::default, suggestions);
         let plan = check.plan(suggestions, std::time::Duration::ZERO)?;

@@ -15,7 +15,7 @@ use super::{inspect::load, verify::judge};
 use crate::{
     app::Configuration,
     config::{Check, Config, Overrides, Report, Suggestions, Surroundings},
-    engine::{Engine, Manifest, Options},
+    engine::{Engine, Manifest},
     supervisor::{Examiner, dependencies},
 };
 
@@ -38,7 +38,7 @@ impl Validate {
         if self.files.is_empty() {
             self.files.push("probity.toml".into());
         }
-        let engine = Engine::new(Options { max_in_flight: 1, max_live_connections: 1, cache: None })?;
+        let engine = super::sandbox()?;
         let mut good = true;
         for file in &self.files {
             let flaws = if file.extension().is_some_and(|kind| kind == "toml") {

@@ -23,7 +23,11 @@ use super::{
     settings::Settings,
     tls::Files,
 };
-use crate::{grant::Grant, identity::Identity};
+use crate::{
+    grant::{Grant, Policy},
+    identity::Identity,
+    limits::Limits,
+};
 
 /// A check: a probe, and what it is to examine, when, and within which limits.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,6 +64,8 @@ pub struct Check {
     pub circuit: circuit::Policy,
     /// What of this a passive probe must leave as it is.
     pub(super) said: Said,
+    /// What holds for it as for all checks.
+    pub policy: Arc<Policy>,
     /// How its probe speaks TLS.
     pub tls: Arc<Identity>,
     /// Where it was written.
@@ -79,15 +85,6 @@ pub enum When {
     Cron(Cron),
 }
 
-/// What one run may use up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// How much it may compute, in wasmtime's units: about one per instruction.
-    pub fuel: u64,
-    /// How much memory it may have, in bytes.
-    pub memory: u64,
-}
-
 impl Check {
     /// The check that a dropped component is without a word of configuration: named after its file, and without settings.
     #[must_use]
@@ -105,15 +102,13 @@ impl Check {
             schedule: defaults.interval.map_or(When::Unset, When::Every),
             jitter: defaults.jitter.unwrap_or(layout::JITTER),
             timeout: defaults.timeout,
-            limits: Limits {
-                fuel: defaults.fuel.unwrap_or(layout::FUEL),
-                memory: defaults.memory.unwrap_or(layout::MEMORY),
-            },
+            limits: defaults.limits.resolve(defaults.most),
             allow: Vec::new(),
             settings: Settings::none(origin.clone()),
             circuit: defaults.circuit.resolve(connection.max_reconnect_delay).unwrap_or_default(),
             connection,
             said: Said::of(defaults),
+            policy: Arc::clone(&defaults.policy),
             tls: Arc::new(defaults.tls.resolve()),
             probe_origin: origin.clone(),
             origin,

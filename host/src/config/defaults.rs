@@ -1,14 +1,16 @@
 //! What can be said for all checks and for each.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     circuit, connection,
     kind::At,
     layout,
+    limits::{self, Said},
     report::{Report, Source},
     tls::{self, Files},
 };
+use crate::grant::Policy;
 
 /// What the config says for all checks. What it does not say is left to the probe's manifest, and then to what is built
 /// in.
@@ -18,11 +20,14 @@ pub struct Defaults {
     pub(super) timeout: Option<Duration>,
     pub(super) jitter: Option<f64>,
     pub(super) critical: Option<bool>,
-    pub(super) fuel: Option<u64>,
-    pub(super) memory: Option<u64>,
+    pub(super) limits: Said,
+    /// What no check may go beyond.
+    pub(super) most: Said,
     pub(super) connection: connection::Options,
     pub(super) circuit: circuit::Options,
     pub(super) tls: tls::Options,
+    /// What holds for all checks.
+    pub(super) policy: Arc<Policy>,
 }
 
 impl Defaults {
@@ -33,7 +38,6 @@ impl Defaults {
         source: &Source<'_>,
         problems: &mut Report,
     ) -> Defaults {
-        let limits = section.limits.as_ref().map(|limits| &limits.value);
         let connection = section.connection.as_ref().map(|connection| &connection.value);
         let tls = section.tls.as_ref().map(|tls| tls::Options::read(&tls.value, files, source, problems));
         Defaults {
@@ -41,11 +45,12 @@ impl Defaults {
             timeout: At::value(section.timeout),
             jitter: At::value(section.jitter),
             critical: At::value(section.critical),
-            fuel: limits.and_then(|limits| At::value(limits.fuel)),
-            memory: limits.and_then(|limits| At::value(limits.memory)),
+            limits: Said::read(section.limits.as_ref()),
+            most: Said::default(),
             connection: connection.map(connection::Options::read).unwrap_or_default(),
             circuit: section.circuit.as_ref().map(|circuit| circuit::Options::read(&circuit.value)).unwrap_or_default(),
             tls: tls.unwrap_or_default(),
+            policy: Arc::default(),
         }
     }
 
@@ -56,11 +61,12 @@ impl Defaults {
             timeout: self.timeout.or(other.timeout),
             jitter: self.jitter.or(other.jitter),
             critical: self.critical.or(other.critical),
-            fuel: self.fuel.or(other.fuel),
-            memory: self.memory.or(other.memory),
+            limits: self.limits.or(other.limits),
+            most: self.most.or(other.most),
             connection: self.connection.or(other.connection),
             circuit: self.circuit.or(other.circuit),
             tls: self.tls.or(&other.tls),
+            policy: Arc::clone(&other.policy),
         }
     }
 }
@@ -72,6 +78,9 @@ pub(super) fn refuse_contradictions(
     source: &Source<'_>,
     problems: &mut Report,
 ) {
+    if let Some(section) = &section.limits {
+        limits::refuse_excess(&section.value, together.most, source, problems);
+    }
     let mut report = |place: Option<(usize, &str)>, error: &dyn std::fmt::Display| {
         if let Some((at, key)) = place {
             problems.push(source.origin(at), format!("{key}: {error}"));

@@ -12,6 +12,7 @@ use super::{
     labels::LabelTable,
     number::{Count, Flag, Number},
     section::{Rule, section},
+    security::DeniedRange,
     settings::AnyTable,
     size::Size,
     text::{Address, Allowed, Choice, FilePath, Line, Name, Protocol, ServerIdentity, Token, WebOrigin},
@@ -25,10 +26,6 @@ pub(super) const INTERVAL: Duration = Duration::from_secs(30);
 pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
 /// A tenth of an interval keeps checks apart and still leaves a rhythm.
 pub(super) const JITTER: f64 = 0.1;
-/// About a second of pure computing, where a usual run takes some milliseconds of it.
-pub(super) const FUEL: u64 = 1_000_000_000;
-/// Room for a guest with a garbage collector, and a thousand such runs still fit a server.
-pub(super) const MEMORY: u64 = 64 << 20;
 /// A lost target, or one that may be lost, is looked at again within this even if its check is rare.
 pub(super) const FAST_INTERVAL: Duration = Duration::from_secs(5);
 /// The usual time-out: by then each check of an ordinary config has been heard of.
@@ -41,8 +38,12 @@ pub(super) const MAX_IN_FLIGHT: usize = 1_000;
 pub(super) const MAX_LIVE_CONNECTIONS: usize = 1_000;
 /// Long enough for its price to be nothing, and soon enough for a changed address or certificate to be noticed.
 pub(super) const MAX_AGE: Duration = Duration::from_secs(3600);
-/// Half as much again as a Python interpreter with a probe inside, the largest component that we know.
-pub(super) const MAX_COMPONENT_SIZE: u64 = 64 << 20;
+/// Three times as large as a Python interpreter with a probe inside, the largest component that we know.
+pub(super) const COMPONENT_SIZE: u64 = 64 << 20;
+/// Twice what compiling that one takes of a slow machine's time.
+pub(super) const COMPILE_TIME: Duration = Duration::from_secs(60);
+/// Four times what compiling that one takes.
+pub(super) const COMPILE_MEMORY: u64 = 2 << 30;
 
 /// What nginx and most others take of a request's head, twice over: a token and a trace fit many times.
 pub(super) const HEADER_SIZE: u64 = 16 << 10;
@@ -96,6 +97,32 @@ const EVENTS: RangeInclusive<usize> = 1..=1_000_000;
 const FUELS: RangeInclusive<u64> = 1..=1_000_000_000_000_000;
 /// From one page of a Wasm memory to all that its 32-bit addresses reach.
 const MEMORIES: RangeInclusive<u64> = (64 << 10)..=(4 << 30);
+/// Far more than the largest interpreter has, and less than a server's memory.
+const TABLE_ELEMENTS: RangeInclusive<u64> = 0..=10_000_000;
+/// A component of one module is one to three.
+const INSTANCES: RangeInclusive<u64> = 1..=10_000;
+/// From what opening a single connection takes to what wasmtime itself lets a guest have.
+const HANDLES: RangeInclusive<u64> = 16..=100_000;
+/// A process has a thousand files, unless its operator gave it more.
+const SOCKETS: RangeInclusive<u64> = 0..=1_000;
+/// Up to what no probe should move.
+const TRAFFIC: RangeInclusive<u64> = 0..=(1 << 40);
+/// More names than this belong to no one target.
+const LOOKUPS: RangeInclusive<u64> = 0..=10_000;
+/// More lines of one run than this are read by nobody.
+const LOG_LINES: RangeInclusive<u64> = 0..=10_000;
+/// As many lines as that, each of its full length.
+const LOG_BYTES: RangeInclusive<u64> = 0..=(10 << 20);
+/// From a word to a page. The last failures of each check are kept, and each has one.
+const MESSAGES: RangeInclusive<u64> = 16..=(64 << 10);
+/// The last failures of each check are kept, and each has as many.
+const ENTRIES: RangeInclusive<u64> = 0..=1_000;
+/// Half of what can be handed to the runner in one call.
+const STATES: RangeInclusive<u64> = 0..=(512 << 10);
+/// From what a hello takes to an hour.
+const COMPILE_TIMES: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3600);
+/// From less than the program itself has mapped to what only large machines have.
+const COMPILE_MEMORIES: RangeInclusive<u64> = (64 << 20)..=(64 << 30);
 /// Ten thousand runs at once are more than an ordinary Linux has memory maps for.
 const IN_FLIGHT: RangeInclusive<usize> = 1..=10_000;
 /// As many as there can be runs, and for the same reason.
@@ -147,6 +174,8 @@ section! {
         security: Table<Security> = Table::new(), example { trust = { allow_unlisted = false } };
         /// The log of events.
         events: Table<EventLog> = Table::new(), example { capacity = 50_000 };
+        /// What components may take until they are ready to run, and what any check may allow its probe.
+        limits: Table<Bounds> = Table::new(), example { component_size = "16MiB" };
         /// What holds for each check that does not say otherwise.
         defaults: Table<Shared> = Table::new(), example { interval = "1m" };
         /// The checks.
@@ -169,8 +198,20 @@ section! {
         max_in_flight: Count<usize> = Count(IN_FLIGHT), example 200, default 1_000;
         /// How many connections there can be that probes keep open between runs; a check that finds none left has a fault.
         max_live_connections: Count<usize> = Count(LIVE_CONNECTIONS), example 200, default 1_000;
+    }
+}
+
+section! {
+    /// What components may take until they are ready to run, and what any check may allow its probe.
+    Bounds {
         /// The largest component that is loaded.
-        max_component_size: Size = Size(COMPONENT_SIZES), example "16MiB", default "64MiB";
+        component_size: Size = Size(COMPONENT_SIZES), example "16MiB", default "64MiB";
+        /// How much time of a processor it may take to compile a component.
+        compile_time: Span = Span(COMPILE_TIMES), example "5m", default "1m";
+        /// How much memory it may take to compile a component.
+        compile_memory: Size = Size(COMPILE_MEMORIES), example "4GiB", default "2GiB";
+        /// The most that a check may let a run use up. Unless given: whatever it says.
+        max: Table<Limits> = Table::new(), example { memory = "256MiB" };
     }
 }
 
@@ -179,6 +220,23 @@ section! {
     Security {
         /// Which dropped components are trusted. The standard probes always are.
         trust: Table<Trust> = Table::new(), example { allow_unlisted = false };
+        /// Whether a check is granted what its own settings name, as its probe's manifest says: `tcp:db:5432` for `host = "db"`. If
+        /// not, each check says all of it by `allow`.
+        implicit_grants: Flag = Flag, example false, default true;
+        /// What no check reaches, whatever it is granted.
+        network: Table<NetworkSecurity> = Table::new(), example { deny = ["loopback", "private"] };
+        /// Whether probes see time in steps of a millisecond, too coarse to measure what others do on this machine. What they
+        /// measure of their targets becomes as coarse.
+        coarse_clocks: Flag = Flag, example true, default false;
+    }
+}
+
+section! {
+    /// What no check reaches, whatever it is granted.
+    NetworkSecurity {
+        /// Addresses that no check reaches: ranges, single ones, `loopback`, `private` or `link-local`. Link-local addresses are
+        /// only reached by a grant of the address in any case.
+        deny: List<DeniedRange> = List(DeniedRange), example ["loopback", "10.0.0.0/8"];
     }
 }
 
@@ -344,6 +402,32 @@ section! {
         fuel: Count<u64> = Count(FUELS), example 100_000_000, default 1_000_000_000;
         /// How much memory a run may have.
         memory: Size = Size(MEMORIES), example "16MiB", default "64MiB";
+        /// How many elements the tables of a run may have, all together.
+        table_elements: Count<u64> = Count(TABLE_ELEMENTS), example 50_000, default 20_000;
+        /// Of how many core instances a component may consist.
+        instances: Count<u64> = Count(INSTANCES), example 20, default 128;
+        /// How many handles and resources (sockets, streams, pollables) a run may hold at once.
+        handles: Count<u64> = Count(HANDLES), example 100, default 1_000;
+        /// How many sockets a run may have open at once, those of its requests included.
+        sockets: Count<u64> = Count(SOCKETS), example 4, default 16;
+        /// How many bytes a run may send over the network.
+        bytes_sent: Size = Size(TRAFFIC), example "1MiB", default "16MiB";
+        /// How many bytes a run may receive over the network.
+        bytes_received: Size = Size(TRAFFIC), example "64MiB", default "1GiB";
+        /// How many names a run may look up.
+        lookups: Count<u64> = Count(LOOKUPS), example 4, default 64;
+        /// How many lines of a run are logged; more are dropped, and counted.
+        log_lines: Count<u64> = Count(LOG_LINES), example 10, default 100;
+        /// How many bytes of a run are logged; more are dropped, and counted.
+        log_bytes: Size = Size(LOG_BYTES), example "4KiB", default "100KiB";
+        /// How many bytes of a verdict's message are kept.
+        message: Size = Size(MESSAGES), example "1KiB", default "4KiB";
+        /// How many details of a verdict are kept.
+        details: Count<u64> = Count(ENTRIES), example 16, default 64;
+        /// How many measurements of a verdict are kept.
+        measurements: Count<u64> = Count(ENTRIES), example 16, default 64;
+        /// How many bytes of state a run may leave for the next one.
+        state: Size = Size(STATES), example "4KiB", default "64KiB";
     }
 }
 

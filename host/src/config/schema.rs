@@ -26,6 +26,8 @@ pub fn schema() -> Value {
     for key in Shared::keys() {
         forget_defaults(&mut schema["properties"]["check"]["items"]["properties"][key.name]);
     }
+    // And what nobody is said to go beyond has no bound.
+    forget_defaults(&mut schema["properties"]["limits"]["properties"]["max"]);
     schema
 }
 

@@ -16,6 +16,7 @@ use super::{
     section::{Heading, Key, Section},
     *,
 };
+use crate::limits::Limits;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -104,8 +105,7 @@ fn the_example_means_what_it_says() {
     assert_eq!(check.labels, [("team".to_owned(), "orders".to_owned())].into());
     assert_eq!(check.schedule, When::Every(15 * SECOND));
     assert_eq!((check.jitter, check.timeout), (0.1, Some(5 * SECOND)));
-    let limits = Limits { fuel: 1_000_000_000, memory: 64 * 1024 * 1024 };
-    assert_eq!(check.limits, limits);
+    assert_eq!(check.limits, Limits::DEFAULT);
     assert_eq!(check.allow, ["tcp:db.internal:5432".parse().unwrap()]);
     let settings = json!({ "host": "db.internal", "port": 5432, "user": "probe", "password": "hunter2" });
     assert_eq!(*check.settings.filled(), settings);
@@ -123,7 +123,9 @@ fn an_empty_config_has_the_documented_defaults() {
     assert_eq!(config.data_dir, Path::new("/home/probity/.local/state/probity"));
     assert!(!config.node_id.is_empty());
     assert_eq!((config.startup_grace, config.grace_period), (10 * SECOND, 10 * SECOND));
-    assert_eq!((config.max_in_flight, config.max_live_connections, config.max_component_size), (1000, 1000, 64 << 20));
+    assert_eq!((config.max_in_flight, config.max_live_connections), (1000, 1000));
+    let bounds = Bounds { component_size: 64 << 20, compile_time: 60 * SECOND, compile_memory: 2 << 30 };
+    assert_eq!(config.bounds, bounds);
 
     let written = toml_of(&Top::keys(), &Heading::default(), |key| key.default);
     let config = parse(&format!("{written}\n[[check]]\nname = \"a\"")).unwrap();

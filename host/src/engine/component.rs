@@ -4,18 +4,19 @@ use std::{io, sync::Arc, time::Duration};
 
 use probity_core::outcome::FaultKind;
 use thiserror::Error;
-use wasmparser::{ComponentExternalKind, Encoding, Parser, Payload, Validator};
+use wasmparser::{ComponentExternalKind, Encoding, Parser, Payload};
 use wasmtime::component::{Component, InstancePre};
 
 use super::{
-    Engine, Limits, Profile, Request,
+    Engine, Profile, Request,
     bindings::{CHECKER, CONNECTOR, MANIFEST, OFFERED, REPORTS, checker, connector, manifest, types},
     compiled,
+    compiler::Compiler,
     ctx::Ctx,
-    output,
+    features, output,
     run::{Sandbox, Term},
 };
-use crate::grant::Grants;
+use crate::{grant::Grants, limits::Limits};
 
 /// What a component may use to be examined: instantiated, and asked to describe itself.
 const EXAMINATION: Limits = Limits {
@@ -23,8 +24,15 @@ const EXAMINATION: Limits = Limits {
     fuel: 10_000_000_000,
     // Room for the largest interpreters; a run has its own, smaller limit.
     memory: 1024 * 1024 * 1024,
-    timeout: Duration::from_secs(10),
+    // Likewise of tables and of parts.
+    table_elements: 1_000_000,
+    instances: 1_000,
+    // Nobody reads it.
+    log_lines: 0,
+    ..Limits::DEFAULT
 };
+/// How long that may take.
+const EXAMINATION_TIME: Duration = Duration::from_secs(10);
 
 /// Why a file is not a probe that this runner can run.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -37,7 +45,7 @@ pub enum LoadError {
     Changed,
     /// It is larger than allowed.
     #[error(
-        "the file has {size} bytes, and a component may have {limit}; raise `max_component_size` if it is to be trusted"
+        "the file has {size} bytes, and a component may have {limit}; if it is to be trusted, raise `limits.component_size`"
     )]
     TooLarge {
         /// Its size in bytes.
@@ -57,6 +65,12 @@ pub enum LoadError {
     /// It is cut short or damaged.
     #[error("this component is damaged or incomplete: {0}")]
     Invalid(String),
+    /// It needs more of WebAssembly than there is here.
+    #[error(
+        "this component uses a part of WebAssembly that is off here, since no tool-chain that we know needs it: {0}; build \
+         it without that"
+    )]
+    Feature(String),
     /// It does not export what a probe exports.
     #[error("this component is not a probe: it must export `{CHECKER}` or `{CONNECTOR}`, and exports {found}")]
     NotAProbe {
@@ -86,6 +100,18 @@ pub enum LoadError {
     /// It can't be compiled.
     #[error("this component can't be compiled: {0}")]
     Compile(String),
+    /// It takes too long to compile.
+    #[error(
+        "compiling this component takes more than {0} s of a processor's time; if it is to be trusted, raise \
+         `limits.compile_time`"
+    )]
+    CompileTime(u64),
+    /// It takes too much memory to compile.
+    #[error(
+        "compiling this component takes more than {0} bytes of memory; if it is to be trusted, raise \
+         `limits.compile_memory`"
+    )]
+    CompileMemory(u64),
 }
 
 /// What can be told of a component without compiling it.
@@ -119,8 +145,7 @@ pub fn examine(bytes: &[u8], limit: u64) -> Result<Shape, LoadError> {
         return Err(LoadError::NotWasm(start));
     }
     let shape = read_shape(bytes)?;
-    let invalid = |error: wasmparser::BinaryReaderError| LoadError::Invalid(error.to_string());
-    Validator::new().validate_all(bytes).map_err(invalid)?;
+    features::validate(bytes)?;
     if let Some(adapter) = shape.imports.iter().find(|name| is_adapter(name)) {
         return Err(LoadError::NeedsAdapter(adapter.clone()));
     }
@@ -316,7 +341,7 @@ impl Engine {
         read: impl FnOnce() -> io::Result<Vec<u8>> + Send + 'static,
     ) -> Result<Prepared, LoadError> {
         let engine = Arc::clone(self);
-        let one_at_a_time = self.compiling.acquire().await.map_err(|closed| LoadError::Compile(closed.to_string()))?;
+        let in_turn = self.compiling.acquire().await.map_err(|closed| LoadError::Compile(closed.to_string()))?;
         let linked = tokio::task::spawn_blocking(move || {
             let bytes = read().map_err(|error| LoadError::Unreadable(error.to_string()))?;
             if *compiled::digest(&bytes) != *digest {
@@ -325,7 +350,7 @@ impl Engine {
             engine.link(&bytes, digest)
         });
         let linked = linked.await;
-        drop(one_at_a_time);
+        drop(in_turn);
         let mut prepared = linked.map_err(|panic| LoadError::Compile(panic.to_string()))??;
         prepared.manifest = self.describe(&prepared).await?;
         Ok(prepared)
@@ -334,8 +359,7 @@ impl Engine {
     fn link(&self, bytes: &[u8], digest: Arc<str>) -> Result<Prepared, LoadError> {
         // The catalog has seen to the size of what was dropped; what is part of the program needs no limit.
         let shape = examine(bytes, u64::MAX)?;
-        let (profile, component) =
-            self.compile(bytes, &digest).map_err(|error| LoadError::Compile(format!("{error:#}")))?;
+        let (profile, component) = self.compile(bytes, &digest)?;
         let mismatch = |error: wasmtime::Error| LoadError::Mismatch(format!("{error:#}"));
         let pre = profile.linker.instantiate_pre(&component).map_err(mismatch)?;
         let entry = Entry::find(&pre, &shape).map_err(mismatch)?;
@@ -344,20 +368,24 @@ impl Engine {
         Ok(Prepared { pre, entry, describer, digest, size: bytes.len() as u64, shape, manifest: None })
     }
 
-    fn compile(&self, bytes: &[u8], digest: &str) -> wasmtime::Result<(&Profile, Component)> {
+    fn compile(&self, bytes: &[u8], digest: &str) -> Result<(&Profile, Component), LoadError> {
+        let failed = |error: wasmtime::Error| LoadError::Compile(format!("{error:#}"));
         // The settings that shape code are the same in both, so code made by one serves the other.
         let engines = [&self.pooled.engine, &self.roomy.engine];
         let cached = self.cache.as_ref().and_then(|cache| cache.load(&engines, digest));
         let component = match cached {
             Some(component) => component,
             None => {
-                let code = self.roomy.engine.precompile_component(bytes)?;
+                let code = match &self.compiler {
+                    Compiler::Here => self.roomy.engine.precompile_component(bytes).map_err(failed)?,
+                    Compiler::Apart(apart) => apart.compile(bytes)?,
+                };
                 if let Some(cache) = &self.cache
                     && let Err(error) = cache.store(digest, &code)
                 {
                     tracing::warn!("{error:#}");
                 }
-                compiled::load_own(&engines, &code)?
+                compiled::load_own(&engines, &code).map_err(failed)?
             }
         };
         let pooled = wasmtime::Engine::same(component.engine(), &self.pooled.engine);
@@ -365,7 +393,7 @@ impl Engine {
     }
 
     async fn describe(&self, prepared: &Prepared) -> Result<Option<Manifest>, LoadError> {
-        let mut sandbox = Sandbox::new(self, prepared, &examination(), Term::of(EXAMINATION.timeout));
+        let mut sandbox = Sandbox::new(self, prepared, &examination(), Term::of(EXAMINATION_TIME));
         let described = sandbox
             .call(async |store| {
                 let instance = prepared.pre.instantiate_async(&mut *store).await?;
@@ -407,7 +435,7 @@ impl Engine {
         let Some(describer) = &prepared.describer else {
             return Ok(None);
         };
-        let mut sandbox = Sandbox::new(self, prepared, &examination(), Term::of(EXAMINATION.timeout));
+        let mut sandbox = Sandbox::new(self, prepared, &examination(), Term::of(EXAMINATION_TIME));
         let problems: Vec<types::SettingProblem> = sandbox
             .call(async |store| {
                 let instance = prepared.pre.instantiate_async(&mut *store).await?;

@@ -3,42 +3,39 @@
 use std::sync::Arc;
 
 use tokio::time::Instant;
-use wasmtime::{
-    ResourceLimiter,
-    component::{HasSelf, Linker, ResourceTable},
+use wasmtime::component::{HasSelf, Linker, ResourceTable};
+use wasmtime_wasi::{
+    WasiCtx, WasiCtxView, WasiView,
+    clocks::{MonotonicClock, WallClock},
 };
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use wasmtime_wasi_tls::{WasiTlsCtx, WasiTlsCtxBuilder, WasiTlsCtxView, WasiTlsView, p2::LinkOptions};
 
 use super::{
     bindings::{calendar, checks, http, icmp, ip_name_lookup, log, reports, system, tls},
+    clocks::Coarse,
+    growth::Growth,
     house::House,
     http::{Exchanges, Requests},
     icmp::{EchoView, Echoes, HasEchoes},
+    logbook::Logbook,
     network::{HasLookup, LookupView, Network},
     refusals::Refusals,
+    sockets,
     system::Machine,
     tls::{Handshakes, Speaker, Tls},
 };
-
-/// Resources (sockets, streams, pollables, …) that a run may hold at once; a probe of one target needs a few dozen.
-const RESOURCES: usize = 1_000;
-/// Elements of all tables together; a guest's table holds its indirect functions, of which CPython has about 10,000.
-const TABLE_ELEMENTS: usize = 100_000;
-/// Lines that a call may log; what a person reads of one run is far less.
-const LOG_LINES: u32 = 100;
-/// Bytes of one line; the rest is cut off.
-const LOG_LINE: usize = 1_024;
+use crate::limits::Limits;
 
 /// The data of a run, or of an open connection.
 pub(super) struct Ctx {
     pub(super) refusals: Refusals,
-    pub(super) memory: Memory,
+    pub(super) growth: Growth,
     pub(super) handshakes: Handshakes,
     pub(super) exchanges: Exchanges,
+    pub(super) network: Network,
+    pub(super) table: ResourceTable,
     check: Arc<str>,
-    network: Network,
     echoes: Echoes,
     machine: Machine,
     house: House,
@@ -46,8 +43,7 @@ pub(super) struct Ctx {
     http: WasiHttpCtx,
     requests: Requests,
     tls: WasiTlsCtx,
-    table: ResourceTable,
-    logged: u32,
+    logbook: Logbook,
 }
 
 /// What the runner reaches out by for a guest.
@@ -61,16 +57,17 @@ pub(super) struct Reach {
 }
 
 impl Ctx {
-    pub(super) fn new(check: Arc<str>, reach: Reach, memory: u64, deadline: Instant) -> Ctx {
+    pub(super) fn new(check: Arc<str>, reach: Reach, limits: &Limits, deadline: Instant) -> Ctx {
         let Reach { refusals, network, tls, echoes, machine, house } = reach;
         let mut table = ResourceTable::new();
-        table.set_max_capacity(RESOURCES);
-        let wasi = WasiCtx::builder()
-            // The address check decides; these only open the way to it.
-            .allow_tcp(true)
-            .allow_udp(true)
-            .socket_addr_check(network.socket_check())
-            .build();
+        table.set_max_capacity(usize::try_from(limits.handles).unwrap_or(usize::MAX));
+        let mut wasi = WasiCtx::builder();
+        // The address check decides; these only open the way to it.
+        wasi.allow_tcp(true).allow_udp(true).socket_addr_check(network.socket_check());
+        if network.has_coarse_clocks() {
+            wasi.wall_clock(Coarse::new(WallClock::new())).monotonic_clock(Coarse::new(MonotonicClock::new()));
+        }
+        let wasi = wasi.build();
         let handshakes = Handshakes::default();
         let exchanges = Exchanges::default();
         let speaker = Speaker::new(tls, handshakes.clone());
@@ -84,12 +81,12 @@ impl Ctx {
             network,
             echoes,
             machine,
-            memory: Memory { limit: memory, used: 0, peak: 0, table_elements: 0 },
+            growth: Growth::new(limits),
             check,
             wasi,
             http: WasiHttpCtx::new(),
             table,
-            logged: 0,
+            logbook: Logbook::new(limits),
         }
     }
 
@@ -98,21 +95,23 @@ impl Ctx {
         &self.check
     }
 
-    /// Counts anew what is counted for each call, and gives its requests until `deadline`.
+    /// Forgets what belongs to the call before, and gives requests until `deadline`.
     pub(super) fn begin_call(&mut self, deadline: Instant) {
         self.refusals.begin_call();
         self.house.begin_call();
         self.requests.end_at(deadline);
-        self.memory.peak = self.memory.used;
-        self.logged = 0;
+        self.growth.begin_call();
     }
 
-    /// Says how many lines the call logged beyond what is kept.
-    pub(super) fn tell_dropped_lines(&self) {
-        let dropped = self.logged.saturating_sub(LOG_LINES);
-        if dropped > 0 {
-            tracing::warn!(target: "probe", check = &*self.check, "{dropped} more lines were dropped");
-        }
+    /// Counts anew what is counted for each run.
+    pub(super) fn begin_run(&mut self) {
+        self.network.traffic().begin_run();
+        self.logbook.begin_run();
+    }
+
+    /// Says how much the run logged beyond what is kept.
+    pub(super) fn tell_dropped_lines(&mut self) {
+        self.logbook.tell_dropped(&self.check);
     }
 }
 
@@ -140,6 +139,7 @@ pub(super) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Ctx>>
         network: &ctx.network,
         table: &mut ctx.table,
     })?;
+    sockets::meter(&mut linker)?;
     linker.allow_shadowing(false);
     Ok(linker)
 }
@@ -164,63 +164,7 @@ impl WasiTlsView for Ctx {
 
 impl log::Host for Ctx {
     fn write(&mut self, level: log::Level, message: String) -> wasmtime::Result<()> {
-        self.logged = self.logged.saturating_add(1);
-        if self.logged > LOG_LINES {
-            return Ok(());
-        }
-        let line = super::output::cut(&message, LOG_LINE).0;
-        let check = &*self.check;
-        match level {
-            log::Level::Debug => tracing::debug!(target: "probe", check, "{line}"),
-            log::Level::Info => tracing::info!(target: "probe", check, "{line}"),
-            log::Level::Warn => tracing::warn!(target: "probe", check, "{line}"),
-            log::Level::Error => tracing::error!(target: "probe", check, "{line}"),
-        }
+        self.logbook.write(&self.check, level, &message);
         Ok(())
-    }
-}
-
-/// The memory budget of one instance: all its linear memories together.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Memory {
-    limit: u64,
-    used: u64,
-    /// The most that was used during this call.
-    pub(super) peak: u64,
-    table_elements: usize,
-}
-
-/// The guest wanted more than its budget. It ends the run: a guest that is refused memory seldom does anything but trap,
-/// and its own trap would hide the reason.
-#[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("wanted {wanted} bytes of memory, and may have {limit}")]
-pub(super) struct MemoryExceeded {
-    pub(super) wanted: u64,
-    pub(super) limit: u64,
-}
-
-/// The guest wanted larger tables than any guest needs.
-#[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("wanted {0} table elements, and may have {TABLE_ELEMENTS}")]
-pub(super) struct TableExceeded(usize);
-
-impl ResourceLimiter for Memory {
-    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        let wanted = self.used.saturating_sub(current as u64).saturating_add(desired as u64);
-        if wanted > self.limit {
-            return Err(MemoryExceeded { wanted, limit: self.limit }.into());
-        }
-        self.used = wanted;
-        self.peak = self.peak.max(wanted);
-        Ok(true)
-    }
-
-    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        let wanted = self.table_elements.saturating_sub(current).saturating_add(desired);
-        if wanted > TABLE_ELEMENTS {
-            return Err(TableExceeded(wanted).into());
-        }
-        self.table_elements = wanted;
-        Ok(true)
     }
 }

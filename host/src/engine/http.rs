@@ -29,8 +29,10 @@ use self::{
     exchanges::{Record, since, spelled},
 };
 use super::{
+    exceeded::Exceeded,
     network::Network,
     tls::{Purpose, Speaker},
+    traffic::{Metered, Open},
 };
 use crate::grant::Protocol;
 
@@ -131,8 +133,10 @@ impl Exchange {
             .map_or(self.deadline, |at| at.min(self.deadline))
     }
 
-    async fn dial(&self, protocol: Protocol, host: &str, port: u16) -> Result<TcpStream, Error> {
+    async fn dial(&self, protocol: Protocol, host: &str, port: u16) -> Result<Metered<TcpStream>, Error> {
+        let open = Open::new(&self.network).map_err(ended)?;
         let begun = Instant::now();
+        self.network.count_lookup(host).map_err(ended)?;
         let addresses = self.network.resolve(host).await.map_err(|error| match error.kind() {
             io::ErrorKind::PermissionDenied => Error::HttpRequestDenied,
             _ => Error::DnsError { rcode: Some(error.to_string()), info_code: None },
@@ -155,7 +159,7 @@ impl Exchange {
                     // A request is written in several parts, none of which should wait until the server has confirmed another.
                     // A system that can't promise that only makes it slower.
                     let _ = stream.set_nodelay(true);
-                    return Ok(stream);
+                    return Ok(open.meter(stream));
                 }
                 Err(error) => failure = failure::of_dialling(&error),
             }
@@ -164,7 +168,12 @@ impl Exchange {
     }
 
     /// Speaks TLS over a connection; tells whether HTTP/2 is to be spoken over that.
-    async fn secure(&self, stream: TcpStream, host: &str, needs_http2: bool) -> Result<(Box<dyn Stream>, bool), Error> {
+    async fn secure(
+        &self,
+        stream: Metered<TcpStream>,
+        host: &str,
+        needs_http2: bool,
+    ) -> Result<(Box<dyn Stream>, bool), Error> {
         let name = host.trim_start_matches('[').trim_end_matches(']').to_owned();
         let name = ServerName::try_from(name).map_err(|_| Error::HttpRequestUriInvalid)?;
         let purpose = if needs_http2 { Purpose::Http2 } else { Purpose::Http };
@@ -224,6 +233,11 @@ impl Exchange {
             _ => Error::HttpUpgradeFailed,
         }
     }
+}
+
+/// What the guest hears of a budget that its request was too much for. It is of no consequence: the run is over.
+fn ended(exceeded: Exceeded) -> Error {
+    Error::InternalError(Some(exceeded.to_string()))
 }
 
 /// What HTTP/1.1 sends to the server itself: the path alone, and the host in a header (RFC 9112, section 3.2.1).

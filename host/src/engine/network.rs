@@ -25,8 +25,11 @@ use wasmtime_wasi::{
     sockets::SocketAddrUse,
 };
 
-use super::{bindings::ip_name_lookup, refusals::Refusals};
-use crate::grant::{Grants, Protocol, Target, canonical};
+use super::{bindings::ip_name_lookup, exceeded::Exceeded, refusals::Refusals, traffic::Traffic};
+use crate::{
+    grant::{Grants, Protocol, Refusal, Target, canonical},
+    limits::Limits,
+};
 
 /// Look-ups under way at the same time, over all runs. Each may hold a thread for as long as the system's resolver waits,
 /// even after its run was given up, so that they must be bounded; the system's default is five seconds a try.
@@ -60,16 +63,40 @@ struct Seen(HashMap<IpAddr, Vec<String>>);
 
 /// One run's view of the network. Clones share it.
 #[derive(Clone, Debug)]
-pub(super) struct Network {
+pub(super) struct Network(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
     grants: Arc<Grants>,
     resolver: Resolver,
     refusals: Refusals,
-    seen: Arc<Mutex<Seen>>,
+    seen: Mutex<Seen>,
+    traffic: Traffic,
 }
 
 impl Network {
-    pub(super) fn new(grants: Arc<Grants>, resolver: Resolver, refusals: Refusals) -> Network {
-        Network { grants, resolver, refusals, seen: Arc::default() }
+    pub(super) fn new(grants: Arc<Grants>, resolver: Resolver, refusals: Refusals, limits: &Limits) -> Network {
+        let traffic = Traffic::new(limits);
+        Network(Arc::new(Inner { grants, resolver, refusals, seen: Mutex::default(), traffic }))
+    }
+
+    /// Whether the guest is to see time in coarse steps, by which it can't tell what others do.
+    pub(super) fn has_coarse_clocks(&self) -> bool {
+        self.0.grants.coarse_clocks()
+    }
+
+    /// What the run has done so far.
+    pub(super) fn traffic(&self) -> &Traffic {
+        &self.0.traffic
+    }
+
+    /// Counts a look-up. A literal address is none.
+    ///
+    /// # Errors
+    ///
+    /// There were too many.
+    pub(super) fn count_lookup(&self, name: &str) -> Result<(), Exceeded> {
+        if literal(name).is_some() { Ok(()) } else { self.0.traffic.lookup() }
     }
 
     /// The addresses of a name, or of a literal address.
@@ -78,15 +105,14 @@ impl Network {
     ///
     /// `PermissionDenied` if no grant could lead to this name; otherwise whatever the system's resolver says.
     pub(super) async fn resolve(&self, name: &str) -> std::io::Result<Vec<IpAddr>> {
-        let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
-        if let Ok(address) = bare.parse() {
+        if let Some(address) = literal(name) {
             return Ok(vec![canonical(address)]);
         }
-        if !self.grants.allow_lookup(name) {
-            self.refusals.add(format!("{}:{name}", Protocol::Resolve));
+        if !self.0.grants.allow_lookup(name) {
+            self.0.refusals.add(format!("{}:{name}", Protocol::Resolve));
             return Err(std::io::ErrorKind::PermissionDenied.into());
         }
-        let addresses = self.resolver.clone().resolve(name.to_owned()).await?;
+        let addresses = self.0.resolver.clone().resolve(name.to_owned()).await?;
         let mut seen = self.seen();
         seen.make_room();
         for address in &addresses {
@@ -98,20 +124,21 @@ impl Network {
         Ok(addresses)
     }
 
-    /// Whether this address may be dialled, at a port if the protocol has any; remembers the missing grant if not.
+    /// Whether this address may be dialled, at a port if the protocol has any; remembers why not.
     pub(super) fn may_dial(&self, protocol: Protocol, address: IpAddr, port: Option<u16>) -> bool {
         let seen = self.seen();
         let target = seen.target(protocol, address, port);
-        let allowed = self.grants.allow(&target);
-        if !allowed {
-            self.refusals.add(target.to_string());
+        match self.0.grants.allow(&target) {
+            Ok(()) => return true,
+            Err(Refusal::NotGranted) => self.0.refusals.add(target.to_string()),
+            Err(Refusal::Denied(range)) => self.0.refusals.deny(target.address, range),
         }
-        allowed
+        false
     }
 
     /// Whether a datagram from this address may be received.
     fn may_hear(&self, address: IpAddr, port: u16) -> bool {
-        self.grants.allow(&self.seen().target(Protocol::Udp, address, Some(port)))
+        self.0.grants.allow(&self.seen().target(Protocol::Udp, address, Some(port))).is_ok()
     }
 
     /// The check that `wasi:sockets` makes of each address.
@@ -135,7 +162,7 @@ impl Network {
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -154,6 +181,11 @@ impl Seen {
             self.0.clear();
         }
     }
+}
+
+/// The address that a host is written as, if it is.
+fn literal(host: &str) -> Option<IpAddr> {
+    host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host).parse().ok()
 }
 
 /// A name look-up under way or done: `wasi:sockets/ip-name-lookup.resolve-address-stream`.
@@ -193,6 +225,7 @@ impl ip_name_lookup::Host for LookupView<'_> {
         name: String,
     ) -> Result<Resource<Lookup>, SocketError> {
         self.table.get(&network)?;
+        self.network.count_lookup(&name).map_err(SocketError::trap)?;
         let network = self.network.clone();
         let task =
             wasmtime_wasi::runtime::spawn(

@@ -5,19 +5,16 @@ use std::{sync::Arc, time::Duration};
 use probity_core::outcome::{Detail, Fault, FaultKind, Measurement, Outcome, Status, Value, Verdict};
 
 use super::bindings::types;
+use crate::limits::Limits;
 
-/// Bytes of a verdict's message: a few lines on a screen.
-const MESSAGE: usize = 4 * 1024;
-/// Details of one verdict.
-const DETAILS: usize = 64;
-/// Measurements of one verdict; each becomes a time series.
-const MEASUREMENTS: usize = 64;
+/// Bytes of a fault's message: a few lines on a screen.
+const FAULT: u64 = 4 * 1024;
+/// Problems of one check's settings that are told.
+const PROBLEMS: usize = 64;
 /// Bytes of a detail's key, or of a measurement's name or unit.
-const WORD: usize = 128;
+const WORD: u64 = 128;
 /// Bytes of a detail's text.
-const TEXT: usize = 1024;
-/// Bytes of the state that is kept for the next run.
-pub(super) const STATE: usize = 64 * 1024;
+const TEXT: u64 = 1024;
 
 /// Hides what must not be shown of a text: the secrets of a check.
 pub type Redact<'a> = &'a (dyn Fn(String) -> String + Send + Sync);
@@ -30,9 +27,9 @@ pub(super) fn cut(text: &str, most: usize) -> (&str, bool) {
     (&text[..text.floor_char_boundary(most)], true)
 }
 
-fn shortened(text: String, most: usize, redact: Redact<'_>) -> String {
+fn shortened(text: String, most: u64, redact: Redact<'_>) -> String {
     let text = redact(text);
-    match cut(&text, most) {
+    match cut(&text, usize::try_from(most).unwrap_or(usize::MAX)) {
         (_, false) => text,
         (kept, true) => format!("{kept}… (captured {} of {} bytes)", kept.len(), text.len()),
     }
@@ -40,19 +37,14 @@ fn shortened(text: String, most: usize, redact: Redact<'_>) -> String {
 
 /// A fault whose message shows no secret and is of bearable length.
 pub(super) fn fault(kind: FaultKind, message: String, redact: Redact<'_>) -> Outcome {
-    Outcome::Fault(Fault::new(kind, shortened(message, MESSAGE, redact)))
+    Outcome::Fault(Fault::new(kind, shortened(message, FAULT, redact)))
 }
 
 /// The verdict as the runner keeps it.
-pub(super) fn verdict(verdict: types::Verdict, redact: Redact<'_>) -> Outcome {
-    let (details, measurements) = (verdict.details.len(), verdict.measurements.len());
-    let mut message = shortened(verdict.message, MESSAGE, redact);
-    if details > DETAILS {
-        message.push_str(&format!(" (kept {DETAILS} of {details} details)"));
-    }
-    if measurements > MEASUREMENTS {
-        message.push_str(&format!(" (kept {MEASUREMENTS} of {measurements} measurements)"));
-    }
+pub(super) fn verdict(verdict: types::Verdict, limits: &Limits, redact: Redact<'_>) -> Outcome {
+    let mut message = shortened(verdict.message, limits.message, redact);
+    let details = kept("details", verdict.details, limits.details, &mut message);
+    let measurements = kept("measurements", verdict.measurements, limits.measurements, &mut message);
     Outcome::Verdict(Verdict {
         status: match verdict.status {
             types::Status::Healthy => Status::Healthy,
@@ -60,11 +52,8 @@ pub(super) fn verdict(verdict: types::Verdict, redact: Redact<'_>) -> Outcome {
             types::Status::Unhealthy => Status::Unhealthy,
         },
         message: Arc::from(message),
-        details: verdict.details.into_iter().take(DETAILS).map(|detail| self::detail(detail, redact)).collect(),
-        measurements: verdict
-            .measurements
-            .into_iter()
-            .take(MEASUREMENTS)
+        details: details.map(|detail| self::detail(detail, redact)).collect(),
+        measurements: measurements
             .map(|measurement| Measurement {
                 name: shortened(measurement.name, WORD, redact),
                 unit: shortened(measurement.unit, WORD, redact),
@@ -74,6 +63,15 @@ pub(super) fn verdict(verdict: types::Verdict, redact: Redact<'_>) -> Outcome {
         latency: verdict.latency.map(Duration::from_nanos),
         permanent: verdict.permanent,
     })
+}
+
+/// As many of them as may be kept; says so if that is not all.
+fn kept<T>(what: &str, all: Vec<T>, most: u64, message: &mut String) -> impl Iterator<Item = T> + use<T> {
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
+    if all.len() > most {
+        message.push_str(&format!(" (kept {most} of {} {what})", all.len()));
+    }
+    all.into_iter().take(most)
 }
 
 fn detail(detail: types::Detail, redact: Redact<'_>) -> Detail {
@@ -104,7 +102,7 @@ pub(super) fn problem(problem: types::Problem, redact: Redact<'_>) -> Outcome {
 pub(super) fn settings_problems(problems: &[types::SettingProblem]) -> String {
     problems
         .iter()
-        .take(DETAILS)
+        .take(PROBLEMS)
         .map(|problem| match problem.pointer.as_str() {
             "" => problem.message.clone(),
             pointer => format!("{pointer}: {}", problem.message),
@@ -136,9 +134,9 @@ mod tests {
             permanent: false,
             state: vec![],
         };
-        let Outcome::Verdict(kept) = verdict(said, &|text| text) else { panic!("a verdict") };
+        let Outcome::Verdict(kept) = verdict(said, &Limits::DEFAULT, &|text| text) else { panic!("a verdict") };
         assert!(kept.message.contains("(captured 4096 of 10000 bytes) (kept 64 of 100 details)"), "{}", kept.message);
-        assert_eq!(kept.details.len(), DETAILS);
+        assert_eq!(kept.details.len(), 64);
         assert!(matches!(&kept.details[0].value, Value::Text(text) if text.ends_with("(captured 1024 of 2000 bytes)")));
     }
 }

@@ -4,12 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use probity_core::outcome::{Attempt, Detail, FaultKind, Outcome, Usage, Value};
 use tokio::time::Instant;
-use wasmtime::{Store, StoreContextMut, Trap, UpdateDeadline};
+use wasmtime::{Store, StoreContextMut, Trap, UpdateDeadline, component::ResourceTableError};
 
 use super::{
-    Engine, Prepared, Redact, Tls,
+    Engine, GUEST_STACK, Prepared, Redact, Tls,
     bindings::types,
-    ctx::{Ctx, MemoryExceeded, Reach, TableExceeded},
+    ctx::{Ctx, Reach},
+    exceeded::Exceeded,
     house::House,
     icmp::Echoes,
     network::Network,
@@ -17,27 +18,14 @@ use super::{
     refusals::Refusals,
     system::Machine,
 };
-use crate::{board::Board, grant::Grants};
+use crate::{board::Board, grant::Grants, limits::Limits};
 
-/// Bytes that a guest may hand to the host in one call, its verdict included.
+/// Bytes that a guest may hand to the host in one call, its verdict included. What is kept of that has budgets of its own.
 const HANDED_OVER: usize = 1024 * 1024;
-/// Handles that a guest may hold at once; a probe of one target needs a few dozen.
-const HANDLES: usize = 1_000;
 
 /// A run is cut off once it is over its time by this part of it. A probe that gives up in time on its target, and is then
 /// held up on a busy machine, still gets its word in.
 const GRACE: u32 = 10;
-
-/// The budgets of one run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Units of work, about one an instruction, for each call.
-    pub fuel: u64,
-    /// Bytes of memory, over the whole life of an instance.
-    pub memory: u64,
-    /// From the call to the verdict, waiting included.
-    pub timeout: Duration,
-}
 
 /// What an attempt is to do.
 #[derive(Clone, Copy)]
@@ -46,7 +34,7 @@ pub struct Request<'a> {
     pub check: &'a Arc<str>,
     /// JSON.
     pub settings: &'a str,
-    /// Counted from 1 within a run.
+    /// Counted from 1 within a run; 0 is none: the probe is merely examined, under budgets of the runner's own.
     pub attempt: u32,
     /// What the last verdict left for this one.
     pub state: &'a [u8],
@@ -62,8 +50,8 @@ pub struct Request<'a> {
     pub redact: Redact<'a>,
 }
 
-/// The time that an attempt has, over all of its calls.
-#[derive(Clone, Copy, Debug)]
+/// The time that an attempt has, over all of its calls. Calls of one term are of one run, and share its budgets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Term {
     /// All of it.
     timeout: Duration,
@@ -81,6 +69,12 @@ impl Term {
         Term { timeout, deadline, cut_off: deadline + timeout / GRACE }
     }
 
+    /// A time-out that begins now, and ends with this term at the latest.
+    #[must_use]
+    pub fn within(&self, timeout: Duration) -> Term {
+        Term::of(timeout.min(self.cut_off.saturating_duration_since(Instant::now())))
+    }
+
     /// What the guest is told of the run at the start of a call.
     pub(super) fn run(&self, request: &Request<'_>) -> types::Run {
         let left = self.deadline.saturating_duration_since(Instant::now());
@@ -96,8 +90,7 @@ impl Term {
 
 impl Engine {
     /// Calls a probe's `check` in a fresh instance.
-    pub async fn check(&self, prepared: &Prepared, request: Request<'_>) -> Attempt {
-        let term = Term::of(request.limits.timeout);
+    pub async fn check(&self, prepared: &Prepared, request: Request<'_>, term: Term) -> Attempt {
         let mut sandbox = Sandbox::new(self, prepared, &request, term);
         let call = async |store: &mut Store<Ctx>| {
             let instance = prepared.pre.instantiate_async(&mut *store).await?;
@@ -112,48 +105,59 @@ impl Engine {
 /// What a call came to: what the guest returned, or the fault in which it ended.
 pub(super) type Said<T> = Result<T, (FaultKind, String)>;
 
-/// A store with the budgets of the call that it is in.
+/// A store with the budgets of the run that it is in.
 pub(super) struct Sandbox {
     store: Store<Ctx>,
-    fuel: u64,
+    limits: Limits,
+    /// Whether the operator can change them.
+    by_operator: bool,
     term: Term,
 }
 
 impl Sandbox {
-    /// A store for an instance, with the budgets of its first call.
+    /// A store for an instance, with the budgets of its first run.
     pub(super) fn new(engine: &Engine, prepared: &Prepared, request: &Request<'_>, term: Term) -> Sandbox {
-        let (check, memory) = (Arc::clone(request.check), request.limits.memory);
+        let (check, limits) = (Arc::clone(request.check), request.limits);
         let (grants, refusals) = (Arc::clone(request.grants), Refusals::default());
         let reach = Reach {
-            network: Network::new(Arc::clone(&grants), engine.resolver.clone(), refusals.clone()),
+            network: Network::new(Arc::clone(&grants), engine.resolver.clone(), refusals.clone(), &limits),
             tls: request.tls.map_or_else(|| engine.tls(&Arc::default()), Tls::clone),
             echoes: Echoes::new(engine.sockets.clone()),
             machine: Machine::new(Arc::clone(&grants), refusals.clone(), engine.disks.clone()),
             house: House::new(request.board.map(Arc::clone), Arc::clone(&check), grants, refusals.clone()),
             refusals,
         };
-        let ctx = Ctx::new(check, reach, memory, term.deadline);
+        let ctx = Ctx::new(check, reach, &limits, term.deadline);
         let mut store = Store::new(prepared.engine(), ctx);
-        store.limiter(|ctx| &mut ctx.memory);
+        store.limiter(|ctx| &mut ctx.growth);
         store.set_hostcall_fuel(HANDED_OVER);
-        store.set_max_component_handles(HANDLES);
-        let mut sandbox = Sandbox { store, fuel: request.limits.fuel, term };
-        sandbox.set_budgets();
+        store.set_max_component_handles(usize::try_from(limits.handles).unwrap_or(usize::MAX));
+        let mut sandbox = Sandbox { store, limits, by_operator: request.attempt > 0, term };
+        sandbox.set_fuel();
+        sandbox.set_deadline();
         sandbox
     }
 
-    /// Gives the next call fresh budgets. The memory is what the instance has of it: its budget is one over its whole life.
+    /// Gives the next call its budgets: what is left of them if it is of the same run as the one before, and otherwise fresh
+    /// ones. What the instance has of memory and handles is one budget over its whole life.
     pub(super) fn begin_call(&mut self, fuel: u64, term: Term) {
-        self.fuel = fuel;
-        self.term = term;
         self.store.data_mut().begin_call(term.deadline);
-        self.set_budgets();
+        if term != self.term {
+            self.limits.fuel = fuel;
+            self.term = term;
+            self.store.data_mut().begin_run();
+            self.set_fuel();
+        }
+        self.set_deadline();
     }
 
-    fn set_budgets(&mut self) {
-        let cut_off = self.term.cut_off;
+    fn set_fuel(&mut self) {
         // Fuel is on in every engine of ours, so this can't fail; were it off, the run would end at once for want of it.
-        let _ = self.store.set_fuel(self.fuel);
+        let _ = self.store.set_fuel(self.limits.fuel);
+    }
+
+    fn set_deadline(&mut self) {
+        let cut_off = self.term.cut_off;
         self.store.set_epoch_deadline(1);
         self.store.epoch_deadline_callback(move |_: StoreContextMut<'_, Ctx>| {
             Ok(if Instant::now() < cut_off { UpdateDeadline::Yield(1) } else { UpdateDeadline::Interrupt })
@@ -164,7 +168,7 @@ impl Sandbox {
     pub(super) async fn call<T>(&mut self, call: impl AsyncFnOnce(&mut Store<Ctx>) -> wasmtime::Result<T>) -> Said<T> {
         // A guest that computes is stopped by its epoch deadline, one that waits by this time-out.
         let ended = tokio::time::timeout_at(self.term.cut_off, call(&mut self.store)).await;
-        self.store.data().tell_dropped_lines();
+        self.store.data_mut().tell_dropped_lines();
         match ended {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(self.explain(&error)),
@@ -183,18 +187,18 @@ impl Sandbox {
         let (outcome, state) = match said {
             Ok(Ok(mut verdict)) => {
                 let state = std::mem::take(&mut verdict.state);
-                if state.len() > output::STATE {
-                    let message =
-                        format!("the probe returned {} bytes of state, and may return {}", state.len(), output::STATE);
-                    (output::fault(FaultKind::OutputTooLarge, message, redact), Vec::new())
+                let (wanted, limit) = (state.len() as u64, self.limits.state);
+                if wanted > limit {
+                    let (kind, message) = self.beyond(Exceeded::State { wanted, limit });
+                    (output::fault(kind, message, redact), Vec::new())
                 } else {
-                    (self.marked(output::verdict(verdict, redact)), state)
+                    (self.marked(output::verdict(verdict, &self.limits, redact)), state)
                 }
             }
             Ok(Err(problem)) => (output::problem(problem, redact), Vec::new()),
             Err((kind, message)) => (output::fault(kind, message, redact), Vec::new()),
         };
-        let outcome = self.or_denied(outcome, redact);
+        let outcome = self.or_exceeded(self.or_denied(outcome, redact), redact);
         Attempt { outcome, usage: self.usage(), state }
     }
 
@@ -209,11 +213,11 @@ impl Sandbox {
         outcome
     }
 
-    /// What this call used so far.
-    pub(super) fn usage(&self) -> Usage {
+    /// What this run used so far.
+    fn usage(&self) -> Usage {
         Usage {
-            fuel: self.fuel.saturating_sub(self.store.get_fuel().unwrap_or(0)),
-            peak_memory: self.store.data().memory.peak,
+            fuel: self.limits.fuel.saturating_sub(self.store.get_fuel().unwrap_or(0)),
+            peak_memory: self.store.data().growth.peak_memory(),
         }
     }
 
@@ -227,34 +231,42 @@ impl Sandbox {
 
     /// A call that was refused something, and did not find its target up all the same, says nothing of the target.
     fn or_denied(&self, outcome: Outcome, redact: Redact<'_>) -> Outcome {
-        let missing = self.store.data().refusals.missing();
         let up = matches!(&outcome, Outcome::Verdict(verdict) if verdict.status.is_up());
-        if up || missing.is_empty() {
-            return outcome;
+        match self.store.data().refusals.told() {
+            Some(message) if !up => output::fault(FaultKind::Denied, message, redact),
+            _ => outcome,
         }
-        let message = format!(
-            "the check does not let its probe reach {}; to allow it, add to the check: allow = {:?}",
-            missing.join(", "),
-            missing
-        );
-        output::fault(FaultKind::Denied, message, redact)
+    }
+
+    /// What went beyond a budget of the network says nothing of the target, whatever the guest made of it: a request that
+    /// fails for that looks to it like one whose server fails.
+    fn or_exceeded(&self, outcome: Outcome, redact: Redact<'_>) -> Outcome {
+        let Some(exceeded) = self.store.data().network.traffic().exceeded() else {
+            return outcome;
+        };
+        let (kind, message) = self.beyond(exceeded);
+        output::fault(kind, message, redact)
+    }
+
+    /// How a call ends that goes beyond a budget.
+    fn beyond(&self, exceeded: Exceeded) -> (FaultKind, String) {
+        (exceeded.kind(), exceeded.told(self.by_operator))
     }
 
     fn explain(&self, error: &wasmtime::Error) -> (FaultKind, String) {
-        let (fuel, timeout) = (self.fuel, self.term.timeout);
-        if let Some(exceeded) = error.downcast_ref::<MemoryExceeded>() {
-            let message = format!("the probe {exceeded}; raise `limits.memory` if it is to be trusted with more");
-            return (FaultKind::OutOfMemory, message);
+        let (limits, timeout) = (&self.limits, self.term.timeout);
+        if let Some(exceeded) = error.downcast_ref::<Exceeded>() {
+            return self.beyond(*exceeded);
         }
-        if let Some(exceeded) = error.downcast_ref::<TableExceeded>() {
-            return (FaultKind::OutOfMemory, format!("the probe {exceeded}"));
+        if let Some(ResourceTableError::Full) = error.downcast_ref() {
+            return self.beyond(Exceeded::Handles { limit: limits.handles });
         }
         match error.downcast_ref::<Trap>() {
-            Some(Trap::OutOfFuel) => {
-                let message = format!(
-                    "the probe used up its {fuel} units of fuel; raise `limits.fuel` if its work is worth more"
-                );
-                (FaultKind::OutOfFuel, message)
+            Some(Trap::OutOfFuel) => self.beyond(Exceeded::Fuel { limit: limits.fuel }),
+            Some(Trap::StackOverflow) => {
+                let message =
+                    format!("the probe called itself beyond its {GUEST_STACK} bytes of stack{}", place(error));
+                (FaultKind::OutOfStack, message)
             }
             Some(Trap::Interrupt) => {
                 let message = format!(
@@ -263,24 +275,30 @@ impl Sandbox {
                 (FaultKind::Timeout, message)
             }
             Some(trap) => (FaultKind::Trap, format!("the probe crashed: {trap}{}", place(error))),
-            None => explain_other(error),
+            None => self.explain_other(error),
         }
     }
-}
 
-fn explain_other(error: &wasmtime::Error) -> (FaultKind, String) {
-    let text = error.root_cause().to_string();
-    // The engine keeps the type of this error to itself.
-    if text.contains("hostcalls has been exhausted") {
-        let message = format!("the probe handed over more than {HANDED_OVER} bytes in one call");
-        return (FaultKind::OutputTooLarge, message);
+    fn explain_other(&self, error: &wasmtime::Error) -> (FaultKind, String) {
+        let text = error.root_cause().to_string();
+        // The engine keeps the types of these errors to itself.
+        if text.contains("handle limit exceeded") {
+            return self.beyond(Exceeded::Handles { limit: self.limits.handles });
+        }
+        if text.contains("instance count too high") {
+            return self.beyond(Exceeded::Instances { limit: self.limits.instances });
+        }
+        if text.contains("hostcalls has been exhausted") {
+            let message = format!("the probe handed over more than {HANDED_OVER} bytes in one call, which none may");
+            return (FaultKind::OutputTooLarge, message);
+        }
+        if let Some(exit) = error.downcast_ref::<wasmtime_wasi::I32Exit>() {
+            return (FaultKind::Trap, format!("the probe ended itself with exit code {}", exit.0));
+        }
+        let pool_is_full = text.contains("maximum concurrent");
+        let kind = if pool_is_full { FaultKind::Host } else { FaultKind::Trap };
+        (kind, format!("the probe's call failed: {text}{}", place(error)))
     }
-    if let Some(exit) = error.downcast_ref::<wasmtime_wasi::I32Exit>() {
-        return (FaultKind::Trap, format!("the probe ended itself with exit code {}", exit.0));
-    }
-    let pool_is_full = text.contains("maximum concurrent");
-    let kind = if pool_is_full { FaultKind::Host } else { FaultKind::Trap };
-    (kind, format!("the probe's call failed: {text}{}", place(error)))
 }
 
 /// The function in which a guest crashed, and the one that called it.

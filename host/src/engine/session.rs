@@ -1,7 +1,7 @@
 //! A connection that stays open between runs: its instance, with its memory and its sockets, lives as long as it does.
 //!
-//! Every call has fresh budgets, but for memory, which is one budget over the whole life. What went wrong once is never used
-//! again: a session is consumed by each call, and given back only by one that ended well. So whoever drops an attempt drops
+//! Every run has fresh budgets, but for memory, tables and handles: these are one budget over the whole life. What went wrong
+//! once is never used again: a session is consumed by each call, and given back only by one that ended well. So whoever drops an attempt drops
 //! its session as well, and nothing half-used is left.
 
 use probity_core::outcome::{Attempt, FaultKind, Outcome, Usage};
@@ -9,7 +9,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use wasmtime::{AsContextMut, component::ResourceAny};
 
 use super::{
-    Engine, Limits, Prepared, Redact, Request,
+    Engine, Prepared, Redact, Request,
     bindings::{connector, types},
     output,
     run::{Sandbox, Term},
@@ -26,8 +26,8 @@ pub struct Session {
 
 /// What came of opening a connection.
 pub enum Opening {
-    /// It is open; this much was used for it.
-    Open(Box<Session>, Usage),
+    /// It is open. A call of the same term finds what opening it left of the run's budgets.
+    Open(Box<Session>),
     /// It is not, and that is what the attempt comes to.
     Failed(Attempt),
 }
@@ -49,8 +49,7 @@ impl Engine {
             .await;
         let said = match opened {
             Ok(Ok((guest, connection))) => {
-                let usage = sandbox.usage();
-                return Opening::Open(Box::new(Session { sandbox, guest, connection, _room: room }), usage);
+                return Opening::Open(Box::new(Session { sandbox, guest, connection, _room: room }));
             }
             // There is no such thing as a healthy target that can't be reached.
             Ok(Err(types::Failure::Verdict(verdict))) => {
@@ -92,9 +91,9 @@ impl Session {
     }
 
     /// Takes leave of the target. What goes wrong with that is of no consequence, and told in the log.
-    pub async fn close(mut self: Box<Self>, limits: Limits) {
+    pub async fn close(mut self: Box<Self>, fuel: u64, term: Term) {
         let Session { sandbox, guest, connection, .. } = &mut *self;
-        sandbox.begin_call(limits.fuel, Term::of(limits.timeout));
+        sandbox.begin_call(fuel, term);
         let left = sandbox
             .call(async |store| {
                 guest.connection().call_close(&mut *store, *connection).await?;

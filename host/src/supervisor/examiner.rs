@@ -8,10 +8,11 @@ use std::{
 use probity_core::outcome::{Attempt, Fault, FaultKind, Outcome};
 use serde_json::Value;
 
+use super::standard;
 use crate::{
     board::Board,
     config::{Check, Plan},
-    engine::{Engine, Limits, Manifest, Opening, Prepared, Request, Session, Term, Tls},
+    engine::{Engine, Manifest, Opening, Prepared, Request, Session, Term, Tls},
     grant::{Grant, Grants},
     worker::{Attempting, Closing, Examine},
 };
@@ -31,7 +32,7 @@ pub struct Examiner {
     name: Arc<str>,
     /// The settings as the probe gets them.
     json: Box<str>,
-    limits: Limits,
+    timeout: Duration,
     grants: Arc<Grants>,
     tls: Tls,
     /// Where its probe finds what is known of others; `None` is nowhere.
@@ -63,12 +64,12 @@ impl Examiner {
         board: Option<Arc<Board>>,
     ) -> Examiner {
         Examiner {
-            grants: Arc::new(grants(check, prepared.manifest.as_ref()).into_iter().collect()),
+            grants: Arc::new(Grants::new(grants(check, Some(&prepared)), Arc::clone(&check.policy))),
             tls: engine.tls(&check.tls),
             name,
             json: check.settings.filled().to_string().into(),
             check: Arc::clone(check),
-            limits: Limits { fuel: check.limits.fuel, memory: check.limits.memory, timeout: plan.timeout },
+            timeout: plan.timeout,
             max_age: plan.max_age,
             open: Mutex::default(),
             refused: OnceLock::new(),
@@ -110,53 +111,50 @@ impl Examiner {
             settings: &self.json,
             attempt: 1,
             state,
-            limits: self.limits,
+            limits: self.check.limits,
             grants: &self.grants,
             tls: Some(&self.tls),
             board: self.board.as_ref(),
             redact: &redact,
         };
+        // One for the whole run: whatever it takes to come to a verdict, all of it counts.
+        let term = Term::of(self.timeout);
         if self.prepared.keeps_connection() {
-            self.examine_live(request).await
+            self.examine_live(request, term).await
         } else {
-            self.engine.check(&self.prepared, request).await
+            self.engine.check(&self.prepared, request, term).await
         }
     }
 
     /// Opens the connection unless it is open, and examines the target over it.
-    async fn examine_live(&self, request: Request<'_>) -> Attempt {
+    async fn examine_live(&self, request: Request<'_>, term: Term) -> Attempt {
         let kept = match self.take() {
             Some(old) if old.until.is_some_and(|until| until <= Instant::now()) => {
-                self.leave(old.session).await;
+                self.leave(old.session, term.within(LEAVE)).await;
                 None
             }
             kept => kept,
         };
-        let term = Term::of(self.limits.timeout);
-        let (open, opening) = match kept {
-            Some(open) => (open, None),
+        let open = match kept {
+            Some(open) => open,
             None => match self.engine.open(&self.prepared, request, term).await {
-                Opening::Open(session, used) => (Open { session, until: self.draw_end() }, Some(used)),
+                Opening::Open(session) => Open { session, until: self.draw_end() },
                 Opening::Failed(attempt) => return attempt,
             },
         };
-        let (mut attempt, session) = open.session.check(request, term).await;
-        if let Some(used) = opening {
-            attempt.usage.fuel = attempt.usage.fuel.saturating_add(used.fuel);
-            attempt.usage.peak_memory = attempt.usage.peak_memory.max(used.peak_memory);
-        }
+        let (attempt, session) = open.session.check(request, term).await;
         match (&attempt.outcome, session) {
             (Outcome::Verdict(verdict), Some(session)) if verdict.status.is_up() => {
                 self.keep(Open { session, until: open.until });
             }
-            (_, Some(session)) => self.leave(session).await,
+            (_, Some(session)) => self.leave(session, term.within(LEAVE)).await,
             (_, None) => {}
         }
         attempt
     }
 
-    async fn leave(&self, session: Box<Session>) {
-        session.close(Limits { timeout: self.limits.timeout.min(LEAVE), ..self.limits }).await;
+    async fn leave(&self, session: Box<Session>, term: Term) {
+        session.close(self.check.limits.fuel, term).await;
     }
 
     /// When a connection that is opened now is to be opened anew.
@@ -182,7 +180,7 @@ impl Examine for Examiner {
     fn close(&self) -> Closing<'_> {
         Box::pin(async {
             if let Some(open) = self.take() {
-                self.leave(open.session).await;
+                self.leave(open.session, Term::of(self.timeout.min(LEAVE))).await;
             }
         })
     }
@@ -197,21 +195,29 @@ impl Examine for Absent {
     }
 }
 
-/// All that a check may reach: what the operator allows, and what the probe's manifest makes of the operator's settings.
+/// All that a check may reach: what the operator allows, and what the probe's manifest makes of the operator's settings, unless
+/// the operator wants nothing made of them.
 #[must_use]
-pub fn grants(check: &Check, manifest: Option<&Manifest>) -> Vec<Grant> {
+pub fn grants(check: &Check, prepared: Option<&Prepared>) -> Vec<Grant> {
     let mut grants = check.allow.clone();
-    grants.extend(manifest.into_iter().flat_map(|manifest| implied(check, manifest)));
+    if let Some((prepared, manifest)) = prepared.and_then(|prepared| Some((prepared, prepared.manifest.as_ref()?)))
+        && check.policy.implicit_grants
+    {
+        // What is dropped in may be a stranger's; the standard probes are what their names say.
+        let is_ours = standard::is_standard(&prepared.digest);
+        grants.extend(implied(check, manifest).into_iter().filter(|grant| is_ours || !grant.is_of_system()));
+    }
     grants
 }
 
 /// What the probe's manifest makes of the operator's settings.
 #[must_use]
 pub fn implied(check: &Check, manifest: &Manifest) -> Vec<Grant> {
-    let settings = with_defaults(check.settings.filled(), &manifest.settings_schema);
+    let written = check.settings.filled();
+    let usual = with_defaults(written, &manifest.settings_schema);
     let mut grants = Vec::new();
     for template in &manifest.grants {
-        match Grant::from_template(template, &settings) {
+        match Grant::from_template(template, written, &usual) {
             Ok(filled) => grants.extend(filled),
             // The setting is at fault, and the probe itself will say so.
             Err(error) => tracing::debug!(check = check.name, "`{template}` grants nothing: {error}"),

@@ -68,7 +68,7 @@ limits = { memory = 1_000_000 }
 connection = { rise = 2, max_reconnect_attempts = "unlimited", fast_interval = "1s", jitter = 0.0 }
 "#;
     let check = &parse(text).unwrap().checks[0];
-    let limits = Limits { fuel: 5, memory: 1_000_000 };
+    let limits = Limits { fuel: 5, memory: 1_000_000, ..Limits::DEFAULT };
     assert_eq!(check.limits, limits);
     let plan = check.plan(Suggestions::default(), Duration::ZERO).unwrap();
     assert_eq!(plan.max_age, Some(600 * SECOND));
@@ -151,4 +151,25 @@ fn a_suggestion_out_of_range_counts_only_if_it_is_needed() {
     );
     assert!(matches!(plan("timeout = \"1s\""), Err(PlanError::Interval(_))));
     assert!(plan("timeout = \"1m\"\ninterval = \"1s\"").is_ok(), "a run may outlast its interval");
+}
+
+#[test]
+fn no_run_may_have_more_than_the_operator_lets_any_have() {
+    let config = "[limits.max]\nmemory = \"16MiB\"\nsockets = 4\n[defaults.limits]\nmemory = \"8MiB\"\n[[check]]\nname = \"a\"\n";
+    let check = &parse(config).unwrap().checks[0];
+    let limits = Limits { memory: 8 << 20, sockets: 4, ..Limits::DEFAULT };
+    assert_eq!(check.limits, limits, "what nobody asks for is within it as well");
+    let config = config.to_owned() + "[check.limits]\nmemory = \"1GiB\"\nsockets = 4\n";
+    let message = "memory: no run may have 1073741824 of it, since [limits.max] has memory = 16777216; ask for less here, or \
+                   raise it there";
+    assert_eq!(problems(parse(&config)), [format!("9: {message}")]);
+
+    let config = parse("[limits.max]\nlookups = 1").unwrap();
+    let beside = |text| config.sidecar(Path::new("/etc/probity/probes.d/ping.toml"), text, "ping", surroundings());
+    assert_eq!(beside("[[check]]").unwrap()[0].limits.lookups, 1);
+    assert!(problems(beside("[[check]]\nlimits.lookups = 2"))[0].contains("has lookups = 1;"));
+    assert_eq!(
+        problems(parse("limits.max.state = 5\ndefaults.limits.state = 6")),
+        ["2: state: no run may have 6 of it, since [limits.max] has state = 5; ask for less here, or raise it there"]
+    );
 }

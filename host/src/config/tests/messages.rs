@@ -58,8 +58,8 @@ fn each_key_refuses_what_it_can_not_be() {
             r#"max_in_flight = 0: must be a whole number from 1 to 10000, for example max_in_flight = 200"#,
         ),
         (
-            r#"runner.max_component_size = "2GiB""#,
-            r#"max_component_size = "2GiB": must be from 1KiB to 1GiB, for example max_component_size = "16MiB""#,
+            r#"limits.component_size = "2GiB""#,
+            r#"component_size = "2GiB": must be from 1KiB to 1GiB, for example component_size = "16MiB""#,
         ),
         (
             r#"http = true"#,
@@ -74,7 +74,7 @@ fn each_key_refuses_what_it_can_not_be() {
         (r#"check = [1]"#, r#"check: write [[check]], in double brackets, above each"#),
         (
             r#""a\nb" = 1"#,
-            r#"unknown key `a\nb` at the top of the file; there can be `listen`, `probes`, `data_dir`, `node_id`, `startup_grace`, `grace_period`, `runner`, `http`, `security`, `events`, `defaults`, `check`, as in listen = "127.0.0.1:8081""#,
+            r#"unknown key `a\nb` at the top of the file; there can be `listen`, `probes`, `data_dir`, `node_id`, `startup_grace`, `grace_period`, `runner`, `http`, `security`, `events`, `limits`, `defaults`, `check`, as in listen = "127.0.0.1:8081""#,
         ),
         (r#"defaults.jitter = 1.01"#, r#"jitter = 1.01: must be a number from 0 to 1, for example jitter = 0.2"#),
         (r#"defaults.jitter = nan"#, r#"jitter = nan: must be a number from 0 to 1, for example jitter = 0.2"#),
