@@ -23,15 +23,11 @@ use super::{
 };
 
 /// What every answer says. There is no page here that loads anything, so nothing may be; no other page may show one in a frame;
-/// and no browser is to guess at what a body is, to tell others where it was, or to lend an answer to pages of other origins.
-const TOLD: [(HeaderName, HeaderValue); 4] = [
+/// and no browser is to guess at what a body is, or to tell others where it was.
+const TOLD: [(HeaderName, HeaderValue); 3] = [
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-    (
-        header::CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static("default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
-    ),
+    (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'")),
     (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
-    (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
 ];
 /// What is for nobody but those who asked is kept by nobody, not even their browser.
 pub(super) const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");

@@ -28,6 +28,10 @@ const HEAD: u8 = 0;
 const ANSWERING: u8 = 1;
 /// The last answer was given, and there is no other request yet.
 const IDLE: u8 = 2;
+/// The same, and nobody has looked at the clock since: most are followed by another request at once.
+const RESTING: u8 = 3;
+/// The first part of a head has come, and nobody has looked at the clock since: most are whole then.
+const HEARD: u8 = 4;
 
 /// What a connection is doing. Its moments are nanoseconds since it began; its only writer is the task of the connection.
 pub(super) struct Pulse {
@@ -57,20 +61,32 @@ impl Pulse {
         self.phase.store(ANSWERING, Release);
     }
 
-    /// The answer was given.
+    /// The answer was given. The next look says when that was, at the latest.
     fn rest(&self) {
-        self.enter(IDLE);
+        self.phase.store(RESTING, Release);
     }
 
     fn enter(&self, phase: u8) {
-        self.since.store(self.elapsed(), Relaxed);
+        self.enter_at(phase, self.elapsed());
+    }
+
+    fn enter_at(&self, phase: u8, since: u64) {
+        self.since.store(since, Relaxed);
         self.phase.store(phase, Release);
+    }
+
+    /// The other side is listened to.
+    fn listen(&self) {
+        // What came last was no whole head.
+        if self.phase.load(Acquire) == HEARD {
+            self.enter(HEAD);
+        }
     }
 
     /// Something came from the other side.
     fn heard(&self) {
-        if self.phase.load(Acquire) == IDLE {
-            self.enter(HEAD);
+        if matches!(self.phase.load(Acquire), IDLE | RESTING) {
+            self.phase.store(HEARD, Release);
         }
     }
 
@@ -81,7 +97,7 @@ impl Pulse {
             self.stuck.store(0, Relaxed);
             // It has been busy with the last answer until now.
             if self.phase.load(Acquire) == IDLE {
-                self.rest();
+                self.enter(IDLE);
             }
         } else if !taken && stuck == 0 {
             self.stuck.store(self.elapsed().max(1), Relaxed);
@@ -97,6 +113,11 @@ impl Pulse {
     pub(super) fn look(&self, timeouts: &HttpTimeouts, now: Instant) -> Look {
         let at = nanoseconds(now.saturating_duration_since(self.began));
         let HttpTimeouts { header, idle, send, .. } = *timeouts;
+        match self.phase.load(Acquire) {
+            RESTING => self.enter_at(IDLE, at),
+            HEARD => self.enter_at(HEAD, at),
+            _ => {}
+        }
         let begun = match self.phase.load(Acquire) {
             HEAD => Some((header, "the head of a request")),
             IDLE => Some((idle, "another request")),
@@ -142,6 +163,7 @@ impl<S> Felt<S> {
 
 impl<S: AsyncRead + Unpin> AsyncRead for Felt<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.pulse.listen();
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
         if buffer.filled().len() > before {
@@ -249,6 +271,9 @@ mod tests {
             (ANSWERING, 0, 0, 1_000, Ok(1_010)),
             (ANSWERING, 0, 900, 925, Ok(930)),
             (ANSWERING, 0, 900, 930, Err("an answer to be taken")),
+            // It rests since it was looked at, at the latest.
+            (RESTING, 0, 0, 20, Ok(30)),
+            (HEARD, 0, 0, 20, Ok(30)),
             // All of it was handed over, and most of it is still to be sent.
             (IDLE, 0, 900, 925, Ok(930)),
         ];

@@ -3,6 +3,11 @@
 use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use axum::Router;
+use futures_util::{
+    FutureExt, StreamExt,
+    future::{BoxFuture, ready},
+    stream::FuturesUnordered,
+};
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{
@@ -83,6 +88,14 @@ pub async fn serve(
     Ok(())
 }
 
+/// What a connection is called upon to do beside answering.
+enum Call {
+    /// To come to its end.
+    Close,
+    /// To see whether it is late.
+    Look,
+}
+
 /// Somebody who has connected.
 struct Guest {
     peer: SocketAddr,
@@ -127,21 +140,27 @@ impl Guest {
                 // For the events, which are followed over WebSockets too.
                 .with_upgrades()
         );
-        let mut timer = pin!(sleep(Duration::ZERO));
-        let mut open = true;
+        // Each is polled only when it has something to say, and not with every request.
+        let mut calls: FuturesUnordered<BoxFuture<'_, Call>> = FuturesUnordered::new();
+        calls.push(Box::pin(async move {
+            // Whether it is told or dropped.
+            let _ = closing.changed().await;
+            Call::Close
+        }));
+        calls.push(Box::pin(ready(Call::Look)));
         let ended = loop {
             tokio::select! {
+                biased;
                 ended = &mut connection => break ended,
-                _ = closing.changed(), if open => {
-                    open = false;
-                    connection.as_mut().graceful_shutdown();
-                }
-                () = &mut timer => match pulse.look(&terms.timeouts, Instant::now().into_std()) {
-                    Look::At(next) => timer.set(sleep_until(next.into())),
-                    Look::Late(what) => {
-                        tracing::debug!("{peer}: waited too long for {what}");
-                        return;
-                    }
+                Some(call) = calls.next() => match call {
+                    Call::Close => connection.as_mut().graceful_shutdown(),
+                    Call::Look => match pulse.look(&terms.timeouts, Instant::now().into_std()) {
+                        Look::At(next) => calls.push(Box::pin(sleep_until(next.into()).map(|()| Call::Look))),
+                        Look::Late(what) => {
+                            tracing::debug!("{peer}: waited too long for {what}");
+                            return;
+                        }
+                    },
                 },
             }
         };
