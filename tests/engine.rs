@@ -51,7 +51,7 @@ async fn check_within(
     allow: &[&str],
 ) -> Attempt {
     let prepared = prepare(engine, bytes).await.unwrap();
-    let grants: Grants = allow.iter().map(|text| text.parse::<Grant>().unwrap()).collect();
+    let grants = Grants::new(allow.iter().map(|text| text.parse::<Grant>().unwrap()), Arc::default());
     let request = Request {
         check: &"test".into(),
         settings: "{}",

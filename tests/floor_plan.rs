@@ -24,7 +24,7 @@ const MAY_SEE: [(&str, &[&str]); 20] = [
     ("limits", &[]),
     ("manager", &["board", "clock", "events", "totals", "worker"]),
     ("name", &[]),
-    ("supervisor", &["board", "catalog", "config", "engine", "events", "grant", "watch", "worker"]),
+    ("supervisor", &["board", "catalog", "config", "engine", "events", "grant", "trust", "watch", "worker"]),
     ("telemetry", &[]),
     ("totals", &[]),
     ("trust", &[]),

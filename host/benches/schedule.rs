@@ -93,7 +93,7 @@ fn guests() {
     drop(text);
     let shared = Arc::new(shared(engine.room()));
     let board = Arc::clone(&shared.board);
-    let loader = Loader { path: None, overrides, listening: config.listen };
+    let loader = Loader { path: None, overrides, listening: config.listen, auth: Default::default() };
     let (supervisor, _) = Supervisor::new(engine, shared, loader, config, None);
     let (commands, inbox) = mpsc::channel(1);
     // On a thread of its own, as the runner has it.

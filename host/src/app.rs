@@ -10,6 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, anyhow, bail};
+use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use probity_core::health::Phase;
 use tokio::{
@@ -23,7 +24,7 @@ use tokio::{
 use crate::{
     board::Board,
     clock::Clock,
-    config::{Auth, Config, Http, Overrides, Report, Surroundings},
+    config::{AuthInForce, Config, Http, Overrides, Report, Surroundings},
     engine::{Apart, Compiler, Engine, Options},
     events::Events,
     http,
@@ -140,7 +141,8 @@ pub async fn run(configuration: Configuration) -> Result<()> {
     let (auth, terms) = doors(&config.http, listening)?;
     let tls = terms.tls.clone();
     let (startup_grace, grace_period) = (config.startup_grace, config.grace_period);
-    let loader = Loader { path: configuration.path, overrides: configuration.overrides, listening };
+    let rules = Arc::clone(&auth.rules);
+    let loader = Loader { path: configuration.path, overrides: configuration.overrides, listening, auth: rules };
     let (supervisor, settled) = Supervisor::new(engine, Arc::clone(&shared), loader, config, text);
     // On a thread of its own: with a hundred thousand checks, what it does at once takes longer than runs may be late.
     let supervisor = tokio::task::spawn_blocking(|| Handle::current().block_on(supervisor.run(inbox)));
@@ -186,11 +188,10 @@ fn announce(listening: SocketAddr, tls: bool) {
 /// Who may ask for what, and on which terms.
 fn doors(http: &Http, listening: SocketAddr) -> Result<(http::Auth, http::Terms)> {
     let local = listening.ip().to_canonical().is_loopback();
-    let Auth { protects_reads, ref tokens, allow_anonymous_control } = http.auth;
-    if allow_anonymous_control && !local {
+    if http.auth.allow_anonymous_control && !local {
         tracing::warn!("`http.auth.allow_anonymous_control` has no effect, as other machines may reach {listening}");
     }
-    if !local && http.tls.is_none() && !tokens.is_empty() {
+    if !local && http.tls.is_none() && !http.auth.tokens.is_empty() {
         tracing::warn!(
             "tokens are sent to {listening} in the clear; give it a certificate in `[http.tls]`, unless a proxy in front of \
              it speaks TLS"
@@ -198,14 +199,10 @@ fn doors(http: &Http, listening: SocketAddr) -> Result<(http::Auth, http::Terms)
     }
     let origins = http::Origins::new(&http.cors_origins);
     let tls = http.tls.clone().map(http::Tls::new).transpose().map_err(|why| anyhow!("http.tls: {why}"))?;
-    let auth = http::Auth {
-        protects_reads,
-        tokens: tokens.clone(),
-        anonymous_control: allow_anonymous_control && local,
-        origins: origins.clone(),
-    };
-    let private = protects_reads;
-    Ok((auth, http::Terms { limits: http.limits, timeouts: http.timeouts, tls: tls.map(Arc::new), private, origins }))
+    let rules = AuthInForce::new(ArcSwap::from_pointee(http.auth.clone()));
+    let auth = http::Auth { rules: Arc::clone(&rules), local, origins: origins.clone() };
+    let tls = tls.map(Arc::new);
+    Ok((auth, http::Terms { limits: http.limits, timeouts: http.timeouts, tls, auth: rules, origins }))
 }
 
 fn cannot_listen(address: SocketAddr, error: &std::io::Error) -> anyhow::Error {

@@ -17,7 +17,7 @@ use std::{
 use crate::{
     config::is_name,
     engine::{self, LoadError},
-    trust::{Distrust, Trust, signature_of},
+    trust::{Distrust, Trust, Voucher, signature_of},
 };
 
 /// How long a file must be left alone, by its own time or as far as we saw, before it counts as written. Within this time its stamp is not trusted either: two
@@ -39,11 +39,14 @@ pub struct File {
     pub path: PathBuf,
     /// The SHA-256 of its bytes, in hexadecimal; empty if they can't be read.
     pub digest: Arc<str>,
-    /// Why it can't be a probe, as far as can be told without compiling it.
-    pub flaw: Option<LoadFlaw>,
+    /// Why it is trusted; or why it can't be a probe, as far as can be told without compiling it.
+    pub verdict: Verdict,
     /// Whether it has been left alone for long enough to be judged.
     pub settled: bool,
 }
+
+/// What is made of a component without compiling it.
+pub type Verdict = Result<Voucher, LoadFlaw>;
 
 /// Why a file can't be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -81,6 +84,8 @@ pub struct Listing {
     pub sidecars: BTreeMap<String, Text>,
     /// The runner's own configuration, if it has a file.
     pub config: Option<Text>,
+    /// What the components were judged by.
+    pub trust: Arc<Trust>,
 }
 
 impl Listing {
@@ -167,7 +172,7 @@ impl<T> Known<T> {
     }
 }
 
-type Component = Known<(Arc<str>, Option<LoadFlaw>)>;
+type Component = Known<(Arc<str>, Verdict)>;
 type Configuration = Known<Result<Arc<str>, String>>;
 
 /// The folder and the configuration, and what is known of them.
@@ -259,10 +264,10 @@ impl Catalog {
     }
 
     fn listing(&self) -> Listing {
-        let mut listing = Listing::default();
+        let mut listing = Listing { trust: Arc::clone(&self.trust), ..Listing::default() };
         for (path, known) in &self.components {
-            let (digest, flaw) = known.content.clone();
-            let file = File { path: path.clone(), digest, flaw, settled: known.settled && known.gone.is_none() };
+            let (digest, verdict) = known.content.clone();
+            let file = File { path: path.clone(), digest, verdict, settled: known.settled && known.gone.is_none() };
             listing.components.insert(stem(path), file);
         }
         for (path, known) in &self.texts {
@@ -277,37 +282,34 @@ impl Catalog {
         listing
     }
 
-    fn read_component(
-        &self,
-        path: &Path,
-        stamp: Stamp,
-        before: Option<&(Arc<str>, Option<LoadFlaw>)>,
-    ) -> (Arc<str>, Option<LoadFlaw>) {
+    fn read_component(&self, path: &Path, stamp: Stamp, before: Option<&(Arc<str>, Verdict)>) -> (Arc<str>, Verdict) {
         let nothing = Arc::from("");
         let name = stem(path);
         if !is_name(&name) {
-            return (nothing, Some(LoadFlaw::Name(name)));
+            return (nothing, Err(LoadFlaw::Name(name)));
         }
         let (limit, size) = (self.max_component_size, stamp.file.size);
         if size > limit {
-            return (nothing, Some(LoadError::TooLarge { size, limit }.into()));
+            return (nothing, Err(LoadError::TooLarge { size, limit }.into()));
         }
         let bytes = match read_component(path, limit) {
             Ok(bytes) => bytes,
-            Err(error) => return (nothing, Some(LoadError::Unreadable(error.to_string()).into())),
+            Err(error) => return (nothing, Err(LoadError::Unreadable(error.to_string()).into())),
         };
         let digest = engine::digest(&bytes);
         let signature = stamp.signature.map(|_| read_limited(&signature_of(path), LARGEST_SIGNATURE));
         let signature = signature.as_ref().map(|read| read.as_deref().map_err(String::as_str));
         // Before anything else looks at it.
-        if let Err(distrust) = self.trust.judge(&name, &digest, &bytes, signature) {
-            return (digest.into(), Some(distrust.into()));
-        }
+        let voucher = match self.trust.judge(&name, &digest, &bytes, signature) {
+            Ok(voucher) => voucher,
+            Err(distrust) => return (digest.into(), Err(distrust.into())),
+        };
         match before {
-            Some((known, flaw)) if **known == *digest && !matches!(flaw, Some(LoadFlaw::Untrusted(_))) => {
-                (Arc::clone(known), flaw.clone())
+            Some((known, Ok(_))) if **known == *digest => (Arc::clone(known), Ok(voucher)),
+            Some((known, Err(flaw))) if **known == *digest && !matches!(flaw, LoadFlaw::Untrusted(_)) => {
+                (Arc::clone(known), Err(flaw.clone()))
             }
-            _ => (digest.into(), engine::examine(&bytes, limit).err().map(LoadFlaw::from)),
+            _ => (digest.into(), engine::examine(&bytes, limit).map(|_| voucher).map_err(LoadFlaw::from)),
         }
     }
 }
@@ -479,7 +481,7 @@ mod tests {
         folder.write("text.wasm", b"hello");
         folder.write("empty.wasm", b"");
         let listing = folder.scan_after(Duration::ZERO);
-        let flaw = |name: &str| listing.components[name].flaw.as_ref().unwrap().to_string();
+        let flaw = |name: &str| listing.components[name].verdict.as_ref().unwrap_err().to_string();
         assert!(flaw("Upper").contains("rename the file"), "{}", flaw("Upper"));
         assert!(flaw("large").contains("1001 bytes") && flaw("large").contains("may have 1000"), "{}", flaw("large"));
         assert!(flaw("text").contains("not WebAssembly: the file begins with `hello`"), "{}", flaw("text"));

@@ -24,6 +24,7 @@ mod reader;
 mod report;
 mod schema;
 mod section;
+mod security;
 mod settings;
 mod size;
 mod text;
@@ -48,7 +49,7 @@ pub use self::{
     connection::{Connection, DownInterval},
     defaults::Defaults,
     fill::Surroundings,
-    http::{Auth, Http, HttpLimits, HttpTimeouts, ListenerTls, Pace, is_sendable},
+    http::{Auth, AuthInForce, Http, HttpLimits, HttpTimeouts, ListenerTls, Pace, is_sendable},
     plan::{Plan, PlanError, Suggestions},
     report::{Origin, Position, Problem, Report},
     schema::schema,
@@ -56,7 +57,7 @@ pub use self::{
     token::{KnownToken, Scope, Scopes, TokenDigest},
 };
 pub use crate::name::is_name;
-use crate::trust::Trust;
+use crate::{grant::Policy, trust::Trust};
 
 /// A span of time as it is written in the config: `500ms`, `30s`, `1m30s`. `None` if it is none.
 #[must_use]
@@ -185,7 +186,9 @@ impl Config {
         let files = Files::of_config(filler.folder);
         let (bounds, usual) = (At::value(top.limits).unwrap_or_default(), Bounds::default());
         let most = limits::Said::read(bounds.max.as_ref());
-        let defaults = Defaults { most, ..Defaults::read(&shared, &files, &source, &mut problems) };
+        let security = At::value(top.security).unwrap_or_default();
+        let policy = Arc::new(Policy::of_section(&security));
+        let defaults = Defaults { most, policy, ..Defaults::read(&shared, &files, &source, &mut problems) };
         defaults::refuse_contradictions(&defaults, &shared, &source, &mut problems);
 
         let now = surroundings.now;
@@ -194,7 +197,6 @@ impl Config {
         let sections = sections.map(|At { value, at }| At { value: value.check, at });
         let checks = check::read_all(sections, &context, &mut problems);
         let events = At::value(top.events).unwrap_or_default();
-        let security = At::value(top.security).unwrap_or_default();
         let http = Http::read(At::value(top.http).unwrap_or_default(), &context, &mut problems);
         let config = Config {
             listen,

@@ -5,6 +5,7 @@
 //! there can be.
 
 mod bindings;
+mod clocks;
 mod compiled;
 mod compiler;
 mod component;

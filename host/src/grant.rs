@@ -9,18 +9,23 @@
 mod checks;
 mod display;
 mod parse;
+mod policy;
 #[cfg(test)]
 mod tests;
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     ops::RangeInclusive,
+    sync::Arc,
 };
 
 use ipnet::IpNet;
 
 use self::checks::Readable;
-pub use self::parse::GrantError;
+pub use self::{
+    parse::GrantError,
+    policy::{NoRange, Policy, Range},
+};
 
 /// What a grant begins with that is about this machine.
 const SYSTEM: &str = "system";
@@ -136,6 +141,12 @@ impl Grant {
         self.checks()?.only_group()
     }
 
+    /// Whether it is about this machine.
+    #[must_use]
+    pub fn is_of_system(&self) -> bool {
+        matches!(self.0, Reach::System(_))
+    }
+
     fn checks(&self) -> Option<&Readable> {
         match &self.0 {
             Reach::Checks(readable) => Some(readable),
@@ -205,45 +216,68 @@ pub struct Target<'a> {
     pub names: &'a [String],
 }
 
+/// Why something may not be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal<'a> {
+    /// No grant leads there.
+    NotGranted,
+    /// The operator denies it to all checks.
+    Denied(&'a Range),
+}
+
 /// All that a check lets its probe reach.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Grants(Vec<Grant>);
-
-impl FromIterator<Grant> for Grants {
-    fn from_iter<I: IntoIterator<Item = Grant>>(grants: I) -> Self {
-        Grants(grants.into_iter().collect())
-    }
+pub struct Grants {
+    granted: Vec<Grant>,
+    policy: Arc<Policy>,
 }
 
 impl Grants {
+    /// What is granted, as far as the policy of all checks lets it be.
+    pub fn new(granted: impl IntoIterator<Item = Grant>, policy: Arc<Policy>) -> Grants {
+        Grants { granted: granted.into_iter().collect(), policy }
+    }
+
     /// Whether a name may be looked up: any grant that could lead to it allows that.
     #[must_use]
     pub fn allow_lookup(&self, name: &str) -> bool {
-        self.0.iter().any(|grant| grant.matches_name(name))
+        self.granted.iter().any(|grant| grant.matches_name(name))
     }
 
-    /// Whether an address may be dialled.
+    /// Whether an address may be dialled, or heard.
+    ///
+    /// # Errors
+    ///
+    /// Why not. What is not granted is told as such even if it is denied as well: that is what has to change first.
+    pub fn allow(&self, target: &Target<'_>) -> Result<(), Refusal<'_>> {
+        if !self.granted.iter().any(|grant| grant.covers(target)) {
+            return Err(Refusal::NotGranted);
+        }
+        self.policy.denying(target.address).map_or(Ok(()), |range| Err(Refusal::Denied(range)))
+    }
+
+    /// Whether the probe is to see time in coarse steps.
     #[must_use]
-    pub fn allow(&self, target: &Target<'_>) -> bool {
-        self.0.iter().any(|grant| grant.covers(target))
+    pub fn coarse_clocks(&self) -> bool {
+        self.policy.coarse_clocks
     }
 
     /// Whether a part of this machine may be looked at.
     #[must_use]
     pub fn allow_look(&self, part: Part) -> bool {
-        self.0.iter().any(|grant| grant.0 == Reach::System(part))
+        self.granted.iter().any(|grant| grant.0 == Reach::System(part))
     }
 
     /// Whether another check may be read, which is in this group.
     #[must_use]
     pub fn allow_check(&self, name: &str, group: Option<&str>) -> bool {
-        self.0.iter().filter_map(Grant::checks).any(|readable| readable.covers(name, group))
+        self.granted.iter().filter_map(Grant::checks).any(|readable| readable.covers(name, group))
     }
 
     /// Whether all checks of a group may be read.
     #[must_use]
     pub fn allow_group(&self, group: &str) -> bool {
-        self.0.iter().filter_map(Grant::checks).any(|readable| readable.covers_group(group))
+        self.granted.iter().filter_map(Grant::checks).any(|readable| readable.covers_group(group))
     }
 }
 

@@ -28,7 +28,7 @@ use self::{
 use crate::{
     board::{Inventory, Source},
     catalog::{Catalog, Listing, Text},
-    config::{Check, Config, Origin, Overrides, Report, Surroundings},
+    config::{AuthInForce, Check, Config, Http, Origin, Overrides, Report, Surroundings},
     engine::{Engine, LoadError, Prepared},
     watch::Watch,
     worker::Shared,
@@ -49,6 +49,8 @@ pub struct Loader {
     pub overrides: Overrides,
     /// Where the runner listens.
     pub listening: std::net::SocketAddr,
+    /// Where it is put who may ask for what.
+    pub auth: AuthInForce,
 }
 
 impl Loader {
@@ -198,7 +200,7 @@ impl Supervisor {
         self.listing = listing;
         self.read_config();
         self.read_sidecars();
-        let jobs = self.probes.take_listing(&self.listing.components);
+        let jobs = self.probes.take_listing(&self.listing.components, &self.listing.trust);
         jobs.into_iter().for_each(|job| self.start(job));
         settled
     }
@@ -238,6 +240,7 @@ impl Supervisor {
             None => {}
             Some(Ok(config)) => {
                 warn_of_what_needs_a_restart(&self.config, &config);
+                self.loader.auth.store(config.http.auth.clone().into());
                 self.config = Config { probes: self.config.probes.clone(), bounds: self.config.bounds, ..config };
                 // Side-cars are read with the defaults of the configuration.
                 self.sidecars.values_mut().for_each(|seen| seen.text = None);
@@ -402,7 +405,8 @@ fn warn_of_what_needs_a_restart(old: &Config, new: &Config) {
         ("max_in_flight", old.max_in_flight != new.max_in_flight),
         ("max_live_connections", old.max_live_connections != new.max_live_connections),
         ("limits.component_size, .compile_time or .compile_memory", old.bounds != new.bounds),
-        ("http", old.http != new.http),
+        // Who may ask is taken up at once.
+        ("http", old.http != Http { auth: old.http.auth.clone(), ..new.http.clone() }),
         ("events", old.events != new.events),
     ];
     for (key, _) in changed.iter().filter(|(_, changed)| *changed) {

@@ -44,6 +44,17 @@ impl Default for Trust {
     }
 }
 
+/// Why a component is trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Voucher {
+    /// Its digest is pinned.
+    Pin,
+    /// It is signed by this key.
+    Key(KeyId),
+    /// Whatever is not listed is.
+    Nobody,
+}
+
 /// Why a component is not trusted, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Distrust {
@@ -103,6 +114,16 @@ pub enum BadSignature {
 }
 
 impl Trust {
+    /// Whether a component that was trusted for this reason, and can't be looked at any more, still is.
+    #[must_use]
+    pub fn holds(&self, voucher: Voucher, probe: &str, digest: &str) -> bool {
+        match (self.digests.get(probe), voucher) {
+            (Some(pinned), _) => pinned.contains(digest),
+            (None, Voucher::Key(id)) if !self.keys.is_empty() => self.keys.iter().any(|key| key.id == id),
+            (None, _) => self.allow_unlisted,
+        }
+    }
+
     /// Judges a component by the name of its probe, its digest in hexadecimal, its bytes, and what lies beside it as its
     /// signature, if anything does.
     ///
@@ -115,11 +136,11 @@ impl Trust {
         digest: &str,
         bytes: &[u8],
         signature: Option<Result<&str, &str>>,
-    ) -> Result<(), Distrust> {
+    ) -> Result<Voucher, Distrust> {
         let named = || (probe.to_owned(), digest.to_owned());
         if let Some(pinned) = self.digests.get(probe) {
             if pinned.contains(digest) {
-                return Ok(());
+                return Ok(Voucher::Pin);
             }
             let (probe, digest) = named();
             return Err(Distrust::Unpinned { probe, digest });
@@ -128,15 +149,15 @@ impl Trust {
             // Without keys there is nobody whose signature could count.
             Some(signature) if !self.keys.is_empty() => {
                 let verified = signature.map_err(|why| BadSignature::Unreadable(why.to_owned()));
-                let verified = verified.and_then(|text| verify(&self.keys, bytes, text)).and_then(|comment| {
+                let verified = verified.and_then(|text| verify(&self.keys, bytes, text)).and_then(|(id, comment)| {
                     let meant = comment.split_whitespace().find_map(|word| word.strip_prefix(PROBE));
                     meant
                         .filter(|meant| *meant != probe)
-                        .map_or(Ok(()), |meant| Err(BadSignature::Renamed(meant.into())))
+                        .map_or(Ok(Voucher::Key(id)), |meant| Err(BadSignature::Renamed(meant.into())))
                 });
                 verified.map_err(|why| Distrust::Signature { probe: probe.to_owned(), why })
             }
-            _ if self.allow_unlisted => Ok(()),
+            _ if self.allow_unlisted => Ok(Voucher::Nobody),
             _ => {
                 let (probe, digest) = named();
                 Err(Distrust::Unlisted { probe, digest })
@@ -153,17 +174,17 @@ pub fn signature_of(file: &Path) -> PathBuf {
     name.into()
 }
 
-/// Verifies that a signature is by one of the keys, and of these bytes; returns its trusted comment.
+/// Verifies that a signature is by one of the keys, and of these bytes; returns which, and its trusted comment.
 ///
 /// # Errors
 ///
 /// What is wrong with it.
-pub fn verify(keys: &[PublicKey], bytes: &[u8], signature: &str) -> Result<String, BadSignature> {
+pub fn verify(keys: &[PublicKey], bytes: &[u8], signature: &str) -> Result<(KeyId, String), BadSignature> {
     let parsed = Signature::decode(signature).map_err(|_| BadSignature::Malformed)?;
     let by = signature.lines().nth(1).and_then(KeyId::read).ok_or(BadSignature::Malformed)?;
     let key = keys.iter().find(|key| key.id == by).ok_or(BadSignature::Stranger(by))?;
     match key.key.verify(bytes, &parsed, false) {
-        Ok(()) => Ok(parsed.trusted_comment().to_owned()),
+        Ok(()) => Ok((by, parsed.trusted_comment().to_owned())),
         Err(minisign_verify::Error::UnexpectedAlgorithm) => Err(BadSignature::Legacy),
         Err(_) => Err(BadSignature::Forged),
     }
@@ -245,7 +266,7 @@ mod tests {
         let own = key();
         let trust = trusting(&[&own], true);
         let judge = |digest: &str, signature: Option<&str>| trust.judge("pinned", digest, FILE, signature.map(Ok));
-        assert_eq!(judge(DIGEST, None), Ok(()));
+        assert_eq!(judge(DIGEST, None), Ok(Voucher::Pin));
         for signature in [None, Some(&*signed(&own, ""))] {
             let why = judge("d2", signature).unwrap_err().to_string();
             assert!(why.ends_with("add to [security.trust.digests]: \"pinned\" = \"sha256:d2\""), "{why}");
@@ -262,8 +283,8 @@ mod tests {
                 other => unreachable!("{other}"),
             })
         };
-        assert_eq!(judge(&signed(&own, "timestamp:1 file:a.wasm probe:a")), Ok(()));
-        assert_eq!(judge(&signed(&own, "of another tool")), Ok(()));
+        assert_eq!(judge(&signed(&own, "timestamp:1 file:a.wasm probe:a")), Ok(Voucher::Key(own.id())));
+        assert_eq!(judge(&signed(&own, "of another tool")), Ok(Voucher::Key(own.id())));
         assert_eq!(judge(&signed(&own, "probe:b")), Err(BadSignature::Renamed("b".into())));
         assert_eq!(
             judge(&signed(&other, "")),
@@ -293,6 +314,26 @@ mod tests {
             let judged = trust.judge("a", DIGEST, FILE, signature.as_deref().map(Ok));
             assert_eq!(judged.is_ok(), trusted, "{allow_unlisted} {signature:?}: {judged:?}");
         }
+    }
+
+    #[test]
+    fn what_runs_is_trusted_for_as_long_as_its_reason_holds() {
+        let (own, other) = (key(), key());
+        let (none, ours) = (trusting(&[], true), trusting(&[&own, &other], false));
+        for (trust, voucher, probe, holds) in [
+            (&none, Voucher::Nobody, "a", true),
+            (&none, Voucher::Pin, "a", true),
+            (&none, Voucher::Key(own.id()), "a", true),
+            (&ours, Voucher::Nobody, "a", false),
+            (&ours, Voucher::Pin, "a", false),
+            (&ours, Voucher::Key(own.id()), "a", true),
+            (&ours, Voucher::Key(key().id()), "a", false),
+            (&none, Voucher::Nobody, "pinned", false),
+            (&ours, Voucher::Key(own.id()), "pinned", false),
+        ] {
+            assert_eq!(trust.holds(voucher, probe, "d2"), holds, "{voucher:?} {probe}");
+        }
+        assert!(ours.holds(Voucher::Nobody, "pinned", DIGEST));
     }
 
     #[test]

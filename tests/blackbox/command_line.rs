@@ -99,6 +99,7 @@ fn inspect_says_what_a_component_is() {
         "name     tcp 0.1.0",
         "interval 30s",
         "timeout  5s",
+        "asks for tcp:HOST:PORT",
         "grants   tcp:{host}:{port}",
         "\"degraded_after\"",
     ] {
@@ -107,6 +108,7 @@ fn inspect_says_what_a_component_is() {
     let ended = home.run(&["inspect", "healthy.wasm"]);
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(ended.stdout.contains("manifest none"), "{ended:?}");
+    assert!(ended.stdout.contains("asks for nothing that takes a grant"), "{ended:?}");
     let ended = home.run(&["inspect", "junk.wasm"]);
     assert_eq!(ended.code, Some(3), "{ended:?}");
     assert!(ended.stderr.contains("junk.wasm is not a probe that can run here: this is not WebAssembly"), "{ended:?}");

@@ -98,6 +98,39 @@ fn a_token_is_good_for_its_scopes() {
     runner.stop();
 }
 
+#[test]
+fn a_token_is_withdrawn_by_taking_it_out() {
+    let home = Home::new("");
+    let (old, of_old) = new_token(&home, &["--name", "old", "--scope", "admin"]);
+    let (new, of_new) = new_token(&home, &["--name", "new", "--scope", "control"]);
+    home.put("probity.toml", format!("{of_old}[[check]]\nname = \"door\"\nprobe = \"cpu\"\n").as_bytes());
+    let runner = home.start();
+    let status = |token: &str| {
+        let bearer = format!("Bearer {token}");
+        runner.ask("POST", "/connections/door/reset", &[("authorization", &bearer)]).status
+    };
+    runner.wait_for_check("door", "is there", |_| true);
+    assert_eq!((status(&old), status(&new)), (200, 401));
+    let rest = "[[check]]\nname = \"door\"\nprobe = \"cpu\"\n";
+    runner.home.put("probity.toml", format!("{of_new}{rest}").as_bytes());
+    runner.wait_for("the old token to be of no use", || match status(&old) {
+        401 => Ok(()),
+        status => Err(status),
+    });
+    assert_eq!(status(&new), 200);
+    assert_eq!(runner.get("/health/live").status, 200);
+    assert_eq!(runner.get("/probes").status, 200);
+    // Reading may be closed as well.
+    runner.home.put("probity.toml", format!("{of_new}[http.auth]\nread = \"token\"\n{rest}").as_bytes());
+    runner.wait_for("reads to take a token", || match runner.get("/probes").status {
+        401 => Ok(()),
+        status => Err(status),
+    });
+    assert_eq!(runner.get("/probes").header("cache-control"), "no-store");
+    assert!(!runner.log().contains("takes effect when the runner is started again"), "{}", runner.log());
+    runner.stop();
+}
+
 fn sha256(text: &str) -> String {
     use std::fmt::Write;
     ring::digest::digest(&ring::digest::SHA256, text.as_bytes()).as_ref().iter().fold(

@@ -30,7 +30,8 @@ fn a_dropped_component_is_a_check_everywhere() {
 
 #[test]
 fn a_new_version_takes_over_without_a_gap() {
-    let home = Home::new(BRISK);
+    // The one who looks does so all the time.
+    let home = Home::new(&format!("http.limits.requests_per_second = \"unlimited\"\n{BRISK}"));
     home.drop_in("greeter", &guest::saying("one"));
     let runner = home.start();
     let first = runner.wait_for_message("greeter", "one");

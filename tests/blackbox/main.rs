@@ -29,6 +29,7 @@ mod etcd_impostors;
 mod events;
 mod faults;
 mod folder;
+mod grants;
 mod grpc;
 mod heartbeat;
 mod hostile;

@@ -298,3 +298,27 @@ fn a_crowd_of_slow_clients_delays_nobody() {
     });
     runner.stop();
 }
+
+#[test]
+fn a_body_that_nobody_reads_does_not_cost_the_connection() {
+    let runner = Home::new(GUARDED).start();
+    let mut client = Client::new(&runner);
+    for _ in 0..5 {
+        client.send(&post("/health/checks/none/report", "transfer-encoding: chunked\r\n"));
+        thread::sleep(Duration::from_millis(20));
+        client.send("5\r\nhello\r\n0\r\n\r\n");
+        assert!(client.answer().starts_with("HTTP/1.1 404"));
+    }
+    // Nobody waits for the end of a long one: it is answered, and hung up on.
+    let mut client = Client::new(&runner);
+    client.send(&post("/health/checks/none/report", "content-length: 1000000\r\n"));
+    client.send("a");
+    assert!(client.answer().starts_with("HTTP/1.1 404"));
+    client.rest();
+    // Nor is it asked for from whoever waits to be asked.
+    let mut client = Client::new(&runner);
+    client.send(&post("/health/checks/none/report", "content-length: 5\r\nexpect: 100-continue\r\n"));
+    assert!(client.answer().starts_with("HTTP/1.1 404"));
+    client.rest();
+    runner.stop();
+}

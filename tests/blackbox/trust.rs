@@ -171,6 +171,16 @@ fn what_is_not_trusted_any_more_does_not_go_on() {
     runner.home.put("probity.toml", config(&format!("{STRICT}{keys}\n{check}")).as_bytes());
     runner.wait_for_message("a", "one");
 
+    // It is out too if it runs on for want of a better one.
+    runner.home.drop_in("a", b"junk");
+    runner.wait_for_rejection("a");
+    runner.wait_for_runs("a", 2);
+    runner.home.put("probity.toml", config(&format!("{STRICT}{check}")).as_bytes());
+    runner.wait_for_check("a", "has no probe", |check| check.fault() == "link");
+    runner.home.put("probity.toml", config(&format!("{STRICT}{keys}\n{check}")).as_bytes());
+    runner.home.drop_in("a", &guest::saying("one"));
+    runner.wait_for_message("a", "one");
+
     // A pin of another is stronger than a signature.
     let other = digest_of_other();
     let pinned = format!("{STRICT}{keys}\n[security.trust.digests]\na = [\"{other}\"]\n{check}");

@@ -11,6 +11,18 @@ use crate::{
     supervisor::standard,
 };
 
+/// What a component could ask for by importing an interface, as the grants that it would take. What is not here can be had by
+/// all, or comes on top: TLS over a connection that was granted, the log, clocks and chance.
+const ASKS: [(&str, &[&str]); 7] = [
+    ("wasi:sockets/tcp@", &["tcp:HOST:PORT"]),
+    ("wasi:sockets/udp@", &["udp:HOST:PORT"]),
+    ("wasi:sockets/ip-name-lookup@", &["resolve:NAME"]),
+    ("wasi:http/outgoing-handler@", &["http:HOST", "https:HOST"]),
+    ("probity:probe/icmp@", &["icmp:HOST"]),
+    ("probity:probe/system@", &["system:disk", "system:memory", "system:cpu"]),
+    ("probity:probe/checks@", &["check:NAME", "check:group/NAME"]),
+];
+
 /// Says what a component is: what it exports, what it could ask for, and what it says of itself.
 #[derive(Debug, Args)]
 pub(super) struct Inspect {
@@ -51,11 +63,23 @@ fn describe(prepared: &Prepared) -> Result<String> {
     writeln!(text, "size     {} bytes", prepared.size)?;
     list(&mut text, "exports", &prepared.shape.exports)?;
     list(&mut text, "imports", &prepared.shape.imports)?;
+    describe_asks(&mut text, &prepared.shape.imports)?;
     match &prepared.manifest {
         None => writeln!(text, "manifest none: a check with it must say all by itself")?,
         Some(manifest) => describe_manifest(&mut text, manifest)?,
     }
     Ok(text)
+}
+
+fn describe_asks(text: &mut String, imports: &[String]) -> Result<()> {
+    let is_imported = |interface: &str| imports.iter().any(|import| import.starts_with(interface));
+    let asked = ASKS.into_iter().filter(|(interface, _)| is_imported(interface)).flat_map(|(_, grants)| grants);
+    let asked: Vec<String> = asked.map(ToString::to_string).collect();
+    if asked.is_empty() {
+        writeln!(text, "asks for nothing that takes a grant")?;
+        return Ok(());
+    }
+    list(text, "asks for", &asked)
 }
 
 fn list(text: &mut String, title: &str, names: &[String]) -> Result<()> {

@@ -69,7 +69,7 @@ pub(super) fn judge(trust: &Trust, file: &Path) -> Result<Result<String, String>
     let signature = signature_of(file);
     let text = signature.exists().then(|| fs::read_to_string(&signature).map_err(|error| error.to_string()));
     let text = text.as_ref().map(|read| read.as_deref().map_err(String::as_str));
-    Ok(trust.judge(&probe, &digest, &bytes, text).map(|()| digest).map_err(|why| why.to_string()))
+    Ok(trust.judge(&probe, &digest, &bytes, text).map(|_| digest).map_err(|why| why.to_string()))
 }
 
 fn read_key(key: &str) -> Result<PublicKey> {

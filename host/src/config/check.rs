@@ -23,7 +23,11 @@ use super::{
     settings::Settings,
     tls::Files,
 };
-use crate::{grant::Grant, identity::Identity, limits::Limits};
+use crate::{
+    grant::{Grant, Policy},
+    identity::Identity,
+    limits::Limits,
+};
 
 /// A check: a probe, and what it is to examine, when, and within which limits.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,6 +64,8 @@ pub struct Check {
     pub circuit: circuit::Policy,
     /// What of this a passive probe must leave as it is.
     pub(super) said: Said,
+    /// What holds for it as for all checks.
+    pub policy: Arc<Policy>,
     /// How its probe speaks TLS.
     pub tls: Arc<Identity>,
     /// Where it was written.
@@ -102,6 +108,7 @@ impl Check {
             circuit: defaults.circuit.resolve(connection.max_reconnect_delay).unwrap_or_default(),
             connection,
             said: Said::of(defaults),
+            policy: Arc::clone(&defaults.policy),
             tls: Arc::new(defaults.tls.resolve()),
             probe_origin: origin.clone(),
             origin,

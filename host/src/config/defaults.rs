@@ -1,6 +1,6 @@
 //! What can be said for all checks and for each.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     circuit, connection,
@@ -10,6 +10,7 @@ use super::{
     report::{Report, Source},
     tls::{self, Files},
 };
+use crate::grant::Policy;
 
 /// What the config says for all checks. What it does not say is left to the probe's manifest, and then to what is built
 /// in.
@@ -25,6 +26,8 @@ pub struct Defaults {
     pub(super) connection: connection::Options,
     pub(super) circuit: circuit::Options,
     pub(super) tls: tls::Options,
+    /// What holds for all checks.
+    pub(super) policy: Arc<Policy>,
 }
 
 impl Defaults {
@@ -47,6 +50,7 @@ impl Defaults {
             connection: connection.map(connection::Options::read).unwrap_or_default(),
             circuit: section.circuit.as_ref().map(|circuit| circuit::Options::read(&circuit.value)).unwrap_or_default(),
             tls: tls.unwrap_or_default(),
+            policy: Arc::default(),
         }
     }
 
@@ -62,6 +66,7 @@ impl Defaults {
             connection: self.connection.or(other.connection),
             circuit: self.circuit.or(other.circuit),
             tls: self.tls.or(&other.tls),
+            policy: Arc::clone(&other.policy),
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::{num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
 
+use arc_swap::ArcSwap;
+
 use super::{
     check::Context,
     kind::At,
@@ -45,6 +47,9 @@ pub struct Auth {
     /// runner.
     pub allow_anonymous_control: bool,
 }
+
+/// The part of the configuration that says who may ask for what, as it is in force: it changes while the runner runs.
+pub type AuthInForce = Arc<ArcSwap<Auth>>;
 
 /// How the listener speaks TLS.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,6 +12,7 @@ use super::{
     labels::LabelTable,
     number::{Count, Flag, Number},
     section::{Rule, section},
+    security::DeniedRange,
     settings::AnyTable,
     size::Size,
     text::{Address, Allowed, Choice, FilePath, Line, Name, Protocol, ServerIdentity, Token, WebOrigin},
@@ -219,6 +220,23 @@ section! {
     Security {
         /// Which dropped components are trusted. The standard probes always are.
         trust: Table<Trust> = Table::new(), example { allow_unlisted = false };
+        /// Whether a check is granted what its own settings name, as its probe's manifest says: `tcp:db:5432` for `host = "db"`. If
+        /// not, each check says all of it by `allow`.
+        implicit_grants: Flag = Flag, example false, default true;
+        /// What no check reaches, whatever it is granted.
+        network: Table<NetworkSecurity> = Table::new(), example { deny = ["loopback", "private"] };
+        /// Whether probes see time in steps of a millisecond, too coarse to measure what others do on this machine. What they
+        /// measure of their targets becomes as coarse.
+        coarse_clocks: Flag = Flag, example true, default false;
+    }
+}
+
+section! {
+    /// What no check reaches, whatever it is granted.
+    NetworkSecurity {
+        /// Addresses that no check reaches: ranges, single ones, `loopback`, `private` or `link-local`. Link-local addresses are
+        /// only reached by a grant of the address in any case.
+        deny: List<DeniedRange> = List(DeniedRange), example ["loopback", "10.0.0.0/8"];
     }
 }
 

@@ -4,12 +4,16 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 use wasmtime::component::{HasSelf, Linker, ResourceTable};
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::{
+    WasiCtx, WasiCtxView, WasiView,
+    clocks::{MonotonicClock, WallClock},
+};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use wasmtime_wasi_tls::{WasiTlsCtx, WasiTlsCtxBuilder, WasiTlsCtxView, WasiTlsView, p2::LinkOptions};
 
 use super::{
     bindings::{calendar, checks, http, icmp, ip_name_lookup, log, reports, system, tls},
+    clocks::Coarse,
     growth::Growth,
     house::House,
     http::{Exchanges, Requests},
@@ -57,12 +61,13 @@ impl Ctx {
         let Reach { refusals, network, tls, echoes, machine, house } = reach;
         let mut table = ResourceTable::new();
         table.set_max_capacity(usize::try_from(limits.handles).unwrap_or(usize::MAX));
-        let wasi = WasiCtx::builder()
-            // The address check decides; these only open the way to it.
-            .allow_tcp(true)
-            .allow_udp(true)
-            .socket_addr_check(network.socket_check())
-            .build();
+        let mut wasi = WasiCtx::builder();
+        // The address check decides; these only open the way to it.
+        wasi.allow_tcp(true).allow_udp(true).socket_addr_check(network.socket_check());
+        if network.has_coarse_clocks() {
+            wasi.wall_clock(Coarse::new(WallClock::new())).monotonic_clock(Coarse::new(MonotonicClock::new()));
+        }
+        let wasi = wasi.build();
         let handshakes = Handshakes::default();
         let exchanges = Exchanges::default();
         let speaker = Speaker::new(tls, handshakes.clone());

@@ -27,7 +27,7 @@ use wasmtime_wasi::{
 
 use super::{bindings::ip_name_lookup, exceeded::Exceeded, refusals::Refusals, traffic::Traffic};
 use crate::{
-    grant::{Grants, Protocol, Target, canonical},
+    grant::{Grants, Protocol, Refusal, Target, canonical},
     limits::Limits,
 };
 
@@ -80,6 +80,11 @@ impl Network {
         Network(Arc::new(Inner { grants, resolver, refusals, seen: Mutex::default(), traffic }))
     }
 
+    /// Whether the guest is to see time in coarse steps, by which it can't tell what others do.
+    pub(super) fn has_coarse_clocks(&self) -> bool {
+        self.0.grants.coarse_clocks()
+    }
+
     /// What the run has done so far.
     pub(super) fn traffic(&self) -> &Traffic {
         &self.0.traffic
@@ -119,20 +124,21 @@ impl Network {
         Ok(addresses)
     }
 
-    /// Whether this address may be dialled, at a port if the protocol has any; remembers the missing grant if not.
+    /// Whether this address may be dialled, at a port if the protocol has any; remembers why not.
     pub(super) fn may_dial(&self, protocol: Protocol, address: IpAddr, port: Option<u16>) -> bool {
         let seen = self.seen();
         let target = seen.target(protocol, address, port);
-        let allowed = self.0.grants.allow(&target);
-        if !allowed {
-            self.0.refusals.add(target.to_string());
+        match self.0.grants.allow(&target) {
+            Ok(()) => return true,
+            Err(Refusal::NotGranted) => self.0.refusals.add(target.to_string()),
+            Err(Refusal::Denied(range)) => self.0.refusals.deny(target.address, range),
         }
-        allowed
+        false
     }
 
     /// Whether a datagram from this address may be received.
     fn may_hear(&self, address: IpAddr, port: u16) -> bool {
-        self.0.grants.allow(&self.seen().target(Protocol::Udp, address, Some(port)))
+        self.0.grants.allow(&self.seen().target(Protocol::Udp, address, Some(port))).is_ok()
     }
 
     /// The check that `wasi:sockets` makes of each address.

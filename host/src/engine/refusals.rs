@@ -1,34 +1,94 @@
-//! What a call was refused, so that its operator hears which grant is missing.
+//! What a call was refused, so that its operator hears what would have to change.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    net::IpAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
-/// Grants that are remembered: a probe that asks at random must not fill the runner's memory with its refusals.
+use crate::grant::Range;
+
+/// Refusals of a kind that are remembered: a probe that asks at random must not fill the runner's memory with them.
 const MOST: usize = 8;
 
-/// The grants that were missing in a call, in the order in which they were missed. Clones share them.
+/// What a call was refused. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Refusals(Arc<Mutex<Vec<String>>>);
+pub(super) struct Refusals(Arc<Mutex<Refused>>);
+
+#[derive(Debug, Default)]
+struct Refused {
+    /// The grants that were missing, in the order in which they were missed.
+    missing: Vec<String>,
+    /// The addresses that are denied to all checks, each with the range that denies it.
+    denied: Vec<String>,
+}
 
 impl Refusals {
-    /// Forgets what was missing, for the next call.
+    /// Forgets all of them, for the next call.
     pub(super) fn begin_call(&self) {
-        self.list().clear();
+        *self.refused() = Refused::default();
     }
 
     /// Takes down that this grant was missing.
     pub(super) fn add(&self, grant: String) {
-        let mut list = self.list();
-        if list.len() < MOST && !list.contains(&grant) {
-            list.push(grant);
-        }
+        remember(&mut self.refused().missing, grant);
     }
 
-    /// All that were missing.
-    pub(super) fn missing(&self) -> Vec<String> {
-        self.list().clone()
+    /// Takes down that an address is denied to all checks.
+    pub(super) fn deny(&self, address: IpAddr, range: &Range) {
+        remember(&mut self.refused().denied, format!("{address} ({range})"));
     }
 
-    fn list(&self) -> MutexGuard<'_, Vec<String>> {
+    /// What was refused, and what would change that; `None` if nothing was.
+    pub(super) fn told(&self) -> Option<String> {
+        let Refused { missing, denied } = &*self.refused();
+        let denied = (!denied.is_empty()).then(|| {
+            format!(
+                "`[security.network]` lets no check reach {}; to allow it, take what is in brackets out of its `deny`",
+                denied.join(", ")
+            )
+        });
+        // Last, as it ends in the line to add.
+        let missing = (!missing.is_empty()).then(|| {
+            format!(
+                "the check does not let its probe reach {}; to allow it, add to the check: allow = {missing:?}",
+                missing.join(", ")
+            )
+        });
+        let told: Vec<String> = denied.into_iter().chain(missing).collect();
+        (!told.is_empty()).then(|| told.join(". And "))
+    }
+
+    fn refused(&self) -> MutexGuard<'_, Refused> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn remember(list: &mut Vec<String>, refused: String) {
+    if list.len() < MOST && !list.contains(&refused) {
+        list.push(refused);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn what_would_change_it_is_told_once() {
+        let refusals = Refusals::default();
+        assert_eq!(refusals.told(), None);
+        for _ in 0..2 {
+            refusals.add("tcp:db:1".to_owned());
+            refusals.deny("10.0.0.7".parse().unwrap(), &"private".parse().unwrap());
+        }
+        let denied = "`[security.network]` lets no check reach 10.0.0.7 (private); to allow it, take what is in brackets out of its `deny`";
+        let missing =
+            r#"the check does not let its probe reach tcp:db:1; to allow it, add to the check: allow = ["tcp:db:1"]"#;
+        assert_eq!(refusals.told(), Some(format!("{denied}. And {missing}")));
+        refusals.begin_call();
+        assert_eq!(refusals.told(), None);
+        (0..100).for_each(|port| refusals.add(format!("tcp:db:{port}")));
+        assert_eq!(refusals.told().unwrap().matches("tcp:db:").count(), 2 * MOST);
     }
 }

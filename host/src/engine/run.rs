@@ -231,17 +231,11 @@ impl Sandbox {
 
     /// A call that was refused something, and did not find its target up all the same, says nothing of the target.
     fn or_denied(&self, outcome: Outcome, redact: Redact<'_>) -> Outcome {
-        let missing = self.store.data().refusals.missing();
         let up = matches!(&outcome, Outcome::Verdict(verdict) if verdict.status.is_up());
-        if up || missing.is_empty() {
-            return outcome;
+        match self.store.data().refusals.told() {
+            Some(message) if !up => output::fault(FaultKind::Denied, message, redact),
+            _ => outcome,
         }
-        let message = format!(
-            "the check does not let its probe reach {}; to allow it, add to the check: allow = {:?}",
-            missing.join(", "),
-            missing
-        );
-        output::fault(FaultKind::Denied, message, redact)
     }
 
     /// What went beyond a budget of the network says nothing of the target, whatever the guest made of it: a request that

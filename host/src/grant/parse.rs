@@ -75,29 +75,33 @@ impl Grant {
     /// no port, though it needs one, takes it from the setting, which then reads `HOST:PORT`. A setting that is a list makes a
     /// grant of each element. Nothing if a setting it names is absent.
     ///
+    /// Where it leads is only taken from what the operator has `written`: neither what the template says outright nor a default of
+    /// the probe's own opens anything. A port may be one of the `usual` settings, with the probe's defaults. What a template wants
+    /// of this machine (`system:disk`) names no place, and whether it is granted is for the caller to say.
+    ///
     /// The template is taken apart before it is filled, so no setting can widen what it grants: a host of `*` is refused.
     ///
     /// # Errors
     ///
     /// As for parsing a grant.
-    pub fn from_template(template: &str, settings: &Value) -> Result<Vec<Grant>, GrantError> {
+    pub fn from_template(template: &str, written: &Value, usual: &Value) -> Result<Vec<Grant>, GrantError> {
         if let Some(grant) = of_system(template) {
             return grant.map(|grant| vec![grant]);
         }
         if let Some(readable) = template.strip_prefix(CHECK) {
-            return of_checks(readable, settings);
+            return of_checks(readable, written);
         }
         if let Some(url) = template.strip_prefix("url:") {
-            return fill(url, settings).iter().map(|url| of_url(url)).collect();
+            return named(url, written).iter().map(|url| of_url(url)).collect();
         }
         let (protocol, rest) = split_protocol(template)?;
         let (host, ports) = split_port(rest);
-        let hosts = fill(host, settings);
+        let hosts = named(host, written);
         let Some(ports) = ports else {
             return hosts.iter().map(|host| of_place(protocol, host)).collect();
         };
         let mut grants = Vec::new();
-        for ports in fill(ports, settings) {
+        for ports in fill(ports, usual) {
             for host in &hosts {
                 grants.push(network(protocol, one_host(host)?, Some(parse_ports(&ports)?), template)?);
             }
@@ -133,8 +137,8 @@ fn of_system(text: &str) -> Option<Result<Grant, GrantError>> {
 fn of_checks(template: &str, settings: &Value) -> Result<Vec<Grant>, GrantError> {
     let grant = |readable: Result<Readable, GrantError>| readable.map(|readable| Grant(Reach::Checks(readable)));
     match template.strip_prefix(GROUP) {
-        Some(group) => fill(group, settings).iter().map(|group| grant(Readable::group(group))).collect(),
-        None => fill(template, settings).iter().map(|name| grant(Readable::check(name))).collect(),
+        Some(group) => named(group, settings).iter().map(|group| grant(Readable::group(group))).collect(),
+        None => named(template, settings).iter().map(|name| grant(Readable::check(name))).collect(),
     }
 }
 
@@ -239,11 +243,21 @@ fn is_name(text: &str) -> bool {
     text.len() <= 253 && text.split('.').all(label) && !text.split('.').next_back().is_some_and(numeric)
 }
 
-/// Puts a setting in the place of `{name}`, if that is what the text is: each of its elements, if it is a list, and nothing if it
-/// is absent. Any other text stands for itself.
+/// The same as [`named`], but that any other text stands for itself.
 fn fill(text: &str, settings: &Value) -> Vec<String> {
-    let Some(name) = text.strip_prefix('{').and_then(|text| text.strip_suffix('}')) else {
-        return vec![text.into()];
+    if setting(text).is_some() { named(text, settings) } else { vec![text.into()] }
+}
+
+/// The name of the setting that stands in a template as `{name}`.
+fn setting(text: &str) -> Option<&str> {
+    text.strip_prefix('{')?.strip_suffix('}')
+}
+
+/// What the setting says that a template names as `{name}`: each of its elements, if it is a list, and nothing if it is absent, or
+/// if that is not what the text is.
+fn named(text: &str, settings: &Value) -> Vec<String> {
+    let Some(name) = setting(text) else {
+        return Vec::new();
     };
     let word = |value: &Value| match value {
         Value::String(text) => Some(text.clone()),

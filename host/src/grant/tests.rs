@@ -5,13 +5,17 @@ use serde_json::json;
 use super::*;
 
 fn grants(texts: &[&str]) -> Grants {
-    texts.iter().map(|text| text.parse::<Grant>().unwrap()).collect()
+    grants_under(texts, Policy::default())
+}
+
+fn grants_under(texts: &[&str], policy: Policy) -> Grants {
+    Grants::new(texts.iter().map(|text| text.parse::<Grant>().unwrap()), policy.into())
 }
 
 fn allows(grants: &Grants, protocol: Protocol, address: &str, port: impl Into<Option<u16>>, names: &[&str]) -> bool {
     let names: Vec<String> = names.iter().map(ToString::to_string).collect();
     let address = canonical(address.parse().unwrap());
-    grants.allow(&Target { protocol, address, port: port.into(), names: &names })
+    grants.allow(&Target { protocol, address, port: port.into(), names: &names }).is_ok()
 }
 
 #[test]
@@ -121,7 +125,7 @@ fn templates_are_filled_from_settings_and_never_widened() {
     let settings = json!({ "host": "DB", "port": 5432, "v6": "::1", "any": "*", "url": "https://a.b:8443/x?y", "list": [], "none": [true],
                 "hosts": ["a", "b"], "places": ["DB:1", "[::1]:2"], "wide": ["*:1"], "ports": ["a:*"], "bare": ["a"] });
     let filled = |template: &str| {
-        let grants = Grant::from_template(template, &settings)?;
+        let grants = Grant::from_template(template, &settings, &settings)?;
         Ok::<_, GrantError>(grants.iter().map(ToString::to_string).collect::<Vec<_>>())
     };
     assert_eq!(filled("tcp:{host}:{port}"), Ok(vec!["tcp:db:5432".into()]));
@@ -134,10 +138,12 @@ fn templates_are_filled_from_settings_and_never_widened() {
         ("wss://A.b", "tcp:a.b:443"),
         ("wss://10.0.0.7:8443/", "tcp:10.0.0.7:8443"),
     ] {
-        let grant = Grant::from_template("url:{url}", &json!({ "url": url })).unwrap();
+        let settings = json!({ "url": url });
+        let grant = Grant::from_template("url:{url}", &settings, &settings).unwrap();
         assert_eq!(grant, [granted.parse().unwrap()], "{url}");
     }
-    assert!(Grant::from_template("url:{url}", &json!({ "url": "wss://*/" })).is_err());
+    let wide = json!({ "url": "wss://*/" });
+    assert!(Grant::from_template("url:{url}", &wide, &wide).is_err());
     assert_eq!(filled("tcp:{absent}:{port}"), Ok(Vec::new()));
     assert_eq!(filled("tcp:{host}:{list}"), Ok(Vec::new()));
     assert_eq!(filled("resolve:{host}"), Ok(vec!["resolve:db".into()]));
@@ -157,6 +163,50 @@ fn templates_are_filled_from_settings_and_never_widened() {
         let error = filled(template).unwrap_err().to_string();
         assert!(error.contains(part), "{template}: {error}");
     }
+}
+
+#[test]
+fn only_what_the_operator_wrote_is_granted() {
+    let (written, usual) = (
+        json!({ "host": "db" }),
+        json!({ "host": "db", "port": 5432, "url": "http://evil/", "peers": ["evil:1"], "checks": ["x"] }),
+    );
+    let filled = |template: &str| {
+        let grants = Grant::from_template(template, &written, &usual).unwrap();
+        grants.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(filled("tcp:{host}:{port}"), ["tcp:db:5432"], "a port is the probe's to know");
+    for template in [
+        "url:{url}",
+        "udp:{peers}",
+        "tcp:evil:{port}",
+        "tcp:evil:80",
+        "icmp:evil",
+        "resolve:evil",
+        "url:http://evil/",
+        "check:{checks}",
+        "check:x",
+        "check:group/x",
+    ] {
+        assert_eq!(filled(template), Vec::<String>::new(), "{template}");
+    }
+}
+
+#[test]
+fn what_is_denied_to_all_is_reached_by_no_grant() {
+    let policy =
+        || Policy { deny: vec!["10.0.0.0/8".parse().unwrap(), "loopback".parse().unwrap()], ..Policy::default() };
+    let granted = grants_under(&["tcp:*:*", "tcp:10.0.0.7:1", "tcp:localhost:1"], policy());
+    assert!(allows(&granted, Protocol::Tcp, "192.0.2.1", 1, &[]));
+    for (address, names) in
+        [("10.0.0.7", &[][..]), ("::ffff:10.0.0.7", &[]), ("127.0.0.1", &["localhost"]), ("::1", &[])]
+    {
+        assert!(!allows(&granted, Protocol::Tcp, address, 1, names), "{address}");
+    }
+    let target =
+        |address: &str, protocol| Target { protocol, address: address.parse().unwrap(), port: Some(1), names: &[] };
+    assert_eq!(granted.allow(&target("10.0.0.7", Protocol::Tcp)), Err(Refusal::Denied(&"10.0.0.0/8".parse().unwrap())));
+    assert_eq!(granted.allow(&target("10.0.0.7", Protocol::Udp)), Err(Refusal::NotGranted));
 }
 
 #[test]
@@ -186,7 +236,7 @@ fn what_may_be_read_and_what_may_be_dialled_are_two_things() {
         "checks": ["a", "b.c"], "group": "The Shop", "wide": ["a", "*"], "sly": ["group/all"], "odd": ["a", { "b": "c" }],
     });
     let filled = |template: &str| {
-        let grants = Grant::from_template(template, &settings)?;
+        let grants = Grant::from_template(template, &settings, &settings)?;
         Ok::<_, GrantError>(grants.iter().map(ToString::to_string).collect::<Vec<_>>())
     };
     assert_eq!(filled("check:{checks}"), Ok(vec!["check:a".into(), "check:b.c".into()]));

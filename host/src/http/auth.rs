@@ -8,7 +8,7 @@ use axum::{
 };
 
 use super::{App, origins::Origins, problem::Problem};
-use crate::config::{KnownToken, Scope, Scopes, TokenDigest};
+use crate::config::{self, AuthInForce, KnownToken, Scope, Scopes, TokenDigest};
 
 /// What a browser says of where a request comes from (W3C Fetch Metadata, section 2.3).
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -28,18 +28,22 @@ const PROXIED: [HeaderName; 5] = [
 /// Who may ask for what.
 #[derive(Debug, Default)]
 pub struct Auth {
-    /// Whether reading takes a token.
-    pub protects_reads: bool,
-    /// Whoever sends one of them may do what it is good for.
-    pub tokens: Vec<KnownToken>,
-    /// Whether requests from the runner's own machine may do everything without one. The runner must not be reachable from
-    /// other machines then.
-    pub anonymous_control: bool,
+    /// What the operator says of it now.
+    pub rules: AuthInForce,
+    /// Whether no other machine reaches the runner.
+    pub local: bool,
     /// The origins whose pages may read.
     pub origins: Origins,
 }
 
-impl Auth {
+/// What the operator says at one moment, and what comes of it.
+struct Rules<'a> {
+    auth: &'a config::Auth,
+    /// Whether requests from the runner's own machine may do everything without a token.
+    anonymous: bool,
+}
+
+impl Rules<'_> {
     /// Whoever holds a token with this scope, and if the operator says so, whoever is at this machine.
     fn admit(&self, parts: &Parts, scope: Scope) -> Result<(), Problem> {
         match self.shown(&parts.headers)? {
@@ -48,8 +52,8 @@ impl Auth {
                 "this token lacks the scope `{}`; send one that has it, or add it to the `scopes` of this one",
                 scope.as_str()
             ))),
-            None if self.anonymous_control => self.admit_local(parts),
-            None if self.tokens.is_empty() => Err(Problem::forbidden(format!(
+            None if self.anonymous => self.admit_local(parts),
+            None if self.auth.tokens.is_empty() => Err(Problem::forbidden(format!(
                 "nobody may do this, as the runner has no token; {}. If the runner listens on a loopback address only, \
                  `http.auth.allow_anonymous_control = true` allows it to everybody on its machine",
                 self.remedy()
@@ -64,14 +68,14 @@ impl Auth {
 
     /// Whoever may have a check run: whoever may control, and as long as there are no tokens, whoever is at this machine.
     fn admit_run(&self, parts: &Parts) -> Result<(), Problem> {
-        if self.tokens.is_empty() { self.admit_local(parts) } else { self.admit(parts, Scope::Control) }
+        if self.auth.tokens.is_empty() { self.admit_local(parts) } else { self.admit(parts, Scope::Control) }
     }
 
     /// Whoever is at this machine, and acts of their own will.
     fn admit_local(&self, parts: &Parts) -> Result<(), Problem> {
         if !is_local(parts) {
             let only = "only requests from the runner's own machine";
-            return Err(if self.tokens.is_empty() {
+            return Err(if self.auth.tokens.is_empty() {
                 Problem::forbidden(format!("{only} may do this; {}", self.remedy()))
             } else {
                 Problem::unauthorized(format!("{only} need no token; {}", self.remedy()))
@@ -86,19 +90,20 @@ impl Auth {
     /// What the token that came with a request is good for; `None`: none came, or the runner has none. It is compared with
     /// all there are, each in constant time, so that how long that takes tells nothing of them.
     fn shown(&self, headers: &HeaderMap) -> Result<Option<Scopes>, Problem> {
-        let Some(given) = bearer(headers).filter(|_| !self.tokens.is_empty()) else {
+        let Some(given) = bearer(headers).filter(|_| !self.auth.tokens.is_empty()) else {
             return Ok(None);
         };
         let digest = TokenDigest::of(given);
         let compare = |found, token: &KnownToken| if token.digest.is(&digest) { Some(token.scopes) } else { found };
-        self.tokens
+        self.auth
+            .tokens
             .iter()
             .fold(None, compare)
             .map_or_else(|| Err(Problem::unauthorized(WRONG)), |scopes| Ok(Some(scopes)))
     }
 
     fn remedy(&self) -> &'static str {
-        if self.tokens.is_empty() {
+        if self.auth.tokens.is_empty() {
             "to allow it, set `http.auth.token = \"${env:PROBITY_TOKEN}\"` in probity.toml, or add a token as `probity \
              hash-token` writes it, and send it as `Authorization: Bearer TOKEN`"
         } else {
@@ -117,8 +122,10 @@ macro_rules! proof {
             type Rejection = Problem;
 
             async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<$name, Problem> {
-                let admit: fn(&Auth, &Parts) -> Result<(), Problem> = $admit;
-                admit(&app.auth, parts).map(|()| $name)
+                let admit: fn(&Rules<'_>, &Parts) -> Result<(), Problem> = $admit;
+                let auth = app.auth.rules.load();
+                let anonymous = auth.allow_anonymous_control && app.auth.local;
+                admit(&Rules { auth: &auth, anonymous }, parts).map(|()| $name)
             }
         }
     };
@@ -126,23 +133,23 @@ macro_rules! proof {
 
 proof! {
     /// A request that may read what everybody may who may read at all.
-    Reads, |auth, parts| if auth.protects_reads { auth.admit(parts, Scope::Read) } else { Ok(()) }
+    Reads, |rules, parts| if rules.auth.protects_reads { rules.admit(parts, Scope::Read) } else { Ok(()) }
 }
 proof! {
     /// A request that may read what others wrote, which always takes a token.
-    ReadsReports, |auth, parts| auth.admit(parts, Scope::Read)
+    ReadsReports, |rules, parts| rules.admit(parts, Scope::Read)
 }
 proof! {
     /// A request that may report what happened to a target.
-    Reporting, |auth, parts| auth.admit(parts, Scope::Report)
+    Reporting, |rules, parts| rules.admit(parts, Scope::Report)
 }
 proof! {
     /// A request that may have a check run.
-    Runs, Auth::admit_run
+    Runs, |rules, parts| rules.admit_run(parts)
 }
 proof! {
     /// A request that may change whatever can be changed.
-    Controls, |auth, parts| auth.admit(parts, Scope::Control)
+    Controls, |rules, parts| rules.admit(parts, Scope::Control)
 }
 
 /// A request that no page of a strange origin made: browsers keep pages from reading what they may not, but for WebSockets.

@@ -14,7 +14,7 @@ use hyper::body::{Body as _, Incoming};
 use tower::Service;
 
 use super::{
-    body::Watched,
+    body::{Rest, Watched},
     origins::{Origins, is_preflight},
     problem::Problem,
     pulse::{Pulse, Told},
@@ -63,14 +63,20 @@ impl Door {
                 response
             }
             None => {
-                let Ok(response) = self.router.clone().call(self.take_in(request)).await;
+                // Whoever waits to be told to send a body has not, and need not any more.
+                let waits = request.headers().contains_key(header::EXPECT);
+                let (request, rest) = self.take_in(request);
+                let Ok(response) = self.router.clone().call(request).await;
+                if let Some(rest) = rest.filter(|_| !waits) {
+                    rest.pass_over().await;
+                }
                 response
             }
         };
         let status = response.status();
         let told = response.headers_mut();
         told.extend(TOLD);
-        if self.terms.private || is_for_one(&method, status) {
+        if self.terms.auth.load().protects_reads || is_for_one(&method, status) {
             told.insert(header::CACHE_CONTROL, NO_STORE);
         }
         if !origins.is_empty() {
@@ -88,16 +94,19 @@ impl Door {
         (request.body().size_hint().lower() > most).then(|| Problem::too_large(most))
     }
 
-    /// What the routes get to see of a request.
-    fn take_in(&self, request: Request<Incoming>) -> Request<Body> {
+    /// What the routes get to see of a request, and what they leave unread of its body.
+    fn take_in(&self, request: Request<Incoming>) -> (Request<Body>, Option<Rest>) {
+        let mut rest = None;
         let mut request = request.map(|body| {
             if body.is_end_stream() {
                 return Body::empty();
             }
-            Body::new(Watched::new(body, self.terms.limits.body_size, self.terms.timeouts.body))
+            let (body, unread) = Watched::new(body, self.terms.limits.body_size, self.terms.timeouts.body);
+            rest = Some(unread);
+            Body::new(body)
         });
         request.extensions_mut().insert(ConnectInfo(self.peer));
-        request
+        (request, rest)
     }
 }
 

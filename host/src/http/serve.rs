@@ -20,7 +20,7 @@ use super::{
     tls::Tls,
     visitors::{Visit, Visitors},
 };
-use crate::config::{HttpLimits, HttpTimeouts};
+use crate::config::{AuthInForce, HttpLimits, HttpTimeouts};
 
 /// How long to wait before accepting again when the system has no room for another connection.
 const NO_ROOM: Duration = Duration::from_millis(100);
@@ -36,8 +36,8 @@ pub struct Terms {
     pub timeouts: HttpTimeouts,
     /// How TLS is spoken, if it is.
     pub tls: Option<Arc<Tls>>,
-    /// Whether every answer is for the one alone who asked.
-    pub private: bool,
+    /// Who may ask for what: where reading takes a token, every answer is for the one alone who asked.
+    pub auth: AuthInForce,
     /// The origins whose pages may read the answers.
     pub origins: Origins,
 }

@@ -14,6 +14,7 @@ mod serving;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use arc_swap::ArcSwap;
 use axum::{
     Router,
     body::{Body, Bytes},
@@ -36,7 +37,7 @@ use super::{Auth, Control, Refused, State, router};
 use crate::{
     board::{Board, CheckInfo, CheckState, Inventory, ProbeInfo, ProbeSource, ProbeState, Slot, Source},
     clock::Clock,
-    config::{KnownToken, Scopes, TokenDigest},
+    config::{self, KnownToken, Scopes, TokenDigest},
     events::{Events, Fact, Reload},
     worker,
 };
@@ -195,7 +196,15 @@ fn router_of(board: &Arc<Board>, token: Option<&str>, refused: Option<Refused>) 
 
 /// Who may do what, if there is one token of all scopes, or none.
 fn holding(token: Option<&str>) -> Auth {
-    Auth { tokens: token.map(|token| known(token, Scopes::ALL)).into_iter().collect(), ..Auth::default() }
+    ruled(config::Auth {
+        tokens: token.map(|token| known(token, Scopes::ALL)).into_iter().collect(),
+        ..Default::default()
+    })
+}
+
+/// Who may do what by these rules, on an address that no other machine reaches.
+fn ruled(auth: config::Auth) -> Auth {
+    Auth { rules: Arc::new(ArcSwap::from_pointee(auth)), local: true, ..Auth::default() }
 }
 
 fn known(token: &str, scopes: Scopes) -> KnownToken {
@@ -210,7 +219,7 @@ fn scoped(protects_reads: bool) -> Router {
     router(State {
         board: Arc::clone(&house.board),
         events: events(),
-        auth: Auth { protects_reads, tokens, ..Auth::default() },
+        auth: ruled(config::Auth { protects_reads, tokens, ..Default::default() }),
         control: Arc::new(Runner { board: house.board, refused: None }),
     })
 }

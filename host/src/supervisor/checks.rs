@@ -180,10 +180,11 @@ impl Checks {
         afresh: bool,
         spread: Duration,
     ) -> Assignment {
-        let manifest = match with {
-            With::Probe(prepared) => prepared.manifest.as_ref(),
+        let prepared = match with {
+            With::Probe(prepared) => Some(prepared),
             With::Nothing(_) => None,
         };
+        let manifest = prepared.and_then(|prepared| prepared.manifest.as_ref());
         let suggestions = manifest.map_or_else(Suggestions::default, |manifest| Suggestions {
             interval: manifest.default_interval,
             timeout: manifest.default_timeout,
@@ -213,7 +214,7 @@ impl Checks {
             policy: Arc::clone(&policy),
             timeout: plan.timeout,
             // A setting that a grant is made of may be a secret.
-            grants: grants(check, manifest)
+            grants: grants(check, prepared.map(|prepared| &**prepared))
                 .iter()
                 .map(|grant| check.settings.redact(&grant.to_string()).into_owned())
                 .collect(),

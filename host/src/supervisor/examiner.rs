@@ -8,6 +8,7 @@ use std::{
 use probity_core::outcome::{Attempt, Fault, FaultKind, Outcome};
 use serde_json::Value;
 
+use super::standard;
 use crate::{
     board::Board,
     config::{Check, Plan},
@@ -63,7 +64,7 @@ impl Examiner {
         board: Option<Arc<Board>>,
     ) -> Examiner {
         Examiner {
-            grants: Arc::new(grants(check, prepared.manifest.as_ref()).into_iter().collect()),
+            grants: Arc::new(Grants::new(grants(check, Some(&prepared)), Arc::clone(&check.policy))),
             tls: engine.tls(&check.tls),
             name,
             json: check.settings.filled().to_string().into(),
@@ -194,21 +195,29 @@ impl Examine for Absent {
     }
 }
 
-/// All that a check may reach: what the operator allows, and what the probe's manifest makes of the operator's settings.
+/// All that a check may reach: what the operator allows, and what the probe's manifest makes of the operator's settings, unless
+/// the operator wants nothing made of them.
 #[must_use]
-pub fn grants(check: &Check, manifest: Option<&Manifest>) -> Vec<Grant> {
+pub fn grants(check: &Check, prepared: Option<&Prepared>) -> Vec<Grant> {
     let mut grants = check.allow.clone();
-    grants.extend(manifest.into_iter().flat_map(|manifest| implied(check, manifest)));
+    if let Some((prepared, manifest)) = prepared.and_then(|prepared| Some((prepared, prepared.manifest.as_ref()?)))
+        && check.policy.implicit_grants
+    {
+        // What is dropped in may be a stranger's; the standard probes are what their names say.
+        let is_ours = standard::is_standard(&prepared.digest);
+        grants.extend(implied(check, manifest).into_iter().filter(|grant| is_ours || !grant.is_of_system()));
+    }
     grants
 }
 
 /// What the probe's manifest makes of the operator's settings.
 #[must_use]
 pub fn implied(check: &Check, manifest: &Manifest) -> Vec<Grant> {
-    let settings = with_defaults(check.settings.filled(), &manifest.settings_schema);
+    let written = check.settings.filled();
+    let usual = with_defaults(written, &manifest.settings_schema);
     let mut grants = Vec::new();
     for template in &manifest.grants {
-        match Grant::from_template(template, &settings) {
+        match Grant::from_template(template, written, &usual) {
             Ok(filled) => grants.extend(filled),
             // The setting is at fault, and the probe itself will say so.
             Err(error) => tracing::debug!(check = check.name, "`{template}` grants nothing: {error}"),

@@ -14,6 +14,7 @@ use crate::{
     board::{ProbeInfo, ProbeSource, ProbeState},
     catalog::{self, File, LoadFlaw},
     engine::{self, LoadError, Prepared},
+    trust::{Trust, Voucher},
 };
 
 /// A component that is to be made ready.
@@ -50,6 +51,10 @@ struct Probe {
     rejected: Option<String>,
     /// Whether that is for want of trust, which may come without any change of the file.
     distrusted: bool,
+    /// Why what should run is trusted.
+    voucher: Voucher,
+    /// Why what does is.
+    vouched: Voucher,
 }
 
 /// What there is of a probe that a check asks for.
@@ -86,8 +91,8 @@ impl Probes {
         probes
     }
 
-    /// Takes in what lies in the folder now; what there is to be made ready is returned.
-    pub(super) fn take_listing(&mut self, files: &BTreeMap<String, File>) -> Vec<Job> {
+    /// Takes in what lies in the folder now, and was judged by this trust; what there is to be made ready is returned.
+    pub(super) fn take_listing(&mut self, files: &BTreeMap<String, File>, trust: &Trust) -> Vec<Job> {
         self.probes.retain(|name, probe| matches!(probe.source, Source::Standard(_)) || files.contains_key(name));
         self.put_standard_ones_back();
         let mut jobs = Vec::new();
@@ -104,18 +109,18 @@ impl Probes {
                     probe
                 }
             };
-            if let Some(flaw) = &file.flaw {
+            probe.see_to_trust(name, file, trust);
+            let voucher = match &file.verdict {
+                Ok(voucher) => *voucher,
                 // A file that is still being written may yet become whole.
-                if file.settled {
+                Err(_) if !file.settled => continue,
+                Err(flaw) => {
                     probe.distrusted = matches!(flaw, LoadFlaw::Untrusted(_));
-                    // What runs is what is not trusted any more: the operator said so, and means it.
-                    if probe.distrusted {
-                        probe.current.take_if(|running| running.digest == file.digest);
-                    }
                     probe.reject(name, &file.digest, flaw.to_string(), &mut self.reloads);
+                    continue;
                 }
-                continue;
-            }
+            };
+            probe.voucher = voucher;
             if probe.distrusted
                 || probe.wanted != file.digest
                 || (probe.rejected.is_none() && !probe.runs_what_it_should())
@@ -207,7 +212,31 @@ impl Probes {
 
 impl Probe {
     fn new(source: Source, wanted: Arc<str>) -> Probe {
-        Probe { source, wanted, current: None, generation: 0, rejected: None, distrusted: false }
+        Probe {
+            source,
+            wanted,
+            current: None,
+            generation: 0,
+            rejected: None,
+            distrusted: false,
+            voucher: Voucher::Nobody,
+            vouched: Voucher::Nobody,
+        }
+    }
+
+    /// Stops what runs if it was trusted for a reason that is none any more: the operator said so, and means it.
+    fn see_to_trust(&mut self, name: &str, file: &File, trust: &Trust) {
+        let Some(running) = &self.current else {
+            return;
+        };
+        // It still lies there, and was judged anew.
+        if let (true, Ok(voucher)) = (running.digest == file.digest, &file.verdict) {
+            self.vouched = *voucher;
+        }
+        if !trust.holds(self.vouched, name, &running.digest) {
+            tracing::warn!(probe = name, "what ran is not trusted any more, and does not go on");
+            self.current = None;
+        }
     }
 
     fn runs_what_it_should(&self) -> bool {
@@ -218,6 +247,7 @@ impl Probe {
         self.generation += 1;
         self.rejected = None;
         reloads.taken(name, Some(self.generation));
+        self.vouched = self.voucher;
         self.current = Some(prepared);
     }
 

@@ -1,5 +1,9 @@
 //! The standard probes: components that are part of this binary.
 
+use std::{collections::HashSet, sync::LazyLock};
+
+use crate::engine;
+
 /// Every standard probe: its name and its bytes. Built by `cargo xtask build-probes`.
 const STANDARD: [(&str, &[u8]); 30] = [
     ("amqp", include_bytes!("../../../probes/dist/amqp.wasm")),
@@ -49,6 +53,14 @@ pub fn all() -> impl Iterator<Item = (&'static str, &'static [u8])> {
 /// The names of the standard probes.
 pub fn names() -> impl Iterator<Item = &'static str> {
     STANDARD.into_iter().map(|(name, _)| name)
+}
+
+/// Whether a component is a standard probe, by its digest, wherever it lies.
+#[must_use]
+pub fn is_standard(digest: &str) -> bool {
+    static DIGESTS: LazyLock<HashSet<String>> =
+        LazyLock::new(|| STANDARD.into_iter().map(|(_, bytes)| engine::digest(bytes)).collect());
+    DIGESTS.contains(digest)
 }
 
 /// A standard probe's bytes.

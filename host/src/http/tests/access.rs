@@ -135,7 +135,8 @@ async fn each_route_takes_its_scope_and_no_other() {
 #[tokio::test]
 async fn everybody_here_may_do_all_if_the_operator_says_so() {
     let house = House::running();
-    let auth = Auth { anonymous_control: true, protects_reads: true, ..holding(Some("s3cret")) };
+    let tokens = vec![known("s3cret", Scopes::ALL)];
+    let auth = ruled(config::Auth { allow_anonymous_control: true, protects_reads: true, tokens });
     let control = Arc::new(Runner { board: Arc::clone(&house.board), refused: None });
     let router = router(State { board: house.board, events: events(), auth, control });
     for ask in [|| get("/health"), || post("/connections/dns/connect")] {

@@ -261,7 +261,7 @@ async fn whoever_changes_something_shows_the_token() {
     let anonymous = router(State {
         board: Arc::clone(&open.board),
         events: events(),
-        auth: Auth { anonymous_control: true, ..Auth::default() },
+        auth: ruled(config::Auth { allow_anonymous_control: true, ..Default::default() }),
         control: Arc::new(Runner { board: Arc::clone(&open.board), refused: None }),
     });
     for ask in &changes {
