@@ -5,6 +5,7 @@ use std::thread;
 use crate::{
     guest,
     runner::{Deadline, Home},
+    target::Target,
 };
 
 /// Checks of hostile guests beside a good one, which is to keep its pace.
@@ -149,5 +150,34 @@ fn a_flood_of_faults_does_not_wear_the_runner_out() {
         }
     });
     assert_eq!(runner.wait_for_runs("good", 1).message(), "still here");
+    runner.stop();
+}
+
+#[test]
+fn requests_are_on_the_same_budgets_as_sockets() {
+    let page = Target::reciting("", &["HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"]);
+    let table = [
+        (
+            "sockets = 0",
+            "too-many-sockets",
+            "wanted more than 0 sockets at once; if it needs more, raise `limits.sockets`",
+        ),
+        ("lookups = 0", "too-many-lookups", "looked more than 0 names up; if it needs more, raise `limits.lookups`"),
+        ("bytes_sent = 10", "too-much-sent", "sent more than 10 bytes; if it needs more, raise `limits.bytes_sent`"),
+        ("bytes_received = 10", "too-much-received", "received more than 10 bytes; if it needs more, raise"),
+    ];
+    let config = table.iter().fold("[limits.max]\nsockets = 1\n".to_owned(), |config, (limit, kind, _)| {
+        let url = format!("http://localhost:{}/", page.port());
+        config
+            + &format!(
+                "[[check]]\nname = \"{kind}\"\nprobe = \"http\"\nsettings = {{ url = \"{url}\" }}\nlimits.{limit}\n"
+            )
+    });
+    let runner = Home::new(&config).start();
+    for (_, kind, part) in table {
+        let check = runner.wait_for_check(kind, "is too much", |check| check.fault() == kind);
+        assert!(check.message().contains(part), "{kind}: {}", check.message());
+        assert_eq!(check.status(), "unknown", "it says nothing of the target");
+    }
     runner.stop();
 }

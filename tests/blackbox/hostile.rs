@@ -181,6 +181,7 @@ fn cases(sink: &Target, source: &Target) -> Vec<Case> {
     for (name, family, address, expected) in [
         ("metadata", 0, "0 80 169 254 169 254 0 0 0 0 0 0", denied),
         ("metadata-mapped", 1, "1 80 0 0 0 0 0 0 65535 43518 43518 0", Unhealthy),
+        ("metadata-of-ipv6", 1, "1 80 0 64768 3778 0 0 0 0 0 596 0", denied),
         ("unspecified", 0, "0 80 0 0 0 0 0 0 0 0 0 0", Unhealthy),
         ("unspecified-of-ipv6", 1, "1 80 0 0 0 0 0 0 0 0 0 0", Unhealthy),
         ("broadcast", 0, "0 80 255 255 255 255 0 0 0 0 0 0", Unhealthy),

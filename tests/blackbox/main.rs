@@ -64,6 +64,7 @@ mod schedule;
 mod servers;
 mod slow_clients;
 mod smtp;
+mod soak;
 mod ssh;
 mod stop;
 mod tls;

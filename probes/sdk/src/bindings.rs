@@ -398,7 +398,7 @@ pub mod probity {
                 pub version: _rt::String,
                 /// One sentence.
                 pub description: _rt::String,
-                /// A JSON Schema (2020-12) of the settings. The `default`s of its properties are filled into `grants`.
+                /// A JSON Schema (2020-12) of the settings. The `default`s of its properties are filled in for the ports of `grants`.
                 pub settings_schema: _rt::String,
                 /// Used where the operator gives none.
                 pub default_interval: Option<Nanoseconds>,
@@ -414,7 +414,7 @@ pub mod probity {
                 pub passive: bool,
                 /// The grants that a check needs, as templates over its settings: `tcp:{host}:{port}`, `url:{url}` (of `http`, `https`,
                 /// `ws` or `wss`), `icmp:{host}`, `resolve:{name}`, `system:disk`, `check:{checks}`, `check:group/{group}`. A template that names
-                /// a list makes a grant for each of its elements, and one that names an absent setting grants nothing.
+                /// a list makes a grant for each of its elements, and one that names an absent setting, or a place by itself, grants nothing.
                 pub grants: _rt::Vec<_rt::String>,
             }
             impl ::core::fmt::Debug for Description {
