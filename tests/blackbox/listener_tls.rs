@@ -197,6 +197,15 @@ fn clients_show_certificates_if_they_must_or_may() {
             let answer = client.ask(&runner, "/health/live");
             assert_eq!(answer.is_ok_and(|(answer, _)| answer.starts_with("HTTP/1.1 200")), may, "{mode}, {stem:?}");
         }
+        // Others are let in as soon as somebody else vouches for clients.
+        runner.home.put("clients.pem", theirs.pem().as_bytes());
+        let [known, strange] = ["good", "strange"].map(|stem| Client::new(&[&ours], Some((folder.as_path(), stem))));
+        runner.wait_for("the new authority to count", || match strange.ask(&runner, "/health/live") {
+            Ok((answer, _)) if answer.starts_with("HTTP/1.1 200") => Ok(()),
+            Ok((answer, _)) => Err(answer),
+            Err(error) => Err(error.to_string()),
+        });
+        assert!(known.ask(&runner, "/health/live").is_err(), "and the old one does not");
         runner.stop();
     }
 }
