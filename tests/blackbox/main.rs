@@ -19,6 +19,7 @@ mod configuration;
 mod connections;
 mod control_group;
 mod cover;
+mod described;
 mod disk;
 mod dns;
 mod doors;
