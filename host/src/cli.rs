@@ -18,6 +18,7 @@ mod schema;
 mod sign;
 mod spread;
 mod subject;
+mod test;
 mod validate;
 mod verify;
 
@@ -50,6 +51,7 @@ struct Arguments {
 enum Command {
     Run(run::Run),
     Check(check::Check),
+    Test(test::Test),
     Bench(bench::Bench),
     Inspect(inspect::Inspect),
     Compose(compose::Compose),
@@ -97,6 +99,7 @@ pub fn main() -> ExitCode {
             match command {
                 Command::Run(run) => run.execute().await,
                 Command::Check(check) => check.execute().await,
+                Command::Test(test) => test.execute().await,
                 Command::Bench(bench) => bench.execute().await,
                 Command::Inspect(inspect) => inspect.execute().await,
                 Command::Compose(compose) => compose.execute(),

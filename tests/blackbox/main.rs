@@ -71,6 +71,7 @@ mod smtp;
 mod soak;
 mod ssh;
 mod stop;
+mod test_command;
 mod tls;
 mod trust;
 mod udp;

@@ -8,19 +8,20 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
-    time::Duration,
 };
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::{Args, ValueEnum};
-use jiff::Timestamp;
 use probity_core::outcome::{FaultKind, Outcome, Usage};
 
-use super::{component, out, verify};
+use super::{
+    component, out,
+    subject::{examiner, read_check},
+    verify,
+};
 use crate::{
-    config::{Bounds, Check, Config, Overrides, Suggestions, Surroundings},
+    config::Bounds,
     engine::{self, CHECKER, CONNECTOR, Engine, Prepared, Producers},
-    supervisor::Examiner,
     trust::{self, Signed, signature_of},
     worker::Examine,
 };
@@ -164,9 +165,8 @@ fn origin(file: &Path) -> Origin {
 
 /// Runs the component once, with nothing.
 async fn trial(engine: &Arc<Engine>, prepared: &Arc<Prepared>) -> Result<Trial> {
-    let check = trial_check()?;
-    let plan = check.plan(Suggestions::default(), Duration::ZERO)?;
-    let examiner = Examiner::new(Arc::clone(engine), Arc::clone(prepared), "inspect".into(), &check, &plan, None);
+    let check = read_check("inspect", TRIAL)?;
+    let (examiner, _) = examiner(&check, engine, prepared)?;
     let attempt = examiner.attempt(&[]).await;
     examiner.close().await;
     Ok(match attempt.outcome {
@@ -174,11 +174,4 @@ async fn trial(engine: &Arc<Engine>, prepared: &Arc<Prepared>) -> Result<Trial> 
         Outcome::Fault(fault) if fault.kind == FaultKind::Denied => Trial::Stopped(attempt.usage),
         Outcome::Fault(fault) => Trial::Unknown(format!("{}: {}", fault.kind, fault.message)),
     })
-}
-
-fn trial_check() -> Result<Arc<Check>> {
-    let overrides = Overrides { data_dir: Some(std::env::temp_dir()), ..Overrides::default() };
-    let surroundings = Surroundings::of_process(None, Timestamp::now());
-    let config = Config::parse(Path::new("inspect"), TRIAL, &overrides, surroundings)?;
-    config.checks.into_iter().next().context("there is no check to inspect by")
 }

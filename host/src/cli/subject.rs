@@ -130,10 +130,7 @@ impl Subject {
             let value = if is_toml { value.to_owned() } else { quoted(value) };
             line(&format!("settings.{}", key.join(".")), value)?;
         }
-        let overrides = Overrides { data_dir: Some(std::env::temp_dir()), ..Overrides::default() };
-        let surroundings = Surroundings::of_process(None, Timestamp::now());
-        let config = Config::parse(Path::new("the command line"), &text, &overrides, surroundings)?;
-        config.checks.into_iter().next().context("the command line describes no check")
+        read_check("the command line", &text)
     }
 }
 
@@ -162,9 +159,34 @@ impl Chosen {
     ///
     /// What the probe suggests can't be.
     pub(super) fn examiner(&self, engine: &Arc<Engine>, prepared: &Arc<Prepared>) -> Result<(Examiner, Duration)> {
-        let plan = self.check.plan(component::suggestions(prepared.manifest.as_ref()), Duration::ZERO)?;
-        let name = self.check.name.as_str().into();
-        let examiner = Examiner::new(Arc::clone(engine), Arc::clone(prepared), name, &self.check, &plan, None);
-        Ok((examiner, plan.timeout))
+        examiner(&self.check, engine, prepared)
     }
+}
+
+/// The one check that a configuration describes, which was made up by `whence`.
+///
+/// # Errors
+///
+/// All that is wrong with it.
+pub(super) fn read_check(whence: &str, text: &str) -> Result<Arc<Check>> {
+    let overrides = Overrides { data_dir: Some(std::env::temp_dir()), ..Overrides::default() };
+    let surroundings = Surroundings::of_process(None, Timestamp::now());
+    let config = Config::parse(Path::new(whence), text, &overrides, surroundings)?;
+    config.checks.into_iter().next().with_context(|| format!("{whence} describes no check"))
+}
+
+/// Puts a component to the use that a check has for it; the second value is the time that a run may take.
+///
+/// # Errors
+///
+/// What the probe suggests can't be.
+pub(super) fn examiner(
+    check: &Arc<Check>,
+    engine: &Arc<Engine>,
+    prepared: &Arc<Prepared>,
+) -> Result<(Examiner, Duration)> {
+    let plan = check.plan(component::suggestions(prepared.manifest.as_ref()), Duration::ZERO)?;
+    let name = check.name.as_str().into();
+    let examiner = Examiner::new(Arc::clone(engine), Arc::clone(prepared), name, check, &plan, None);
+    Ok((examiner, plan.timeout))
 }

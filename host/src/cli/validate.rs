@@ -5,17 +5,16 @@ use std::{
     path::PathBuf,
     process::ExitCode,
     sync::Arc,
-    time::Duration,
 };
 
 use anyhow::Result;
 use clap::Args;
 
-use super::{component, configured::Configured, out};
+use super::{component, configured::Configured, out, subject::examiner};
 use crate::{
     config::{Bounds, Check, Origin, Overrides, Report},
     engine::{Engine, Prepared},
-    supervisor::{Examiner, dependencies},
+    supervisor::dependencies,
 };
 
 /// Says all that is wrong with a configuration or a component, without running any check.
@@ -143,13 +142,9 @@ impl Components {
             Ok(prepared) => prepared,
             Err(why) => return (None, Some(why)),
         };
-        let refused = match check.plan(component::suggestions(prepared.manifest.as_ref()), Duration::ZERO) {
+        let refused = match examiner(check, &self.engine, &prepared) {
             Err(error) => Some(error.to_string()),
-            Ok(plan) => {
-                let (engine, name) = (Arc::clone(&self.engine), check.name.as_str().into());
-                let examiner = Examiner::new(engine, Arc::clone(&prepared), name, check, &plan, None);
-                examiner.refused().await.map(|fault| fault.message.to_string())
-            }
+            Ok((examiner, _)) => examiner.refused().await.map(|fault| fault.message.to_string()),
         };
         (Some(prepared), refused)
     }
