@@ -229,7 +229,12 @@ fn a_check_of_a_configuration_is_run_as_it_is_written() {
     let told = "probity.toml has no check `absent`; there are door, inner, far, beside, alone";
     assert!(ended.stderr.contains(told), "{ended:?}");
     let ended = check(&home, 3, &["door", "--config", "probity.toml", "--set", "port=1"]);
-    assert!(ended.stderr.contains("--set") && ended.stderr.contains("--config"), "{ended:?}");
+    let told = "`--set` is for probes: the check `door` has its settings at probity.toml:5";
+    assert!(ended.stderr.contains(told), "{ended:?}");
+    // A component is run as if it were one of the folder's.
+    let own = run(3, "tcp", &["--set", "host=10.0.0.7", "--set", "port=1"]);
+    assert_eq!((&own["timeout"], &own["runs"][0]["denied"]), (&json!(3_000_000_000_u64), &far["runs"][0]["denied"]));
+    assert_eq!(run(3, "./traps.wasm", &["--timeout", "9s"])["timeout"], json!(9_000_000_000_u64));
     home.put("probity.toml", config.replace("deny", "dney").as_bytes());
     let ended = check(&home, 3, &["door", "--config", "probity.toml"]);
     assert!(ended.stderr.contains("probity.toml:4: unknown key `dney`"), "{ended:?}");

@@ -51,6 +51,15 @@ impl Configured {
         Ok(Configured { config, checks, flaws })
     }
 
+    /// The first check of a text, as if it lay beside a component of the folder: what the configuration says of all checks holds.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with the text.
+    pub(super) fn beside(&self, whence: &Path, text: &str) -> Result<Option<Arc<Check>>, Report> {
+        Ok(self.config.sidecar(whence, text, "", surroundings())?.into_iter().next())
+    }
+
     /// The checks that nobody wrote down: of dropped components that no other check makes use of.
     pub(super) fn unwritten(&self) -> impl Iterator<Item = (PathBuf, Arc<Check>)> {
         in_folder(&self.config, "wasm").into_iter().filter_map(|path| {

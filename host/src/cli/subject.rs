@@ -15,7 +15,7 @@ use super::{component, configured::Configured};
 use crate::{
     config::{Bounds, Check, Config, Overrides, Surroundings, is_name},
     engine::{Engine, Prepared},
-    supervisor::Examiner,
+    supervisor::{Examiner, standard},
 };
 
 /// What the check is called if the component's file has no name that a check could have.
@@ -24,11 +24,11 @@ const NAMELESS: &str = "check";
 /// A probe and its settings, or a check of a configuration.
 #[derive(Debug, Args)]
 pub(super) struct Subject {
-    /// A component's file, or the name of a standard probe; with `--config`, the name of a check.
+    /// A component's file, or the name of a standard probe; with `--config`, also the name of a check.
     #[arg(value_name = "PROBE")]
     probe: String,
     /// A setting; the value is read as TOML where it is some, and as text otherwise.
-    #[arg(long, value_name = "KEY=VALUE", conflicts_with = "config")]
+    #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
     /// What the probe may reach beyond what its manifest makes of the settings.
     #[arg(long, value_name = "GRANT")]
@@ -42,7 +42,8 @@ pub(super) struct Subject {
     /// Memory that a run may have.
     #[arg(long, value_name = "SIZE")]
     memory: Option<String>,
-    /// Take the check of this name from a configuration, or from its watched folder.
+    /// Take the check of this name from a configuration or its watched folder; a component's file is run as a check that lies
+    /// beside it would be.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -63,20 +64,31 @@ impl Subject {
     ///
     /// There is nothing of this name, or something is wrong with what is said of it.
     pub(super) fn choose(&self) -> Result<Chosen> {
-        let said = self.said()?;
+        let text = self.said()?;
+        let whence = Path::new("the command line");
         let Some(config) = &self.config else {
             let bounds = Bounds { component_size: u64::MAX, ..Bounds::default() };
-            return Ok(Chosen { check: said, component: self.probe.clone(), bounds });
+            let check = read_check(&whence.to_string_lossy(), &text)?;
+            return Ok(Chosen { check, component: self.probe.clone(), bounds });
         };
         let overrides = Overrides { data_dir: Some(std::env::temp_dir()), ..Overrides::default() };
         let configured = Configured::read(config, &overrides).map_err(|report| anyhow!("{report}"))?;
+        let bounds = configured.config.bounds;
+        let said = configured.beside(whence, &text).map_err(|report| anyhow!("{report}"))?;
+        let said = said.context("the command line describes no check")?;
         let unwritten = configured.unwritten().map(|(_, check)| check);
         let checks: Vec<_> = configured.checks.iter().cloned().chain(unwritten).collect();
-        let Some(found) = checks.iter().find(|check| check.name == self.probe) else {
-            bail!(self.no_check(config, &checks, &configured));
-        };
-        let component = configured.component(&found.probe).map_err(|why| anyhow!(why))?;
-        Ok(Chosen { check: self.over(found, &said), component, bounds: configured.config.bounds })
+        if let Some(found) = checks.iter().find(|check| check.name == self.probe) {
+            if !self.set.is_empty() {
+                bail!("`--set` is for probes: the check `{}` has its settings at {}", found.name, found.origin);
+            }
+            let component = configured.component(&found.probe).map_err(|why| anyhow!(why))?;
+            return Ok(Chosen { check: self.over(found, &said), component, bounds });
+        }
+        if Path::new(&self.probe).is_file() || standard::find(&self.probe).is_some() {
+            return Ok(Chosen { check: said, component: self.probe.clone(), bounds });
+        }
+        bail!(self.no_check(config, &checks, &configured))
     }
 
     fn no_check(&self, config: &Path, checks: &[Arc<Check>], configured: &Configured) -> String {
@@ -92,8 +104,11 @@ impl Subject {
     /// A check of the configuration with what the command line says on top.
     fn over(&self, found: &Check, said: &Check) -> Arc<Check> {
         let mut check = found.clone();
-        check.timeout = said.timeout.or(check.timeout);
         check.allow.extend(said.allow.iter().cloned());
+        // What is not said is as in the configuration's defaults, which the check may have replaced.
+        if self.timeout.is_some() {
+            check.timeout = said.timeout;
+        }
         if self.fuel.is_some() {
             check.limits.fuel = said.limits.fuel;
         }
@@ -103,8 +118,8 @@ impl Subject {
         Arc::new(check)
     }
 
-    /// The check as a configuration would have it, read as one, so that the same words mean the same.
-    fn said(&self) -> Result<Arc<Check>> {
+    /// The check as a configuration would have it, to be read as one, so that the same words mean the same.
+    fn said(&self) -> Result<String> {
         let stem = Path::new(&self.probe).file_stem().and_then(|stem| stem.to_str());
         let name = stem.filter(|stem| is_name(stem)).unwrap_or(NAMELESS);
         let mut text = format!("[[check]]\nname = {name:?}\n");
@@ -130,7 +145,7 @@ impl Subject {
             let value = if is_toml { value.to_owned() } else { quoted(value) };
             line(&format!("settings.{}", key.join(".")), value)?;
         }
-        read_check("the command line", &text)
+        Ok(text)
     }
 }
 
