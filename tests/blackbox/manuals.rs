@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use crate::{
+    guest,
     runner::{Home, run_to_end},
     servers,
 };
@@ -81,4 +82,26 @@ fn who_reads_no_further_is_no_failure() {
     drop(process.stdout.take());
     let ended = process.wait_with_output().unwrap();
     assert_eq!((ended.status.code(), &*ended.stderr), (Some(0), &b""[..]));
+}
+
+#[test]
+fn colours_are_for_terminals_and_for_who_wants_them() {
+    let home = Home::empty();
+    home.put("healthy.wasm", &guest::saying("well"));
+    let ended = home.run(&["check", "./healthy.wasm"]);
+    assert!(!ended.stdout.contains('\x1b'), "{ended:?}");
+    // It gives a program a terminal of its own (util-linux).
+    let Some(script) = servers::find("script") else { return };
+    for (no_color, coloured) in [(None, true), (Some(""), true), (Some("1"), false)] {
+        let probity = home.command(&[]);
+        let mut on_terminal = Command::new(&script);
+        on_terminal.current_dir(home.path(".")).env_remove("NO_COLOR").env("TERM", "xterm").stdin(Stdio::null());
+        on_terminal.envs(no_color.map(|value| ("NO_COLOR", value)));
+        let check = format!("{} check ./healthy.wasm", probity.get_program().display());
+        on_terminal.args(["--quiet", "--return", "--command", &check, "/dev/null"]);
+        let ended = run_to_end(on_terminal);
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        assert_eq!(ended.stdout.contains("\x1b[32mhealthy\x1b[0m: well"), coloured, "{no_color:?}: {ended:?}");
+        assert_eq!(ended.stdout.contains("\x1b["), coloured, "{no_color:?}: {ended:?}");
+    }
 }

@@ -35,3 +35,33 @@ fn add(section: wasmparser::ProducersSectionReader<'_>, found: &mut Producers) -
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const TEXT: &str = r#"(component
+        (core module (@producers (language "Rust" "2024") (processed-by "rustc" "1.97")))
+        (core module (@producers (language "C" "") (processed-by "clang" "21"))))"#;
+
+    #[test]
+    fn all_modules_are_asked() {
+        let found = producers(&wat::parse_str(TEXT).unwrap());
+        let told =
+            |field: &str| found[field].iter().map(|(name, version)| format!("{name} {version}")).collect::<Vec<_>>();
+        assert_eq!(told("language"), ["C ", "Rust 2024"]);
+        assert_eq!(told("processed-by"), ["clang 21", "rustc 1.97"]);
+    }
+
+    #[test]
+    fn what_is_damaged_is_read_as_far_as_it_goes() {
+        let whole = wat::parse_str(TEXT).unwrap();
+        for length in 0..whole.len() {
+            producers(&whole[..length]);
+            let mut damaged = whole.clone();
+            damaged[length] ^= 0xff;
+            producers(&damaged);
+        }
+    }
+}
