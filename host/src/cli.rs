@@ -35,7 +35,12 @@ use crate::{
 ///
 /// Without a command, runs the configuration in the working directory, or else the quickstart.
 #[derive(Debug, Parser)]
-#[command(name = "probity", version)]
+#[command(
+    name = "probity",
+    version,
+    after_help = "Examples:\n  probity\n  probity run --config probity.toml\n  \
+                  probity check tcp --set host=localhost --set port=22\n  probity check --help"
+)]
 struct Arguments {
     /// What to log: a level, or levels by module; without it, `info` when running, and `warn` otherwise.
     #[arg(long, global = true, env = "PROBITY_LOG", value_name = "FILTER")]

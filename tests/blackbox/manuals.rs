@@ -37,6 +37,8 @@ fn every_command_has_examples_and_a_page() {
         assert!(page.stdout.contains(&format!(".TH probity-{command} 1")), "{page:?}");
         assert!(page.stdout.contains("Examples:"), "{page:?}");
     }
+    let help = home.run(&["--help"]);
+    assert!(help.stdout.contains("Examples:\n  probity\n"), "{help:?}");
     let page = home.run(&["man"]);
     assert_eq!(page.code, Some(0), "{page:?}");
     assert!(page.stdout.contains(".TH probity 1"), "{page:?}");
