@@ -142,9 +142,11 @@ impl Inspected {
         ASKS.into_iter().filter(move |(interface, _)| is_imported(interface)).flat_map(|(_, grants)| grants).copied()
     }
 
-    /// The export of the contract by which it is called.
-    fn world(&self) -> &'static str {
-        if self.prepared.keeps_connection() { CONNECTOR } else { CHECKER }
+    /// The export by which it is called. One that has both is called as the one that can do more.
+    fn world(&self) -> &str {
+        let exports = &self.prepared.shape.exports;
+        let known = [CONNECTOR, CHECKER].into_iter().find(|known| exports.iter().any(|export| export == known));
+        known.or(exports.first().map(String::as_str)).unwrap_or_default()
     }
 }
 

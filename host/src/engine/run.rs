@@ -213,20 +213,20 @@ impl Sandbox {
         outcome
     }
 
-    /// What this run used so far.
-    fn usage(&self) -> Usage {
-        Usage {
-            fuel: self.limits.fuel.saturating_sub(self.store.get_fuel().unwrap_or(0)),
-            peak_memory: self.store.data().growth.peak_memory(),
-        }
-    }
-
     /// What this run asked for so far.
     fn calls(&self, redact: Redact<'_>) -> Calls {
         let ctx = self.store.data();
         let (mut missing, mut denied) = ctx.refusals.all();
         missing.iter_mut().chain(&mut denied).for_each(|refused| *refused = redact(std::mem::take(refused)));
         Calls { missing, denied, ..ctx.network.traffic().calls() }
+    }
+
+    /// What this run used so far.
+    fn usage(&self) -> Usage {
+        Usage {
+            fuel: self.limits.fuel.saturating_sub(self.store.get_fuel().unwrap_or(0)),
+            peak_memory: self.store.data().growth.peak_memory(),
+        }
     }
 
     /// Writes down that a leave-taking went wrong: nobody waits for what comes of it.
