@@ -87,4 +87,14 @@ fn components_are_held_to_the_limits_of_their_configuration() {
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(ended.stdout.starts_with("healthy.wasm is not a probe that can run here: the file has"), "{ended:?}");
     assert_eq!(home.run(&["validate", "healthy.wasm"]).code, Some(0));
+
+    // So is compiling: this takes more memory than honest ones do.
+    home.put("probity.toml", b"[limits]\ncompile_memory = \"64MiB\"\n");
+    home.drop_in("small", &guest::large(400_000));
+    let ended = home.run(&["validate"]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(
+        ended.stdout.contains("small.wasm: ") && ended.stdout.contains("raise `limits.compile_memory`"),
+        "{ended:?}"
+    );
 }
