@@ -1,27 +1,33 @@
 //! The command line.
 
+mod bench;
 mod check;
 mod compile;
+mod completions;
+mod component;
 mod compose;
+mod configured;
 mod hash_token;
 mod inspect;
 mod keygen;
+mod man;
+mod out;
 mod quickstart;
 mod run;
 mod schema;
 mod sign;
+mod spread;
+mod subject;
+mod test;
 mod validate;
 mod verify;
 
-use std::{process::ExitCode, sync::Arc};
+use std::process::ExitCode;
 
-use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::{
-    app,
-    config::Bounds,
-    engine::{self, Apart, Compiler, Engine, Options},
+    app, engine,
     telemetry::{self, Format},
 };
 
@@ -29,7 +35,12 @@ use crate::{
 ///
 /// Without a command, runs the configuration in the working directory, or else the quickstart.
 #[derive(Debug, Parser)]
-#[command(name = "probity", version)]
+#[command(
+    name = "probity",
+    version,
+    after_help = "Examples:\n  probity\n  probity run --config probity.toml\n  \
+                  probity check tcp --set host=localhost --set port=22\n  probity check --help"
+)]
 struct Arguments {
     /// What to log: a level, or levels by module; without it, `info` when running, and `warn` otherwise.
     #[arg(long, global = true, env = "PROBITY_LOG", value_name = "FILTER")]
@@ -45,6 +56,8 @@ struct Arguments {
 enum Command {
     Run(run::Run),
     Check(check::Check),
+    Test(test::Test),
+    Bench(bench::Bench),
     Inspect(inspect::Inspect),
     Compose(compose::Compose),
     Validate(validate::Validate),
@@ -53,6 +66,8 @@ enum Command {
     Keygen(keygen::Keygen),
     Sign(sign::Sign),
     Verify(verify::Verify),
+    Completions(completions::Completions),
+    Man(man::Man),
     #[command(name = engine::COMPILE, hide = true)]
     Compile(compile::Compile),
 }
@@ -89,6 +104,8 @@ pub fn main() -> ExitCode {
             match command {
                 Command::Run(run) => run.execute().await,
                 Command::Check(check) => check.execute().await,
+                Command::Test(test) => test.execute().await,
+                Command::Bench(bench) => bench.execute().await,
                 Command::Inspect(inspect) => inspect.execute().await,
                 Command::Compose(compose) => compose.execute(),
                 Command::Validate(validate) => validate.execute().await,
@@ -97,6 +114,8 @@ pub fn main() -> ExitCode {
                 Command::Keygen(keygen) => keygen.execute(),
                 Command::Sign(sign) => sign.execute(),
                 Command::Verify(verify) => verify.execute(),
+                Command::Completions(completions) => completions.execute(),
+                Command::Man(man) => man.execute(),
                 Command::Compile(compile) => compile.execute(),
             }
         });
@@ -111,11 +130,4 @@ pub fn main() -> ExitCode {
 fn failed(error: anyhow::Error) -> ExitCode {
     eprintln!("probity: {error:#}");
     ExitCode::from(FAILED)
-}
-
-/// A sandbox for one run of whatever component is named: compiled apart, as a stranger's is, and not kept.
-fn sandbox() -> Result<Arc<Engine>> {
-    let bounds = Bounds::default();
-    let compiler = Compiler::Apart(Apart::of_this_program(bounds.compile_time, bounds.compile_memory)?);
-    Engine::new(Options { max_in_flight: 1, max_live_connections: 1, cache: None, compiler })
 }

@@ -18,6 +18,7 @@ mod http;
 mod icmp;
 mod logbook;
 mod network;
+mod origins;
 mod output;
 mod refusals;
 mod run;
@@ -35,9 +36,11 @@ use wasmtime::{Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAll
 
 use crate::identity::Identity;
 
+pub use bindings::{CHECKER, CONNECTOR};
 pub use compiled::digest;
 pub use compiler::{Apart, COMMAND as COMPILE, Compiler, compile};
 pub use component::{LoadError, Manifest, Prepared, Shape, examine};
+pub use origins::{Producers, producers};
 pub use output::Redact;
 pub use run::{Request, Term};
 pub use session::{Opening, Session};

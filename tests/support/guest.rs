@@ -70,3 +70,17 @@ pub fn verdict(status: u8, message: &str) -> Vec<u8> {
     );
     component(&wat, "bare-checker-probe")
 }
+
+/// A component of one function that adds so many times.
+#[allow(dead_code, reason = "not all who share this need it")]
+pub fn large(additions: usize) -> Vec<u8> {
+    let body = "local.get 0 i32.load local.get 0 i32.add local.set 0 ".repeat(additions);
+    let wat = format!(
+        r#"(module
+            (memory (export "memory") 1)
+            (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) i32.const 1024)
+            (func (export "probity:probe/checker@0.1.0#check")
+                (param i32 i32 i32 i32 i32 i64 i32 i32 i32 i32) (result i32) {body} i32.const 0))"#
+    );
+    component(&wat, "bare-checker-probe")
+}

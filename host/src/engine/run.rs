@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use probity_core::outcome::{Attempt, Detail, FaultKind, Outcome, Usage, Value};
+use probity_core::outcome::{Attempt, Calls, Detail, FaultKind, Outcome, Usage, Value};
 use tokio::time::Instant;
 use wasmtime::{Store, StoreContextMut, Trap, UpdateDeadline, component::ResourceTableError};
 
@@ -199,7 +199,7 @@ impl Sandbox {
             Err((kind, message)) => (output::fault(kind, message, redact), Vec::new()),
         };
         let outcome = self.or_exceeded(self.or_denied(outcome, redact), redact);
-        Attempt { outcome, usage: self.usage(), state }
+        Attempt { outcome, usage: self.usage(), calls: self.calls(redact), state }
     }
 
     /// What the operator must not forget stands beside each verdict that it has a part in.
@@ -211,6 +211,14 @@ impl Sandbox {
             verdict.details.push(Detail { key: "tls-verification".to_owned(), value });
         }
         outcome
+    }
+
+    /// What this run asked for so far.
+    fn calls(&self, redact: Redact<'_>) -> Calls {
+        let ctx = self.store.data();
+        let (mut missing, mut denied) = ctx.refusals.all();
+        missing.iter_mut().chain(&mut denied).for_each(|refused| *refused = redact(std::mem::take(refused)));
+        Calls { missing, denied, ..ctx.network.traffic().calls() }
     }
 
     /// What this run used so far.
