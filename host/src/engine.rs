@@ -6,11 +6,13 @@
 
 mod bindings;
 mod clocks;
+mod command;
 mod compiled;
 mod compiler;
 mod component;
 mod ctx;
 mod exceeded;
+mod exit;
 mod features;
 mod growth;
 mod house;
@@ -19,6 +21,7 @@ mod icmp;
 mod logbook;
 mod network;
 mod output;
+mod preview_1;
 mod refusals;
 mod run;
 mod session;

@@ -4,16 +4,17 @@ use std::{io, sync::Arc, time::Duration};
 
 use probity_core::outcome::FaultKind;
 use thiserror::Error;
-use wasmparser::{ComponentExternalKind, Encoding, Parser, Payload};
+use wasmparser::{ComponentExternalKind, Parser, Payload};
 use wasmtime::component::{Component, InstancePre};
 
 use super::{
     Engine, Profile, Request,
-    bindings::{CHECKER, CONNECTOR, MANIFEST, OFFERED, REPORTS, checker, connector, manifest, types},
+    bindings::{CHECKER, CONNECTOR, MANIFEST, OFFERED, REPORTS, RUN, checker, connector, manifest, run, types},
+    command::Start,
     compiled,
     compiler::Compiler,
     ctx::Ctx,
-    features, output,
+    features, output, preview_1,
     run::{Sandbox, Term},
 };
 use crate::{grant::Grants, limits::Limits};
@@ -58,8 +59,8 @@ pub enum LoadError {
     NotWasm(String),
     /// It is a core module.
     #[error(
-        "this is a core WebAssembly module, and a probe is a component; turn it into one with `wasm-tools component new`, \
-         or build for the target wasm32-wasip2"
+        "this is a core WebAssembly module, and no command for WASI preview 1, for it exports no `_start`; turn it into a \
+         component with `wasm-tools component new`, or build a command, or build for the target wasm32-wasip2"
     )]
     CoreModule,
     /// It is cut short or damaged.
@@ -72,7 +73,7 @@ pub enum LoadError {
     )]
     Feature(String),
     /// It does not export what a probe exports.
-    #[error("this component is not a probe: it must export `{CHECKER}` or `{CONNECTOR}`, and exports {found}")]
+    #[error("this component is not a probe: it must export `{CHECKER}`, `{CONNECTOR}` or `{RUN}`, and exports {found}")]
     NotAProbe {
         /// What it does export.
         found: String,
@@ -121,11 +122,28 @@ pub struct Shape {
     pub imports: Vec<String>,
     /// The full names of its exports.
     pub exports: Vec<String>,
+    /// Whether it is a core module for WASI preview 1, and becomes a component when it is loaded.
+    pub adapted: bool,
 }
 
 impl Shape {
     fn has(&self, export: &str) -> bool {
         self.exports.iter().any(|name| name == export)
+    }
+
+    /// Whether it is a command, of whichever version that fits.
+    fn is_command(&self) -> bool {
+        self.exports.iter().any(|name| fits(name, RUN))
+    }
+
+    /// The shape of a component that is compiled.
+    fn of(component: &Component, adapted: bool) -> Shape {
+        let (engine, ty) = (component.engine(), component.component_type());
+        Shape {
+            imports: ty.imports(engine).map(|(name, _)| name.to_owned()).collect(),
+            exports: ty.exports(engine).map(|(name, _)| name.to_owned()).collect(),
+            adapted,
+        }
     }
 }
 
@@ -144,12 +162,16 @@ pub fn examine(bytes: &[u8], limit: u64) -> Result<Shape, LoadError> {
         let start = if start.is_empty() { "nothing at all".into() } else { format!("`{start}`") };
         return Err(LoadError::NotWasm(start));
     }
-    let shape = read_shape(bytes)?;
+    let is_module = Parser::is_core_wasm(bytes);
+    let shape = if is_module { preview_1::shape(bytes)? } else { read_shape(bytes)? };
     features::validate(bytes)?;
+    if is_module {
+        return Ok(shape);
+    }
     if let Some(adapter) = shape.imports.iter().find(|name| is_adapter(name)) {
         return Err(LoadError::NeedsAdapter(adapter.clone()));
     }
-    if !shape.has(CHECKER) && !shape.has(CONNECTOR) {
+    if !shape.has(CHECKER) && !shape.has(CONNECTOR) && !shape.is_command() {
         if let Some(adapter) = shape.exports.iter().find(|name| is_adapter(name)) {
             return Err(LoadError::Adapter(adapter.clone()));
         }
@@ -167,7 +189,6 @@ fn read_shape(bytes: &[u8]) -> Result<Shape, LoadError> {
     let mut depth = 0_usize;
     for payload in Parser::new(0).parse_all(bytes) {
         match payload.map_err(invalid)? {
-            Payload::Version { encoding: Encoding::Module, .. } if depth == 0 => return Err(LoadError::CoreModule),
             Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
             Payload::End(_) => depth = depth.saturating_sub(1),
             Payload::ComponentImportSection(section) if depth == 0 => {
@@ -212,6 +233,14 @@ fn why_not_offered(wanted: &str) -> Option<String> {
                 format!("it wants `{wanted}`, and of `{package}` there is {}", quoted(&others))
             })
         }
+    }
+}
+
+/// Whether a name is of the same interface as another, in a version that fits.
+fn fits(name: &str, other: &str) -> bool {
+    match (name.split_once('@'), other.split_once('@')) {
+        (Some((name, version)), Some((other, wanted))) => name == other && series(version) == series(wanted),
+        _ => false,
     }
 }
 
@@ -261,6 +290,8 @@ pub(super) enum Entry {
     Checker(checker::GuestIndices),
     /// To open a connection, and then over it.
     Connector(connector::GuestIndices),
+    /// As a program, once for each run.
+    Command(run::GuestIndices),
 }
 
 impl Entry {
@@ -268,8 +299,10 @@ impl Entry {
     fn find(pre: &InstancePre<Ctx>, shape: &Shape) -> wasmtime::Result<Entry> {
         if shape.has(CONNECTOR) {
             connector::GuestIndices::new(pre).map(Entry::Connector)
-        } else {
+        } else if shape.has(CHECKER) {
             checker::GuestIndices::new(pre).map(Entry::Checker)
+        } else {
+            run::GuestIndices::new(pre).map(Entry::Command)
         }
     }
 
@@ -280,6 +313,7 @@ impl Entry {
         match self {
             Entry::Checker(checker) => Ok(checker),
             Entry::Connector(_) => wasmtime::bail!("it keeps a connection open, and has to be opened first"),
+            Entry::Command(_) => wasmtime::bail!("it is a command, and has to be started"),
         }
     }
 
@@ -289,7 +323,7 @@ impl Entry {
     pub(super) fn connector(&self) -> wasmtime::Result<&connector::GuestIndices> {
         match self {
             Entry::Connector(connector) => Ok(connector),
-            Entry::Checker(_) => wasmtime::bail!("it keeps no connection open"),
+            Entry::Checker(_) | Entry::Command(_) => wasmtime::bail!("it keeps no connection open"),
         }
     }
 }
@@ -358,8 +392,14 @@ impl Engine {
 
     fn link(&self, bytes: &[u8], digest: Arc<str>) -> Result<Prepared, LoadError> {
         // The catalog has seen to the size of what was dropped; what is part of the program needs no limit.
-        let shape = examine(bytes, u64::MAX)?;
-        let (profile, component) = self.compile(bytes, &digest)?;
+        let mut shape = examine(bytes, u64::MAX)?;
+        let (profile, component) = if shape.adapted {
+            let compiled = self.compile(bytes, &preview_1::key(&digest))?;
+            shape = Shape::of(&compiled.1, true);
+            compiled
+        } else {
+            self.compile(bytes, &digest)?
+        };
         let mismatch = |error: wasmtime::Error| LoadError::Mismatch(format!("{error:#}"));
         let pre = profile.linker.instantiate_pre(&component).map_err(mismatch)?;
         let entry = Entry::find(&pre, &shape).map_err(mismatch)?;
@@ -368,20 +408,25 @@ impl Engine {
         Ok(Prepared { pre, entry, describer, digest, size: bytes.len() as u64, shape, manifest: None })
     }
 
-    fn compile(&self, bytes: &[u8], digest: &str) -> Result<(&Profile, Component), LoadError> {
+    /// `key` is what the code is kept under.
+    fn compile(&self, bytes: &[u8], key: &str) -> Result<(&Profile, Component), LoadError> {
         let failed = |error: wasmtime::Error| LoadError::Compile(format!("{error:#}"));
         // The settings that shape code are the same in both, so code made by one serves the other.
         let engines = [&self.pooled.engine, &self.roomy.engine];
-        let cached = self.cache.as_ref().and_then(|cache| cache.load(&engines, digest));
+        let cached = self.cache.as_ref().and_then(|cache| cache.load(&engines, key));
         let component = match cached {
             Some(component) => component,
             None => {
                 let code = match &self.compiler {
-                    Compiler::Here => self.roomy.engine.precompile_component(bytes).map_err(failed)?,
+                    Compiler::Here => {
+                        let component = preview_1::as_component(bytes);
+                        let component = component.map_err(|error| LoadError::Compile(format!("{error:#}")))?;
+                        self.roomy.engine.precompile_component(&component).map_err(failed)?
+                    }
                     Compiler::Apart(apart) => apart.compile(bytes)?,
                 };
                 if let Some(cache) = &self.cache
-                    && let Err(error) = cache.store(digest, &code)
+                    && let Err(error) = cache.store(key, &code)
                 {
                     tracing::warn!("{error:#}");
                 }
@@ -400,6 +445,7 @@ impl Engine {
                 match &prepared.entry {
                     Entry::Checker(checker) => checker.load(&mut *store, &instance).map(|_| ())?,
                     Entry::Connector(connector) => connector.load(&mut *store, &instance).map(|_| ())?,
+                    Entry::Command(command) => command.load(&mut *store, &instance).map(|_| ())?,
                 }
                 let Some(describer) = &prepared.describer else {
                     return Ok(None);
@@ -432,6 +478,11 @@ impl Engine {
     ///
     /// The fault in which the probe ended instead of answering.
     pub async fn validate(&self, prepared: &Prepared, settings: &str) -> Result<Option<String>, (FaultKind, String)> {
+        if matches!(prepared.entry, Entry::Command(_))
+            && let Err(problems) = Start::read("", settings)
+        {
+            return Ok(Some(output::settings_problems(&problems)));
+        }
         let Some(describer) = &prepared.describer else {
             return Ok(None);
         };
