@@ -14,6 +14,7 @@ mod adapters;
 mod amqp;
 mod authority;
 mod command_line;
+mod commands;
 mod composite;
 mod configuration;
 mod connections;

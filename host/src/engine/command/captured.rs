@@ -50,9 +50,11 @@ impl Captured {
         String::from_utf8_lossy(&self.written().bytes).into_owned()
     }
 
-    /// How many lines ended in what was dropped.
+    /// How many lines there are in what was dropped, but for the one that it begins with the end of.
     pub(super) fn dropped_lines(&self) -> u64 {
-        self.written().dropped_lines
+        let written = self.written();
+        let is_cut = written.bytes.last().is_some_and(|last| *last != b'\n');
+        written.dropped_lines.saturating_sub(u64::from(is_cut))
     }
 
     fn written(&self) -> MutexGuard<'_, Written> {
@@ -122,7 +124,7 @@ mod tests {
 
         let dropping = Captured::dropping(4);
         assert_eq!((dropping.take(b"a\nbcd\ne\n"), dropping.take(b"f\n")), (Ok(()), Ok(())));
-        assert_eq!((dropping.text().as_str(), dropping.dropped_lines()), ("a\nbc", 3));
+        assert_eq!((dropping.text().as_str(), dropping.dropped_lines()), ("a\nbc", 2));
         let bytes = Captured::dropping(4);
         assert_eq!((bytes.take(&[b'a', 0xff]), bytes.text().as_str()), (Ok(()), "a\u{fffd}"));
     }
