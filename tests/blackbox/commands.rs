@@ -67,7 +67,7 @@ fn settings_are_arguments_and_environment_and_their_secrets_stay_secret() {
     let check = runner.wait_for_check("told", "is healthy", |check| check.status() == "healthy");
     assert_eq!(
         check.message(),
-        "told\0-p\05432\0***\0PASSWORD=***\0{\"args\":[\"-p\",5432,\"***\"],\"env\":{\"PASSWORD\":\"***\"},\"host\":\"db\"} \
+        "told\0-p\x005432\0***\0PASSWORD=***\0{\"args\":[\"-p\",5432,\"***\"],\"env\":{\"PASSWORD\":\"***\"},\"host\":\"db\"} \
          and no files"
     );
     let wrong = runner.wait_for_check("wrong", "is refused", |check| check.fault() == "invalid-settings");

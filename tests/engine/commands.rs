@@ -103,7 +103,7 @@ async fn a_command_gets_what_its_settings_say_and_nothing_else() {
         redact: &|text| text,
     };
     let attempt = engine.check(&prepared, request(settings), Term::of(LONG)).await;
-    let expected = format!("door\0-p\05432\0A=b\0PATH=/nowhere\0{settings} and no files");
+    let expected = format!("door\0-p\x005432\0A=b\0PATH=/nowhere\0{settings} and no files");
     assert_eq!(&**attempt.outcome.message(), expected);
     let attempt = engine.check(&prepared, request("{}"), Term::of(LONG)).await;
     assert_eq!(&**attempt.outcome.message(), "door\0{} and no files");
