@@ -137,7 +137,8 @@ fn a_plug_in_in_c_is_a_probe_as_it_is() {
     runner.stop();
 }
 
-/// A fixture in C, compiled for WASI preview 1; `None`, and a word about it, if that can't be done here.
+/// A fixture in C, compiled for WASI preview 1. `None`, said aloud, if this machine can't do that; under `PROBITY_TEST_STRICT`
+/// that is a failure.
 fn compiled(home: &Home, name: &str) -> Option<Vec<u8>> {
     let source: PathBuf = repository().join("tests/fixtures/commands").join(name);
     let object = home.path("compiled");
@@ -150,6 +151,10 @@ fn compiled(home: &Home, name: &str) -> Option<Vec<u8>> {
                 Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
                 Err(error) => error.to_string(),
             };
+            assert!(
+                std::env::var_os("PROBITY_TEST_STRICT").is_none(),
+                "this test needs a compiler of C for WASI: {why}"
+            );
             eprintln!(
                 "SKIPPED: no compiler of C for WASI ({why}); on Debian: apt-get install clang lld wasi-libc \
                  libclang-rt-dev-wasm32"

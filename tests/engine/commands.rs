@@ -199,6 +199,18 @@ async fn a_core_module_that_can_not_be_adapted_says_why() {
         (imports(r#""wasi_unstable" "fd_write""#), "it wants `wasi_unstable.fd_write`"),
         (imports(r#""wasi_snapshot_preview1" "sock_open""#), "it wants `wasi_snapshot_preview1.sock_open`"),
         (imports(r#""wasi_snapshot_preview1" "fd_write""#), "can't be compiled: "),
+        (
+            wat::parse_str(
+                r#"(module (import "wasi_snapshot_preview1" "proc_exit" (func (param i64))) (func (export "_start")))"#,
+            )
+            .unwrap(),
+            "can't be compiled: ",
+        ),
+        (
+            wat::parse_str(r#"(module (func (export "_start")) (@custom "component-type:x" "\00\ff\00garbage"))"#)
+                .unwrap(),
+            "can't be compiled: ",
+        ),
         (good[..good.len() - 10].to_vec(), "damaged or incomplete"),
         (
             wat::parse_str(r#"(module (memory (export "memory") 1 1 shared) (func (export "_start")))"#).unwrap(),
@@ -214,5 +226,21 @@ async fn a_core_module_that_can_not_be_adapted_says_why() {
     match prepare(&engine, silent).await {
         Ok(_) => {}
         Err(error) => assert!(matches!(error, LoadError::Compile(_)), "{error}"),
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_core_module_is_taken_or_refused_and_never_a_panic() {
+    let engine = engine(None);
+    let good = guest::program("tells-its-start");
+    // Any bytes that are spread over the whole, and the same each time.
+    for flip in 0..120_usize {
+        let mut flipped = good.clone();
+        let at = 8 + flip * 7919 % (flipped.len() - 8);
+        flipped[at] ^= 1 << (flip % 8);
+        match prepare(&engine, flipped).await {
+            Ok(prepared) => assert!(prepared.shape.adapted),
+            Err(error) => assert!(!error.to_string().contains("panicked"), "{error}"),
+        }
     }
 }
