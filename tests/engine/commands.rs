@@ -153,6 +153,29 @@ async fn commands_reach_what_they_are_granted() {
 }
 
 #[tokio::test]
+async fn a_command_can_describe_itself() {
+    // At 512 lies a description: its name, and at 544 that it suggests an interval, of 5 s.
+    let wat = r#"(module
+        (memory (export "memory") 1)
+        (data (i32.const 512) "\00\01\00\00\04\00\00\00")
+        (data (i32.const 544) "\01\00\00\00\00\00\00\00\00\f2\05\2a\01\00\00\00")
+        (data (i32.const 256) "door")
+        (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) i32.const 1024)
+        (func (export "wasi:cli/run@0.2.12#run") (result i32) i32.const 0)
+        (func (export "probity:probe/manifest@0.1.0#describe") (result i32) i32.const 512)
+        (func (export "probity:probe/manifest@0.1.0#validate") (param i32 i32) (result i32) i32.const 0))"#;
+    let engine = engine(None);
+    let bytes = guest::component(wat, "described-command");
+    let prepared = prepare(&engine, bytes.clone()).await.unwrap();
+    let manifest = prepared.manifest.as_ref().unwrap();
+    assert_eq!((manifest.name.as_str(), manifest.default_interval), ("door", Some(Duration::from_secs(5))));
+    assert_eq!(engine.validate(&prepared, "{}").await, Ok(None));
+    let problems = engine.validate(&prepared, r#"{"args":5}"#).await.unwrap().unwrap();
+    assert!(problems.starts_with("/args: must be a list"), "{problems}");
+    assert_eq!(status(&check(&engine, bytes, LIMITS, &[]).await), Status::Healthy);
+}
+
+#[tokio::test]
 async fn a_core_module_is_what_it_becomes_under_the_digest_of_its_file() {
     let module = guest::command(0, "hello");
     let shape = examine(&module, u64::MAX).unwrap();

@@ -5,22 +5,24 @@ use std::path::{Path, PathBuf};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
-/// The world of a command that does with what every probe may import.
+/// The worlds of a command that does with what every probe may import, and of one that describes itself as well.
 const COMMAND: &str = "package test:command;
-    world command { include probity:probe/imports@0.1.0; export wasi:cli/run@0.2.12; }";
+    world command { include probity:probe/imports@0.1.0; export wasi:cli/run@0.2.12; }
+    world described-command { include command; export probity:probe/manifest@0.1.0; }";
 
 /// The root of the repository.
 pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the host's folder lies in the repository")
 }
 
-/// A component from the text of a core module that implements `world` of the contract, such as `bare-checker-probe`.
+/// A component from the text of a core module that implements `world` of the contract, such as `bare-checker-probe`, or one of
+/// [`COMMAND`].
 pub fn component(wat: &str, world: &str) -> Vec<u8> {
     let mut module = wat::parse_str(wat).expect("the module's text is valid");
     let mut resolve = Resolve::default();
     let (package, _) = resolve.push_dir(repository().join("wit")).expect("the contract is valid");
     let package = match world {
-        "command" => resolve.push_str("command.wit", COMMAND).expect("the world is valid"),
+        "command" | "described-command" => resolve.push_str("command.wit", COMMAND).expect("the world is valid"),
         _ => package,
     };
     let world = resolve.select_world(&[package], Some(world)).expect("the world is part of the contract");

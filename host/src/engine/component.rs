@@ -57,7 +57,7 @@ pub enum LoadError {
     /// It does not begin as Wasm does.
     #[error("this is not WebAssembly: the file begins with {0}")]
     NotWasm(String),
-    /// It is a core module.
+    /// It is a core module, and no command.
     #[error(
         "this is a core WebAssembly module, and no command for WASI preview 1, for it exports no `_start`; turn it into a \
          component with `wasm-tools component new`, or build a command, or build for the target wasm32-wasip2"
@@ -147,7 +147,8 @@ impl Shape {
     }
 }
 
-/// Looks at a file's bytes: whether they are a component, whole, of our contract, and in need only of what there is.
+/// Looks at a file's bytes: whether they are a component, or a core module that becomes one, whole, of our contract or a
+/// command, and in need only of what there is.
 ///
 /// # Errors
 ///
