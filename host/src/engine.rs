@@ -25,6 +25,7 @@ mod preview_1;
 mod refusals;
 mod run;
 mod session;
+mod shape;
 mod sockets;
 mod system;
 mod tls;
@@ -40,10 +41,11 @@ use crate::identity::Identity;
 
 pub use compiled::digest;
 pub use compiler::{Apart, COMMAND as COMPILE, Compiler, compile};
-pub use component::{LoadError, Manifest, Prepared, Shape, examine};
+pub use component::{LoadError, Manifest, Prepared};
 pub use output::Redact;
 pub use run::{Request, Term};
 pub use session::{Opening, Session};
+pub use shape::{Shape, examine};
 pub use tls::Tls;
 
 /// How often a running guest is interrupted to see whether its time is up and to let others run. A spinning guest holds
