@@ -33,12 +33,15 @@ const MAY_SEE: [(&str, &[&str]); 20] = [
 ];
 
 /// Who alone may name a library.
-const BELONGS_TO: [(&str, &str); 13] = [
+const BELONGS_TO: [(&str, &str); 16] = [
     ("wasmtime", "engine"),
     ("wasmtime_wasi", "engine"),
     ("wasmtime_wasi_http", "engine"),
     ("wasmtime_wasi_tls", "engine"),
     ("wasmparser", "engine"),
+    ("wasm_encoder", "engine"),
+    ("wit_component", "engine"),
+    ("wit_parser", "engine"),
     ("nix", "engine"),
     ("socket2", "engine"),
     ("axum", "http"),

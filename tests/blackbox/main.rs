@@ -16,6 +16,7 @@ mod authority;
 mod bench_command;
 mod check_command;
 mod command_line;
+mod commands;
 mod composite;
 mod configuration;
 mod connections;
