@@ -15,9 +15,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use probity::supervisor::standard;
+
 use self::{
     runner::Home,
-    table::{Figure, Target, compared, median},
+    table::{Figure, Target, compared, figure, median},
 };
 
 /// A round takes about half a second, and enough of them that some in which the machine was busy do not move the median.
@@ -62,4 +64,8 @@ fn main() {
         time(more),
         target,
     );
+    // What is dropped in is read and hashed whole.
+    for (name, component) in standard::all() {
+        figure(&format!("size of {name}"), Figure::Bytes(component.len() as f64), Target::None);
+    }
 }

@@ -36,8 +36,10 @@ use crate::{
 
 /// How often to look without being told to: some file systems tell nothing, and the kernel's queue of events overflows.
 const PERIOD: Duration = Duration::from_secs(10);
-/// How soon to look again while a file is being written, or the folder is missing.
+/// How soon to look again while a file is being written.
 const SOON: Duration = Duration::from_millis(150);
+/// How soon to look again while the folder is missing, of which nobody tells when it appears. It may never.
+const MISSING: Duration = Duration::from_secs(1);
 /// How long to let events pile up before looking: a copy is many, and one look serves them all.
 const DEBOUNCE: Duration = Duration::from_millis(20);
 
@@ -174,25 +176,30 @@ impl Supervisor {
             .ok(),
             None => None,
         };
-        let settled = match listed {
+        let (settled, is_there) = match listed {
             Some((catalog, listing, read)) => {
                 self.catalog = Some(catalog);
                 let is_there = self.take_folder(read);
                 let settled = self.take_listing(listing);
                 // The configuration that was just read may trust others than the one that was looked with.
                 let distrusts = self.catalog.as_mut().is_some_and(|catalog| catalog.trust(&self.config.trust));
-                settled && is_there && !distrusts
+                (settled && !distrusts, is_there)
             }
             // The thread that looked is gone, and what it knew with it: start over.
             None => {
                 let (probes, path) = (self.config.probes.clone(), self.loader.path.clone());
                 let (limit, trust) = (self.config.bounds.component_size, Arc::clone(&self.config.trust));
                 self.catalog = Some(Catalog::new(probes, path, limit, trust));
-                false
+                (false, true)
             }
         };
         self.reconcile();
-        tokio::time::Instant::now() + if settled { PERIOD } else { SOON }
+        let wait = match (settled, is_there) {
+            (false, _) => SOON,
+            (true, false) => MISSING,
+            (true, true) => PERIOD,
+        };
+        tokio::time::Instant::now() + wait
     }
 
     fn take_listing(&mut self, listing: Listing) -> bool {
