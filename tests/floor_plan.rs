@@ -13,7 +13,7 @@ const MAY_SEE: [(&str, &[&str]); 20] = [
     ("app", &["board", "clock", "config", "engine", "events", "http", "supervisor", "worker"]),
     ("board", &["clock"]),
     ("catalog", &["config", "engine", "trust"]),
-    ("cli", &["app", "catalog", "config", "engine", "http", "supervisor", "telemetry", "trust", "worker"]),
+    ("cli", &["app", "catalog", "config", "engine", "http", "name", "supervisor", "telemetry", "trust", "worker"]),
     ("clock", &[]),
     ("config", &["grant", "identity", "limits", "name", "trust"]),
     ("engine", &["board", "grant", "identity", "limits"]),

@@ -1,11 +1,14 @@
 //! The command line.
 
+mod build;
 mod check;
 mod compile;
 mod compose;
+mod doctor;
 mod hash_token;
 mod inspect;
 mod keygen;
+mod new;
 mod quickstart;
 mod run;
 mod schema;
@@ -45,6 +48,9 @@ struct Arguments {
 enum Command {
     Run(run::Run),
     Check(check::Check),
+    New(new::New),
+    Build(build::Build),
+    Doctor(doctor::Doctor),
     Inspect(inspect::Inspect),
     Compose(compose::Compose),
     Validate(validate::Validate),
@@ -89,6 +95,9 @@ pub fn main() -> ExitCode {
             match command {
                 Command::Run(run) => run.execute().await,
                 Command::Check(check) => check.execute().await,
+                Command::New(new) => new.execute(),
+                Command::Build(build) => build.execute(),
+                Command::Doctor(doctor) => doctor.execute(),
                 Command::Inspect(inspect) => inspect.execute().await,
                 Command::Compose(compose) => compose.execute(),
                 Command::Validate(validate) => validate.execute().await,

@@ -39,6 +39,7 @@ mod http_probe;
 mod imap;
 mod json_metric;
 mod kafka;
+mod languages;
 mod leaks;
 mod listener_tls;
 mod live;

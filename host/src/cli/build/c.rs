@@ -1,0 +1,55 @@
+//! C: a header is generated from the WIT, and Zig compiles.
+
+use std::{fs, path::Path, process::Command};
+
+use anyhow::{Context, Result};
+use wit_bindgen_core::Files;
+
+use super::{Job, built, encode, run, tools::Tool};
+
+/// Where the generated headers go, below the target folder.
+const BINDINGS: &str = "bindings";
+/// Bytes of a probe's stack. Zig's own choice of 16 MiB would be most of what an instance occupies.
+const STACK: &str = "-Wl,-z,stack-size=65536";
+
+/// Compiles the probe to a core module.
+///
+/// # Errors
+/// If the WIT or the source is not as it should be, or Zig is missing.
+pub(super) fn module(job: &Job<'_>) -> Result<Vec<u8>> {
+    let bindings = job.target.join(BINDINGS);
+    generate(job, &bindings)?;
+    let core = job.target.join("probe.core.wasm");
+    compile(job, &bindings, &core)?;
+    built(&core)
+}
+
+/// Generates `probe.h`, `probe.c`, and an object that names the world.
+fn generate(job: &Job<'_>, bindings: &Path) -> Result<()> {
+    let (mut resolve, package) = encode::read(job.wit)?;
+    let world = resolve.select_world(&[package], None)?;
+    // Whatever the author calls his world, the header is `probe.h`.
+    let options = wit_bindgen_c::Opts { rename_world: Some("probe".to_owned()), ..Default::default() };
+    let mut files = Files::default();
+    options.build().generate(&mut resolve, world, &mut files)?;
+    fs::create_dir_all(bindings)?;
+    for (name, text) in files.iter() {
+        let path = bindings.join(name);
+        fs::write(&path, text).with_context(|| format!("can't write {}", path.display()))?;
+    }
+    Ok(())
+}
+
+fn compile(job: &Job<'_>, bindings: &Path, core: &Path) -> Result<()> {
+    let mut compile = job.tools.command(Tool::Zig)?;
+    compile.args(["cc", "-target", "wasm32-wasi", "-mexec-model=reactor", "-Oz", "-s", "-Wall", "-Wextra", STACK]);
+    compile.arg("-I").arg(bindings).arg(job.folder.join("probe.c")).arg(bindings.join("probe.c"));
+    // The world, for whoever makes a component of what is linked.
+    compile.arg(bindings.join("probe_component_type.o")).arg("-o").arg(core);
+    run(cached(&mut compile, job))
+}
+
+/// What Zig keeps for later goes where everything else goes.
+fn cached<'a>(command: &'a mut Command, job: &Job<'_>) -> &'a mut Command {
+    command.env("ZIG_LOCAL_CACHE_DIR", job.target.join("zig-cache")).current_dir(job.target)
+}
