@@ -5,6 +5,7 @@ mod bindings;
 mod build_probes;
 mod component;
 mod debian;
+mod examples;
 mod fuzz;
 mod python;
 mod record;
@@ -57,6 +58,14 @@ enum Chore {
         /// Which; all of them unless named.
         names: Vec<String>,
     },
+    /// Builds and runs the examples in all languages, after getting their tools, and writes the table of what they cost.
+    Examples {
+        /// Which; all of them unless named. For some alone, the table is shown and not written.
+        names: Vec<String>,
+        /// Compare what does not depend on the machine with the kept table, which stays as it is.
+        #[arg(long)]
+        check: bool,
+    },
     /// Runs the standard probes against what a fuzzer thinks of, after getting `cargo fuzz`.
     Fuzz {
         /// Against which targets; all of them unless named.
@@ -78,6 +87,7 @@ fn main() -> Result<()> {
         Chore::BuildProbes { check: true, out } => build_probes::check(repository, out.as_deref()),
         Chore::Bindings { check } => bindings::run(repository, check),
         Chore::Schema { check } => schema::write_or_check(repository, check),
+        Chore::Examples { names, check } => examples::run_all(repository, &target(repository), &names, check),
         Chore::Bench { names } => bench::bench(repository, &names),
         Chore::Fuzz { names, seconds } => fuzz::fuzz(repository, &target(repository), &names, seconds),
         Chore::Test => test::all(repository, &target(repository)),

@@ -7,11 +7,11 @@ use anyhow::Result;
 /// Its manifest, as it is within its workspace.
 const MANIFEST: &str = include_str!("../../../../probes/sdk/Cargo.toml");
 
-/// What its manifest takes from its workspace, and what stands there.
+/// What its manifest takes from its workspace, and what stands there; one that has another in it comes first.
 const OF_WORKSPACE: [(&str, &str); 6] = [
+    ("rust-version.workspace = true", "rust-version = \"1.95\""),
     ("version.workspace = true", "version = \"0.1.0\""),
     ("edition.workspace = true", "edition = \"2024\""),
-    ("rust-version.workspace = true", "rust-version = \"1.95\""),
     ("license.workspace = true", "license = \"Apache-2.0\""),
     ("publish.workspace = true", "publish = false"),
     ("[lints]\nworkspace = true\n\n", ""),
