@@ -125,6 +125,11 @@ fn a_probe_in_c() {
 }
 
 #[test]
+fn a_probe_in_cpp() {
+    try_example("cpp", "cpp");
+}
+
+#[test]
 fn a_probe_in_javascript() {
     try_example("javascript", "js");
 }

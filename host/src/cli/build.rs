@@ -63,7 +63,8 @@ impl Build {
         let job = Job { folder: &folder, target: &target, wit: &wit, tools: &tools };
         let component = match project.language {
             Language::Rust => encode::component_of(&rust::module(&job)?)?,
-            Language::C => encode::component_of(&c::module(&job)?)?,
+            Language::C => encode::component_of(&c::module(&job, c::Dialect::C)?)?,
+            Language::Cpp => encode::component_of(&c::module(&job, c::Dialect::Cpp)?)?,
             Language::Js => javascript::component(&job)?,
             Language::Python => python::component(&job)?,
             Language::Wat => encode::with_world(&wat::parse_file(folder.join("probe.wat"))?, &wit)?,

@@ -49,6 +49,7 @@ fn files(language: Language) -> &'static [(&'static str, &'static str)] {
             files!("rust", "src/lib.rs", "Cargo.toml", "Cargo.lock", "build.toml", "banner-probe.toml", "README.md")
         }
         Language::C => files!("c", "probe.c", "build.toml", "banner-probe.toml", "README.md"),
+        Language::Cpp => files!("cpp", "probe.cpp", "build.toml", "banner-probe.toml", "README.md"),
         Language::Js => files!("javascript", "probe.js", "build.toml", "banner-probe.toml", "README.md"),
         Language::Python => files!("python", "probe.py", "build.toml", "banner-probe.toml", "README.md"),
         Language::Wat => files!("wat", "probe.wat", "build.toml", "banner-probe.toml", "README.md"),

@@ -35,9 +35,10 @@ struct Example {
 }
 
 /// All of them.
-const ALL: [Example; 5] = [
+const ALL: [Example; 6] = [
     Example { folder: "wat", title: "WebAssembly text", language: "wat" },
     Example { folder: "c", title: "C", language: "c" },
+    Example { folder: "cpp", title: "C++", language: "cpp" },
     Example { folder: "rust", title: "Rust", language: "rust" },
     Example { folder: "javascript", title: "JavaScript", language: "js" },
     Example { folder: "python", title: "Python", language: "python" },
@@ -86,7 +87,7 @@ impl<'a> Author<'a> {
         // After the version comes where it is, and who built it.
         let version = told.split(" (").next().unwrap_or(told);
         Ok(match example.language {
-            "c" => format!("ziglang {version}"),
+            "c" | "cpp" => format!("ziglang {version}"),
             "js" => format!("componentize-qjs {version}"),
             "wat" => "none".to_owned(),
             _ => version.to_owned(),

@@ -1,4 +1,4 @@
-//! C: a header is generated from the WIT, and Zig compiles.
+//! C and C++: a header is generated from the WIT, and Zig compiles.
 
 use std::{fs, path::Path, process::Command};
 
@@ -9,18 +9,29 @@ use super::{Job, built, encode, run, tools::Tool};
 
 /// Where the generated headers go, below the target folder.
 const BINDINGS: &str = "bindings";
+/// What Zig calls the one that it has a C library for. What a probe does not call is not linked.
+const TARGET: &str = "wasm32-wasi";
 /// Bytes of a probe's stack. Zig's own choice of 16 MiB would be most of what an instance occupies.
 const STACK: &str = "-Wl,-z,stack-size=65536";
+
+/// What the probe's own source is written in.
+#[derive(Clone, Copy)]
+pub(super) enum Dialect {
+    /// `probe.c`.
+    C,
+    /// `probe.cpp`, without exceptions, which are off in a runner.
+    Cpp,
+}
 
 /// Compiles the probe to a core module.
 ///
 /// # Errors
 /// If the WIT or the source is not as it should be, or Zig is missing.
-pub(super) fn module(job: &Job<'_>) -> Result<Vec<u8>> {
+pub(super) fn module(job: &Job<'_>, dialect: Dialect) -> Result<Vec<u8>> {
     let bindings = job.target.join(BINDINGS);
     generate(job, &bindings)?;
     let core = job.target.join("probe.core.wasm");
-    compile(job, &bindings, &core)?;
+    compile(job, dialect, &bindings, &core)?;
     built(&core)
 }
 
@@ -40,10 +51,25 @@ fn generate(job: &Job<'_>, bindings: &Path) -> Result<()> {
     Ok(())
 }
 
-fn compile(job: &Job<'_>, bindings: &Path, core: &Path) -> Result<()> {
+fn compile(job: &Job<'_>, dialect: Dialect, bindings: &Path, core: &Path) -> Result<()> {
+    // What is generated is C in any case.
+    let object = job.target.join("bindings.o");
+    let mut generated = job.tools.command(Tool::Zig)?;
+    generated.args(["cc", "-target", TARGET, "-Oz", "-c"]).arg(bindings.join("probe.c")).arg("-o").arg(&object);
+    run(cached(&mut generated, job))?;
     let mut compile = job.tools.command(Tool::Zig)?;
-    compile.args(["cc", "-target", "wasm32-wasi", "-mexec-model=reactor", "-Oz", "-s", "-Wall", "-Wextra", STACK]);
-    compile.arg("-I").arg(bindings).arg(job.folder.join("probe.c")).arg(bindings.join("probe.c"));
+    let source = match dialect {
+        Dialect::C => {
+            compile.arg("cc");
+            "probe.c"
+        }
+        Dialect::Cpp => {
+            compile.args(["c++", "-std=c++20", "-fno-exceptions", "-fno-rtti"]);
+            "probe.cpp"
+        }
+    };
+    compile.args(["-target", TARGET, "-mexec-model=reactor", "-Oz", "-s", "-Wall", "-Wextra", STACK]);
+    compile.arg("-I").arg(bindings).arg(job.folder.join(source)).arg(&object);
     // The world, for whoever makes a component of what is linked.
     compile.arg(bindings.join("probe_component_type.o")).arg("-o").arg(core);
     run(cached(&mut compile, job))

@@ -15,6 +15,8 @@ pub(in crate::cli) enum Language {
     Rust,
     /// With a header that is generated from the WIT.
     C,
+    /// As C, with the standard library.
+    Cpp,
     /// JavaScript, within QuickJS.
     Js,
     /// Within CPython.
@@ -29,6 +31,7 @@ impl Language {
         match self {
             Self::Rust => "Rust",
             Self::C => "C",
+            Self::Cpp => "C++",
             Self::Js => "JavaScript",
             Self::Python => "Python",
             Self::Wat => "WAT",
@@ -39,7 +42,7 @@ impl Language {
     pub(in crate::cli) fn tool(self) -> Option<Tool> {
         match self {
             Self::Rust => Some(Tool::Rust),
-            Self::C => Some(Tool::Zig),
+            Self::C | Self::Cpp => Some(Tool::Zig),
             Self::Js => Some(Tool::ComponentizeQjs),
             Self::Python => Some(Tool::ComponentizePy),
             Self::Wat => None,
