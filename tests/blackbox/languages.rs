@@ -145,8 +145,18 @@ fn a_probe_in_rust() {
 }
 
 #[test]
+fn a_probe_in_typescript() {
+    try_example("typescript", "ts");
+}
+
+#[test]
 fn a_probe_in_webassembly_text() {
     try_example("wat", "wat");
+}
+
+#[test]
+fn a_probe_in_zig() {
+    try_example("zig", "zig");
 }
 
 /// The whole tour: from nothing to a live check, changed, broken and removed.

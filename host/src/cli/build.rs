@@ -65,7 +65,9 @@ impl Build {
             Language::Rust => encode::component_of(&rust::module(&job)?)?,
             Language::C => encode::component_of(&c::module(&job, c::Dialect::C)?)?,
             Language::Cpp => encode::component_of(&c::module(&job, c::Dialect::Cpp)?)?,
+            Language::Zig => encode::component_of(&c::module(&job, c::Dialect::Zig)?)?,
             Language::Js => javascript::component(&job)?,
+            Language::Ts => javascript::component_of_typescript(&job)?,
             Language::Python => python::component(&job)?,
             Language::Wat => encode::with_world(&wat::parse_file(folder.join("probe.wat"))?, &wit)?,
         };
@@ -83,10 +85,15 @@ impl Build {
 
 /// Runs a tool, whose output is shown only if it fails.
 fn run(command: &mut Command) -> Result<()> {
+    printed(command).map(drop)
+}
+
+/// Runs a tool; what it prints.
+fn printed(command: &mut Command) -> Result<Vec<u8>> {
     let program = command.get_program().to_string_lossy().into_owned();
     let output = command.output().with_context(|| format!("can't run {program}"))?;
     if output.status.success() {
-        return Ok(());
+        return Ok(output.stdout);
     }
     let said = [output.stdout, output.stderr].concat();
     bail!("{program} failed ({}):\n{}", output.status, String::from_utf8_lossy(&said).trim_end())

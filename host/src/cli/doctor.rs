@@ -30,18 +30,18 @@ impl Doctor {
         let languages = if self.languages.is_empty() { Language::value_variants() } else { &self.languages };
         let mut missing = false;
         for language in languages {
-            let Some(tool) = language.tool() else {
+            if language.tools().is_empty() {
                 println!("{language:<8} ready    with nothing but this program");
-                continue;
-            };
-            let mut place = tools.find(tool)?;
-            if self.install && place.is_none() {
-                install(tool)?;
-                place = tools.find(tool)?;
             }
-            match place {
-                Some(place) => println!("{language:<8} ready    {} ({})", version(&place, tool)?, place.display()),
-                None => {
+            for tool in language.tools().iter().copied() {
+                let mut place = tools.find(tool)?;
+                if self.install && place.is_none() {
+                    install(tool)?;
+                    place = tools.find(tool)?;
+                }
+                if let Some(place) = place {
+                    println!("{language:<8} ready    {} ({})", version(&place, tool)?, place.display());
+                } else {
                     missing = true;
                     println!("{language:<8} missing  {}", tool.install().join(" "));
                 }

@@ -50,7 +50,17 @@ fn files(language: Language) -> &'static [(&'static str, &'static str)] {
         }
         Language::C => files!("c", "probe.c", "build.toml", "banner-probe.toml", "README.md"),
         Language::Cpp => files!("cpp", "probe.cpp", "build.toml", "banner-probe.toml", "README.md"),
+        Language::Zig => files!("zig", "probe.zig", "build.toml", "banner-probe.toml", "README.md"),
         Language::Js => files!("javascript", "probe.js", "build.toml", "banner-probe.toml", "README.md"),
+        Language::Ts => files!(
+            "typescript",
+            "probe.ts",
+            "wit.d.ts",
+            "tsconfig.json",
+            "build.toml",
+            "banner-probe.toml",
+            "README.md"
+        ),
         Language::Python => files!("python", "probe.py", "build.toml", "banner-probe.toml", "README.md"),
         Language::Wat => files!("wat", "probe.wat", "build.toml", "banner-probe.toml", "README.md"),
     }

@@ -35,12 +35,14 @@ struct Example {
 }
 
 /// All of them.
-const ALL: [Example; 6] = [
+const ALL: [Example; 8] = [
     Example { folder: "wat", title: "WebAssembly text", language: "wat" },
     Example { folder: "c", title: "C", language: "c" },
     Example { folder: "cpp", title: "C++", language: "cpp" },
+    Example { folder: "zig", title: "Zig", language: "zig" },
     Example { folder: "rust", title: "Rust", language: "rust" },
     Example { folder: "javascript", title: "JavaScript", language: "js" },
+    Example { folder: "typescript", title: "TypeScript", language: "ts" },
     Example { folder: "python", title: "Python", language: "python" },
 ];
 
@@ -83,14 +85,18 @@ impl<'a> Author<'a> {
     /// What the tool of a language says of itself.
     fn tool(&self, example: &Example) -> Result<String> {
         let told = output(self.command().args(["doctor", example.language]))?;
-        let told = told.split_once("ready").context("`probity doctor` says something else than it did")?.1.trim();
-        // After the version comes where it is, and who built it.
-        let version = told.split(" (").next().unwrap_or(told);
+        let versions = told.lines().map(|line| {
+            let (_, version) = line.split_once("ready").context("`probity doctor` says something else than it did")?;
+            // After the version comes where it is, and who built it.
+            Ok(version.split(" (").next().unwrap_or_default().trim())
+        });
+        let versions = versions.collect::<Result<Vec<&str>>>()?.join(", componentize-qjs ");
         Ok(match example.language {
-            "c" | "cpp" => format!("ziglang {version}"),
-            "js" => format!("componentize-qjs {version}"),
+            "c" | "cpp" | "zig" => format!("ziglang {versions}"),
+            "js" => format!("componentize-qjs {versions}"),
+            "ts" => versions.replace("Version", "typescript"),
             "wat" => "none".to_owned(),
-            _ => version.to_owned(),
+            _ => versions,
         })
     }
 

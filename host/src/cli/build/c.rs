@@ -1,11 +1,16 @@
-//! C and C++: a header is generated from the WIT, and Zig compiles.
+//! C, C++ and Zig: a header is generated from the WIT, and Zig compiles.
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::{Context, Result};
 use wit_bindgen_core::Files;
 
-use super::{Job, built, encode, run, tools::Tool};
+use super::{Job, built, encode, printed, run, tools::Tool};
 
 /// Where the generated headers go, below the target folder.
 const BINDINGS: &str = "bindings";
@@ -21,6 +26,8 @@ pub(super) enum Dialect {
     C,
     /// `probe.cpp`, without exceptions, which are off in a runner.
     Cpp,
+    /// `probe.zig`.
+    Zig,
 }
 
 /// Compiles the probe to a core module.
@@ -61,18 +68,46 @@ fn compile(job: &Job<'_>, dialect: Dialect, bindings: &Path, core: &Path) -> Res
     let source = match dialect {
         Dialect::C => {
             compile.arg("cc");
-            "probe.c"
+            job.folder.join("probe.c")
         }
         Dialect::Cpp => {
             compile.args(["c++", "-std=c++20", "-fno-exceptions", "-fno-rtti"]);
-            "probe.cpp"
+            job.folder.join("probe.cpp")
+        }
+        Dialect::Zig => {
+            compile.arg("cc");
+            object_of_zig(job, bindings)?
         }
     };
     compile.args(["-target", TARGET, "-mexec-model=reactor", "-Oz", "-s", "-Wall", "-Wextra", STACK]);
-    compile.arg("-I").arg(bindings).arg(job.folder.join(source)).arg(&object);
+    compile.arg("-I").arg(bindings).arg(source).arg(&object);
     // The world, for whoever makes a component of what is linked.
     compile.arg(bindings.join("probe_component_type.o")).arg("-o").arg(core);
     run(cached(&mut compile, job))
+}
+
+/// Compiles `probe.zig`, which sees the header as the module `probe`.
+fn object_of_zig(job: &Job<'_>, bindings: &Path) -> Result<PathBuf> {
+    let mut translate = job.tools.command(Tool::Zig)?;
+    translate.args(["translate-c", "-target", TARGET, "-lc", "-I"]).arg(bindings).arg(bindings.join("probe.h"));
+    let header = job.target.join("probe_h.zig");
+    fs::write(&header, printed(cached(&mut translate, job))?)?;
+
+    let module = |name: &str, file: &Path| {
+        let mut argument = OsString::from(format!("-M{name}="));
+        argument.push(file);
+        argument
+    };
+    let object = job.target.join("probe.o");
+    let mut emit = OsString::from("-femit-bin=");
+    emit.push(&object);
+    // What comes before a module is meant for it.
+    let options = ["-target", TARGET, "-O", "ReleaseSmall", "-fstrip", "-lc"];
+    let mut compile = job.tools.command(Tool::Zig)?;
+    compile.arg("build-obj").args(options).args(["--dep", "probe"]).arg(module("root", &job.folder.join("probe.zig")));
+    compile.args(options).arg(module("probe", &header)).arg(emit);
+    run(cached(&mut compile, job))?;
+    Ok(object)
 }
 
 /// What Zig keeps for later goes where everything else goes.

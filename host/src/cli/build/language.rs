@@ -17,8 +17,12 @@ pub(in crate::cli) enum Language {
     C,
     /// As C, with the standard library.
     Cpp,
+    /// With the header that C has.
+    Zig,
     /// JavaScript, within QuickJS.
     Js,
+    /// TypeScript, likewise.
+    Ts,
     /// Within CPython.
     Python,
     /// The text of a core module, by the canonical ABI.
@@ -32,20 +36,23 @@ impl Language {
             Self::Rust => "Rust",
             Self::C => "C",
             Self::Cpp => "C++",
+            Self::Zig => "Zig",
             Self::Js => "JavaScript",
+            Self::Ts => "TypeScript",
             Self::Python => "Python",
             Self::Wat => "WAT",
         }
     }
 
     /// What building takes beside this program.
-    pub(in crate::cli) fn tool(self) -> Option<Tool> {
+    pub(in crate::cli) fn tools(self) -> &'static [Tool] {
         match self {
-            Self::Rust => Some(Tool::Rust),
-            Self::C | Self::Cpp => Some(Tool::Zig),
-            Self::Js => Some(Tool::ComponentizeQjs),
-            Self::Python => Some(Tool::ComponentizePy),
-            Self::Wat => None,
+            Self::Rust => &[Tool::Rust],
+            Self::C | Self::Cpp | Self::Zig => &[Tool::Zig],
+            Self::Js => &[Tool::ComponentizeQjs],
+            Self::Ts => &[Tool::TypeScript, Tool::ComponentizeQjs],
+            Self::Python => &[Tool::ComponentizePy],
+            Self::Wat => &[],
         }
     }
 }

@@ -22,6 +22,8 @@ pub(in crate::cli) enum Tool {
     Zig,
     /// Makes a component of JavaScript.
     ComponentizeQjs,
+    /// Makes JavaScript of TypeScript.
+    TypeScript,
     /// Makes a component of Python.
     ComponentizePy,
 }
@@ -43,6 +45,7 @@ impl Tool {
             Self::Rust => "rustc",
             Self::Zig => "zig",
             Self::ComponentizeQjs => "componentize-qjs",
+            Self::TypeScript => "tsc",
             Self::ComponentizePy => "componentize-py",
         }
     }
@@ -53,6 +56,7 @@ impl Tool {
             Self::Rust => Source::Rustup,
             Self::Zig => Source::Pip("ziglang", "0.17.1"),
             Self::ComponentizeQjs => Source::Npm("componentize-qjs", "0.4.5"),
+            Self::TypeScript => Source::Npm("typescript", "7.0.2"),
             Self::ComponentizePy => Source::Pip("componentize-py", "0.25.0"),
         }
     }
