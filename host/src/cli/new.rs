@@ -32,9 +32,9 @@ pub(super) struct New {
     /// The language to write it in.
     #[arg(long, value_name = "LANGUAGE")]
     lang: Language,
-    /// Where to make the folder.
-    #[arg(long = "in", value_name = "DIR", default_value = ".")]
-    parent: PathBuf,
+    /// Where to make the folder; without it, here.
+    #[arg(long = "in", value_name = "DIR")]
+    parent: Option<PathBuf>,
 }
 
 /// The files of an example. Those of the repository are the templates.
@@ -76,7 +76,7 @@ impl New {
             self.lang != Language::Rust || is_crate,
             "`{name}` is no name for a Rust crate: begin with a letter, and leave out `.`"
         );
-        let folder = self.parent.join(name);
+        let folder = self.parent.unwrap_or_default().join(name);
         ensure!(!folder.exists(), "{} is there already; choose another name, or remove it", folder.display());
 
         for (file, text) in files(self.lang) {
