@@ -4,6 +4,8 @@
 
 #[path = "engine/budgets.rs"]
 mod budgets;
+#[path = "engine/commands.rs"]
+mod commands;
 #[path = "engine/compiling.rs"]
 mod compiling;
 #[path = "support/guest.rs"]
@@ -235,7 +237,7 @@ async fn what_is_no_probe_says_what_it_is() {
         (module, "core WebAssembly module"),
         (
             other,
-            "must export `probity:probe/checker@0.1.0` or `probity:probe/connector@0.1.0`, and exports `acme:other/thing@1.0.0`",
+            "must export `probity:probe/checker@0.1.0`, `probity:probe/connector@0.1.0` or `wasi:cli/run@0.2.12`, and exports `acme:other/thing@1.0.0`",
         ),
         (
             wat::parse_bytes(&moon).unwrap().into_owned(),

@@ -13,7 +13,10 @@ const MAY_SEE: [(&str, &[&str]); 20] = [
     ("app", &["board", "clock", "config", "engine", "events", "http", "supervisor", "worker"]),
     ("board", &["clock"]),
     ("catalog", &["config", "engine", "trust"]),
-    ("cli", &["app", "catalog", "config", "engine", "http", "name", "supervisor", "telemetry", "trust", "worker"]),
+    (
+        "cli",
+        &["app", "catalog", "config", "engine", "events", "http", "name", "supervisor", "telemetry", "trust", "worker"],
+    ),
     ("clock", &[]),
     ("config", &["grant", "identity", "limits", "name", "trust"]),
     ("engine", &["board", "grant", "identity", "limits"]),
@@ -33,18 +36,23 @@ const MAY_SEE: [(&str, &[&str]); 20] = [
 ];
 
 /// Who alone may name a library.
-const BELONGS_TO: [(&str, &str); 11] = [
+const BELONGS_TO: [(&str, &str); 16] = [
     ("wasmtime", "engine"),
     ("wasmtime_wasi", "engine"),
     ("wasmtime_wasi_http", "engine"),
     ("wasmtime_wasi_tls", "engine"),
     ("wasmparser", "engine"),
+    ("wasm_encoder", "engine"),
+    ("wit_component", "engine"),
+    ("wit_parser", "engine"),
     ("nix", "engine"),
     ("socket2", "engine"),
     ("axum", "http"),
     ("minisign_verify", "trust"),
     ("notify", "watch"),
     ("clap", "cli"),
+    ("clap_complete", "cli"),
+    ("clap_mangen", "cli"),
 ];
 
 /// What the core may not name: whatever waits, reads a clock or touches the world.

@@ -38,7 +38,7 @@ use probity::{
 use probity_core::{
     history,
     machine::{Machine, Policy},
-    outcome::{Attempt, Outcome, Status, Usage, Verdict},
+    outcome::{Attempt, Outcome, Status, Verdict},
     schedule::{Every, Schedule},
 };
 use tokio::{
@@ -203,7 +203,7 @@ impl Examine for Nothing {
             latency: None,
             permanent: false,
         };
-        let attempt = Attempt { outcome: Outcome::Verdict(verdict), usage: Usage::default(), state: vec![] };
+        let attempt = Attempt::of(Outcome::Verdict(verdict));
         Box::pin(std::future::ready(attempt))
     }
 }

@@ -81,7 +81,8 @@ impl Configuration {
 }
 
 /// Checks whose probe is neither in the folder nor a standard one. A folder that can't be read may hold anything.
-fn unknown_probes(config: &Config) -> Report {
+#[must_use]
+pub fn unknown_probes(config: &Config) -> Report {
     let mut report = Report::default();
     let Ok(entries) = std::fs::read_dir(&config.probes) else {
         return report;

@@ -1,30 +1,36 @@
 //! The command line.
 
+mod bench;
 mod build;
 mod check;
 mod compile;
+mod completions;
+mod component;
 mod compose;
+mod configured;
 mod doctor;
 mod hash_token;
 mod inspect;
 mod keygen;
+mod man;
 mod new;
+mod out;
 mod quickstart;
 mod run;
 mod schema;
 mod sign;
+mod spread;
+mod subject;
+mod test;
 mod validate;
 mod verify;
 
-use std::{process::ExitCode, sync::Arc};
+use std::process::ExitCode;
 
-use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::{
-    app,
-    config::Bounds,
-    engine::{self, Apart, Compiler, Engine, Options},
+    app, engine,
     telemetry::{self, Format},
 };
 
@@ -32,7 +38,12 @@ use crate::{
 ///
 /// Without a command, runs the configuration in the working directory, or else the quickstart.
 #[derive(Debug, Parser)]
-#[command(name = "probity", version)]
+#[command(
+    name = "probity",
+    version,
+    after_help = "Examples:\n  probity\n  probity run --config probity.toml\n  \
+                  probity check tcp --set host=localhost --set port=22\n  probity check --help"
+)]
 struct Arguments {
     /// What to log: a level, or levels by module; without it, `info` when running, and `warn` otherwise.
     #[arg(long, global = true, env = "PROBITY_LOG", value_name = "FILTER")]
@@ -51,6 +62,8 @@ enum Command {
     New(new::New),
     Build(build::Build),
     Doctor(doctor::Doctor),
+    Test(test::Test),
+    Bench(bench::Bench),
     Inspect(inspect::Inspect),
     Compose(compose::Compose),
     Validate(validate::Validate),
@@ -59,6 +72,8 @@ enum Command {
     Keygen(keygen::Keygen),
     Sign(sign::Sign),
     Verify(verify::Verify),
+    Completions(completions::Completions),
+    Man(man::Man),
     #[command(name = engine::COMPILE, hide = true)]
     Compile(compile::Compile),
 }
@@ -98,6 +113,8 @@ pub fn main() -> ExitCode {
                 Command::New(new) => new.execute(),
                 Command::Build(build) => build.execute(),
                 Command::Doctor(doctor) => doctor.execute(),
+                Command::Test(test) => test.execute().await,
+                Command::Bench(bench) => bench.execute().await,
                 Command::Inspect(inspect) => inspect.execute().await,
                 Command::Compose(compose) => compose.execute(),
                 Command::Validate(validate) => validate.execute().await,
@@ -106,6 +123,8 @@ pub fn main() -> ExitCode {
                 Command::Keygen(keygen) => keygen.execute(),
                 Command::Sign(sign) => sign.execute(),
                 Command::Verify(verify) => verify.execute(),
+                Command::Completions(completions) => completions.execute(),
+                Command::Man(man) => man.execute(),
                 Command::Compile(compile) => compile.execute(),
             }
         });
@@ -120,11 +139,4 @@ pub fn main() -> ExitCode {
 fn failed(error: anyhow::Error) -> ExitCode {
     eprintln!("probity: {error:#}");
     ExitCode::from(FAILED)
-}
-
-/// A sandbox for one run of whatever component is named: compiled apart, as a stranger's is, and not kept.
-fn sandbox() -> Result<Arc<Engine>> {
-    let bounds = Bounds::default();
-    let compiler = Compiler::Apart(Apart::of_this_program(bounds.compile_time, bounds.compile_memory)?);
-    Engine::new(Options { max_in_flight: 1, max_live_connections: 1, cache: None, compiler })
 }

@@ -6,11 +6,13 @@
 
 mod bindings;
 mod clocks;
+mod command;
 mod compiled;
 mod compiler;
 mod component;
 mod ctx;
 mod exceeded;
+mod exit;
 mod features;
 mod growth;
 mod house;
@@ -18,10 +20,13 @@ mod http;
 mod icmp;
 mod logbook;
 mod network;
+mod origins;
 mod output;
+mod preview_1;
 mod refusals;
 mod run;
 mod session;
+mod shape;
 mod sockets;
 mod system;
 mod tls;
@@ -35,12 +40,15 @@ use wasmtime::{Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAll
 
 use crate::identity::Identity;
 
+pub use bindings::{CHECKER, CONNECTOR};
 pub use compiled::digest;
 pub use compiler::{Apart, COMMAND as COMPILE, Compiler, compile};
-pub use component::{LoadError, Manifest, Prepared, Shape, examine};
+pub use component::{LoadError, Manifest, Prepared};
+pub use origins::{Producers, producers};
 pub use output::Redact;
 pub use run::{Request, Term};
 pub use session::{Opening, Session};
+pub use shape::{Shape, examine};
 pub use tls::Tls;
 
 /// How often a running guest is interrupted to see whether its time is up and to let others run. A spinning guest holds

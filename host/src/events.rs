@@ -6,6 +6,7 @@
 mod cloud;
 mod follow;
 mod line;
+mod schema;
 
 use std::{
     collections::VecDeque,
@@ -20,7 +21,10 @@ use jiff::Timestamp;
 use probity_core::event::Event;
 use tokio::sync::Notify;
 
-pub use self::follow::{Followed, Follower};
+pub use self::{
+    follow::{Followed, Follower},
+    schema::schema,
+};
 
 /// The word of an event that tells of a reload.
 pub const RELOAD: &str = "reload";

@@ -13,7 +13,7 @@ mod control;
 mod door;
 mod entry;
 mod events;
-mod exposition;
+pub(crate) mod exposition;
 mod health;
 mod index;
 mod metrics;

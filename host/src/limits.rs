@@ -2,7 +2,7 @@
 
 /// Something of each budget.
 ///
-/// There are fifteen of them, and everything that is said of one is said of all: what is written in the config, what holds
+/// There are sixteen of them, and everything that is said of one is said of all: what is written in the config, what holds
 /// in the end, and the most that the operator lets any check have. So they are one record, whatever there is in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Each<T> {
@@ -28,6 +28,8 @@ pub struct Each<T> {
     pub log_lines: T,
     /// Bytes logged; more are dropped.
     pub log_bytes: T,
+    /// Bytes that a command may write to its standard output.
+    pub output: T,
     /// Bytes of the verdict's message; a longer one is cut.
     pub message: T,
     /// Details of the verdict; more are dropped.
@@ -67,6 +69,8 @@ impl Limits {
         log_lines: 100,
         // As much as these lines have at the most.
         log_bytes: 100 << 10,
+        // Eight times what Nagios reads of a plug-in.
+        output: 64 << 10,
         // A few lines on a screen.
         message: 4 << 10,
         // As many as anybody reads.
@@ -92,6 +96,7 @@ impl Each<&'static str> {
         lookups: "lookups",
         log_lines: "log_lines",
         log_bytes: "log_bytes",
+        output: "output",
         message: "message",
         details: "details",
         measurements: "measurements",
@@ -115,6 +120,7 @@ impl<T> Each<T> {
             lookups: make(self.lookups, other.lookups),
             log_lines: make(self.log_lines, other.log_lines),
             log_bytes: make(self.log_bytes, other.log_bytes),
+            output: make(self.output, other.output),
             message: make(self.message, other.message),
             details: make(self.details, other.details),
             measurements: make(self.measurements, other.measurements),

@@ -174,14 +174,37 @@ pub fn signature_of(file: &Path) -> PathBuf {
     name.into()
 }
 
+/// What a signature says of itself, which may be a lie.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signed {
+    /// Whose it says it is.
+    pub by: KeyId,
+    /// Its trusted comment.
+    pub comment: String,
+}
+
+/// What a signature says of itself, without a key to verify it by.
+///
+/// # Errors
+///
+/// It is none of minisign.
+pub fn signed(signature: &str) -> Result<Signed, BadSignature> {
+    parse(signature).map(|(by, parsed)| Signed { by, comment: parsed.trusted_comment().to_owned() })
+}
+
+fn parse(signature: &str) -> Result<(KeyId, Signature), BadSignature> {
+    let parsed = Signature::decode(signature).map_err(|_| BadSignature::Malformed)?;
+    let by = signature.lines().nth(1).and_then(KeyId::read).ok_or(BadSignature::Malformed)?;
+    Ok((by, parsed))
+}
+
 /// Verifies that a signature is by one of the keys, and of these bytes; returns which, and its trusted comment.
 ///
 /// # Errors
 ///
 /// What is wrong with it.
 pub fn verify(keys: &[PublicKey], bytes: &[u8], signature: &str) -> Result<(KeyId, String), BadSignature> {
-    let parsed = Signature::decode(signature).map_err(|_| BadSignature::Malformed)?;
-    let by = signature.lines().nth(1).and_then(KeyId::read).ok_or(BadSignature::Malformed)?;
+    let (by, parsed) = parse(signature)?;
     let key = keys.iter().find(|key| key.id == by).ok_or(BadSignature::Stranger(by))?;
     match key.key.verify(bytes, &parsed, false) {
         Ok(()) => Ok((by, parsed.trusted_comment().to_owned())),

@@ -86,69 +86,6 @@ fn a_check_that_can_not_be_made_is_unknown() {
 }
 
 #[test]
-fn inspect_says_what_a_component_is() {
-    let home = home();
-    let ended = home.run(&["inspect", "tcp"]);
-    assert_eq!(ended.code, Some(0), "{ended:?}");
-    for part in [
-        "digest   sha256:",
-        "exports  probity:probe/",
-        "probity:probe/checker@0.1.0",
-        "imports  ",
-        "wasi:sockets/tcp@0.2.",
-        "name     tcp 0.1.0",
-        "interval 30s",
-        "timeout  5s",
-        "asks for tcp:HOST:PORT",
-        "grants   tcp:{host}:{port}",
-        "\"degraded_after\"",
-    ] {
-        assert!(ended.stdout.contains(part), "{part:?} is missing in:\n{}", ended.stdout);
-    }
-    let ended = home.run(&["inspect", "healthy.wasm"]);
-    assert_eq!(ended.code, Some(0), "{ended:?}");
-    assert!(ended.stdout.contains("manifest none"), "{ended:?}");
-    assert!(ended.stdout.contains("asks for nothing that takes a grant"), "{ended:?}");
-    let ended = home.run(&["inspect", "junk.wasm"]);
-    assert_eq!(ended.code, Some(3), "{ended:?}");
-    assert!(ended.stderr.contains("junk.wasm is not a probe that can run here: this is not WebAssembly"), "{ended:?}");
-}
-
-#[test]
-fn validate_says_all_that_is_wrong() {
-    let home = home();
-    let good = "[[check]]\nname = \"door\"\nprobe = \"tcp\"\nsettings = { host = \"localhost\", port = 22 }\n";
-    home.put("probity.toml", good.as_bytes());
-    for arguments in [&["validate"] as &[_], &["validate", "probity.toml", "healthy.wasm"]] {
-        let ended = home.run(arguments);
-        assert_eq!(ended.code, Some(0), "{ended:?}");
-        assert!(ended.stdout.contains("probity.toml: all is well"), "{ended:?}");
-    }
-    let ended = home.run(&["validate", "healthy.wasm", "junk.wasm"]);
-    assert_eq!(ended.code, Some(1), "{ended:?}");
-    assert!(ended.stdout.contains("healthy.wasm: all is well\n"), "{ended:?}");
-    assert!(ended.stdout.contains("junk.wasm is not a probe that can run here"), "{ended:?}");
-
-    home.put("probity.toml", good.replace("probe =", "prob =").as_bytes());
-    let ended = home.run(&["validate"]);
-    assert_eq!(ended.code, Some(1), "{ended:?}");
-    assert!(
-        ended.stdout.contains("probity.toml:3: unknown key `prob` in [[check]]; did you mean `probe`"),
-        "{ended:?}"
-    );
-
-    // What only the probe knows is found as well, and so is what is wrong with side-cars.
-    home.put("probity.toml", good.replace("22", "70000").as_bytes());
-    home.drop_in("a", &guest::saying("hello"));
-    home.put("probes.d/a.toml", b"[[check]]\nname = \"door\"\n");
-    let ended = home.run(&["validate"]);
-    assert_eq!(ended.code, Some(1), "{ended:?}");
-    assert!(ended.stdout.contains("probity.toml:4: check `door`") && ended.stdout.contains("/port"), "{ended:?}");
-    assert!(ended.stdout.contains("a.toml:1: `door` is the name of the check at probity.toml:1 already"), "{ended:?}");
-    assert!(ended.stdout.contains("2 problems"), "{ended:?}");
-}
-
-#[test]
 fn help_and_version_and_schemas_are_printed() {
     let home = Home::empty();
     let help = home.run(&["--help"]);

@@ -250,11 +250,12 @@ fn a_composite_is_pending_until_its_members_are_judged() {
         composite("whole", "checks = [\"slow\"]")
     );
     let home = Home::new(&config);
-    home.drop_in("slow", &guest::fixture("slow"));
+    home.drop_in("slow", &guest::fixture("sleeps"));
     let runner: Runner = home.start();
     let whole = runner.wait_for_check("whole", "waits", |check| check.fault() == "waiting");
     assert_eq!((whole.status(), whole.message()), ("pending", "none of its checks has a verdict yet"));
     assert_eq!(whole.0["failures"], json!([]), "nothing has failed");
+    runner.home.drop_in("slow", &guest::saying("well"));
     runner.wait_for_check("whole", "is judged", is("healthy"));
     assert!(!runner.get("/metrics").text().contains("kind=\"waiting\""), "whoever waits has not failed");
     runner.stop();

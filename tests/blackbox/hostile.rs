@@ -142,6 +142,7 @@ fn whatever_a_component_does_only_itself_is_harmed() {
 fn cases(sink: &Target, source: &Target) -> Vec<Case> {
     let case = |name, component, check, expected| Case { name, component, check, expected };
     let guest = |name, expected| case(name, guest::fixture(name), "", expected);
+    let program = |name, expected| case(name, guest::program(name), "", expected);
     let hostile = |name, expected| case(name, guest::hostile(name, &[]), "allow = [\"tcp:*:*\"]\n", expected);
     let at = |name, target: &Target, expected| {
         let component = guest::hostile(name, &[("PORT", &target.port().to_string())]);
@@ -170,6 +171,9 @@ fn cases(sink: &Target, source: &Target) -> Vec<Case> {
         hostile("leaves-open", Healthy),
         at("pours", sink, Fault("too-much-sent", "raise `limits.bytes_sent`")),
         at("swallows", source, Fault("too-much-received", "raise `limits.bytes_received`")),
+        program("floods-output", Fault("output-too-large", "raise `limits.output`")),
+        program("floods-errors", Healthy),
+        program("never-ends", Fault("out-of-fuel", "raise `limits.fuel`")),
         case("huge-function", huge_function(), "", Rejected("compiling this component takes more than")),
         case("many-functions", many_functions(), "", Rejected("compiling this component takes more than")),
         case("nested-types", nested_types(), "", Rejected("damaged or incomplete")),

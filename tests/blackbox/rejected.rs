@@ -32,13 +32,13 @@ fn what_can_not_run_says_why_and_what_to_do() {
             "other-world",
             exports("acme:other/thing@1.0.0"),
             &[
-                "it must export `probity:probe/checker@0.1.0` or `probity:probe/connector@0.1.0`, and exports `acme:other/thing@1.0.0`",
+                "it must export `probity:probe/checker@0.1.0`, `probity:probe/connector@0.1.0` or `wasi:cli/run@0.2.12`, and exports `acme:other/thing@1.0.0`",
             ],
         ),
         (
             "other-version",
             exports("probity:probe/checker@9.0.0"),
-            &["or `probity:probe/connector@0.1.0`, and exports `probity:probe/checker@9.0.0`"],
+            &["or `wasi:cli/run@0.2.12`, and exports `probity:probe/checker@9.0.0`"],
         ),
         (
             "moon",

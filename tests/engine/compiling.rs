@@ -14,19 +14,6 @@ fn apart(seconds: u64, memory: u64) -> Arc<Engine> {
     Engine::new(Options { max_in_flight: 1, max_live_connections: 1, cache: None, compiler }).unwrap()
 }
 
-/// A component of one function that adds so many times.
-fn large(additions: usize) -> Vec<u8> {
-    let body = "local.get 0 i32.load local.get 0 i32.add local.set 0 ".repeat(additions);
-    let wat = format!(
-        r#"(module
-            (memory (export "memory") 1)
-            (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) i32.const 1024)
-            (func (export "probity:probe/checker@0.1.0#check")
-                (param i32 i32 i32 i32 i32 i64 i32 i32 i32 i32) (result i32) {body} i32.const 0))"#
-    );
-    guest::component(&wat, "bare-checker-probe")
-}
-
 #[tokio::test]
 async fn another_process_makes_the_same_of_it() {
     let engine = apart(60, 1 << 30);
@@ -38,7 +25,7 @@ async fn another_process_makes_the_same_of_it() {
 
 #[tokio::test]
 async fn what_takes_too_long_or_too_much_is_given_up_and_says_which_limit_it_was() {
-    let bomb = large(400_000);
+    let bomb = guest::large(400_000);
     let Err(error) = prepare(&apart(1, 8 << 30), bomb.clone()).await else { panic!("compiled in a second") };
     assert_eq!(
         error.to_string(),

@@ -289,6 +289,25 @@ pub struct Usage {
     pub peak_memory: u64,
 }
 
+/// What an attempt asked of its runner. It is for whoever looks at a single one: runs that are kept do not keep it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Calls {
+    /// Names looked up; a literal address is none.
+    pub lookups: u64,
+    /// TCP connections begun, those of requests included.
+    pub connections: u64,
+    /// HTTP requests, those that were refused included.
+    pub requests: u64,
+    /// Bytes sent over the network.
+    pub bytes_sent: u64,
+    /// Bytes received over the network.
+    pub bytes_received: u64,
+    /// The grants that it missed, at most a few, as they would be written in the check's `allow`.
+    pub missing: Vec<String>,
+    /// The addresses that are denied to all checks and that it wanted to reach, each with the range that denies it.
+    pub denied: Vec<String>,
+}
+
 /// What came of one attempt, with all that it leaves behind.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Attempt {
@@ -296,14 +315,24 @@ pub struct Attempt {
     pub outcome: Outcome,
     /// What it used.
     pub usage: Usage,
+    /// What it asked of its runner.
+    pub calls: Calls,
     /// What the probe wants handed to the next run; empty after a fault.
     pub state: Vec<u8>,
+}
+
+impl Attempt {
+    /// An attempt that used nothing, asked for nothing and left nothing.
+    #[must_use]
+    pub fn of(outcome: Outcome) -> Attempt {
+        Attempt { outcome, usage: Usage::default(), calls: Calls::default(), state: Vec::new() }
+    }
 }
 
 impl From<Fault> for Attempt {
     /// An attempt that did not get as far as the probe.
     fn from(fault: Fault) -> Self {
-        Attempt { outcome: Outcome::Fault(fault), usage: Usage::default(), state: Vec::new() }
+        Attempt::of(Outcome::Fault(fault))
     }
 }
 

@@ -12,9 +12,8 @@ use clap::Args;
 use crate::{engine, supervisor::standard};
 
 /// Makes one probe of a probe for all targets of a kind and an adapter for one of them.
-///
-/// For example: `probity compose pubsub-roundtrip my-broker.wasm -o probes.d/my-broker.wasm`
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  probity compose pubsub-roundtrip my-broker.wasm -o probes.d/my-broker.wasm")]
 pub(super) struct Compose {
     /// The probe that needs an adapter: a file, or one of `database-ping`, `dht-roundtrip` and `pubsub-roundtrip`.
     probe: String,

@@ -21,6 +21,8 @@ const LONGEST: u64 = 4 * 1024;
 ///
 /// The token is read from standard input, or made, and then shown on standard error, once.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  probity hash-token --generate --name deploy --scope control >> probity.toml\n  \
+                        probity hash-token --name grafana < token.txt")]
 pub(super) struct HashToken {
     /// Make a random token, rather than read one.
     #[arg(long)]

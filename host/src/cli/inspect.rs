@@ -1,14 +1,29 @@
 //! `probity inspect`
 
-use std::{fmt::Write as _, path::Path, process::ExitCode, sync::Arc, time::Duration};
+mod json;
+mod text;
 
-use anyhow::{Context, Result, bail};
-use clap::Args;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+};
 
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+use probity_core::outcome::{FaultKind, Outcome, Usage};
+
+use super::{
+    component, out,
+    subject::{examiner, read_check},
+    verify,
+};
 use crate::{
-    catalog,
-    engine::{self, Engine, Manifest, Prepared},
-    supervisor::standard,
+    config::Bounds,
+    engine::{self, CHECKER, CONNECTOR, Engine, Prepared, Producers},
+    trust::{self, Signed, signature_of},
+    worker::Examine,
 };
 
 /// What a component could ask for by importing an interface, as the grants that it would take. What is not here can be had by
@@ -23,84 +38,142 @@ const ASKS: [(&str, &[&str]); 7] = [
     ("probity:probe/checks@", &["check:NAME", "check:group/NAME"]),
 ];
 
-/// Says what a component is: what it exports, what it could ask for, and what it says of itself.
+/// What the one run is given by which its fuel is estimated: nothing to reach, nothing said, and a second.
+const TRIAL: &str = "security.implicit_grants = false\n[[check]]\nname = \"inspect\"\ntimeout = \"1s\"\n";
+
+/// Says what a component is: what it exports, what it could ask for, who made it, and what it says of itself.
+///
+/// It is compiled and started, and run once without settings and without anything that it could reach.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  probity inspect tcp\n  probity inspect ./mine.wasm -o json\n  \
+                        probity inspect ./mine.wasm --config probity.toml")]
 pub(super) struct Inspect {
     /// A component's file, or the name of a standard probe.
     probe: String,
+    /// Say whether this configuration trusts it.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// How to say it.
+    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+    output: Format,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    /// For people.
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+/// All that is known of a component.
+struct Inspected {
+    prepared: Arc<Prepared>,
+    producers: Producers,
+    origin: Origin,
+    /// Whether a configuration trusts it; the inner error is why not.
+    trusted: Option<Result<(), String>>,
+    trial: Trial,
+}
+
+/// Where a component comes from.
+enum Origin {
+    /// It is part of this program.
+    Standard,
+    /// Nobody signed it.
+    Unsigned,
+    /// Somebody signed it, and whether that is true was not looked at.
+    Signed(Signed),
+    /// What lies beside it is no signature.
+    Illegible(String),
+}
+
+/// What one run came to that had nothing.
+enum Trial {
+    /// A verdict, by this usage.
+    Judged(Usage),
+    /// It could not go on for want of a grant; it used this much until then.
+    Stopped(Usage),
+    /// Nothing that says what a run would use, and why.
+    Unknown(String),
 }
 
 impl Inspect {
-    #[expect(clippy::print_stdout, reason = "it is this command's output")]
     pub(super) async fn execute(self) -> Result<ExitCode> {
-        let engine = super::sandbox()?;
-        let prepared = load(&engine, &self.probe).await?;
-        print!("{}", describe(&prepared)?);
+        let inspected = self.inspect().await?;
+        match self.output {
+            Format::Text => out::say(text::write(&inspected)?)?,
+            Format::Json => out::say_json(&json::document(&self.probe, &inspected))?,
+        }
         Ok(ExitCode::SUCCESS)
     }
-}
 
-/// The component that a command names: a file, or a standard probe.
-pub(super) async fn load(engine: &Arc<Engine>, probe: &str) -> Result<Prepared> {
-    let path = Path::new(probe);
-    let bytes = match standard::find(probe) {
-        _ if path.is_file() => {
-            catalog::read_component(path, u64::MAX).with_context(|| format!("can't read {probe}"))?
-        }
-        Some(bytes) => bytes.to_vec(),
-        None => {
-            let known: Vec<_> = standard::names().collect();
-            bail!("there is no file `{probe}`, and no standard probe of this name; there are {}", known.join(", "));
-        }
-    };
-    let digest = engine::digest(&bytes).into();
-    engine.prepare(digest, || Ok(bytes)).await.with_context(|| format!("{probe} is not a probe that can run here"))
-}
-
-fn describe(prepared: &Prepared) -> Result<String> {
-    let mut text = String::new();
-    writeln!(text, "digest   sha256:{}", prepared.digest)?;
-    writeln!(text, "size     {} bytes", prepared.size)?;
-    list(&mut text, "exports", &prepared.shape.exports)?;
-    list(&mut text, "imports", &prepared.shape.imports)?;
-    describe_asks(&mut text, &prepared.shape.imports)?;
-    match &prepared.manifest {
-        None => writeln!(text, "manifest none: a check with it must say all by itself")?,
-        Some(manifest) => describe_manifest(&mut text, manifest)?,
+    async fn inspect(&self) -> Result<Inspected> {
+        let bytes = component::read(&self.probe)?;
+        let producers = engine::producers(&bytes);
+        let engine = component::sandbox(Bounds::default())?;
+        let prepared = Arc::new(component::prepare(&engine, &self.probe, bytes).await?);
+        let file = Path::new(&self.probe);
+        let origin = if file.is_file() { origin(file) } else { Origin::Standard };
+        let trusted = match &self.config {
+            Some(config) if file.is_file() => Some(verify::judge(&verify::configured(config)?, file)?.map(|_| ())),
+            // It comes with the runner.
+            Some(_) => Some(Ok(())),
+            None => None,
+        };
+        let trial = trial(&engine, &prepared).await?;
+        Ok(Inspected { prepared, producers, origin, trusted, trial })
     }
-    Ok(text)
 }
 
-fn describe_asks(text: &mut String, imports: &[String]) -> Result<()> {
-    let is_imported = |interface: &str| imports.iter().any(|import| import.starts_with(interface));
-    let asked = ASKS.into_iter().filter(|(interface, _)| is_imported(interface)).flat_map(|(_, grants)| grants);
-    let asked: Vec<String> = asked.map(ToString::to_string).collect();
-    if asked.is_empty() {
-        writeln!(text, "asks for nothing that takes a grant")?;
-        return Ok(());
+impl Inspected {
+    /// The grants that the component's imports imply, each import with its own.
+    fn asks(&self) -> impl Iterator<Item = (&str, &'static [&'static str])> {
+        self.prepared.shape.imports.iter().map(|import| {
+            let asked = ASKS.iter().find(|(interface, _)| import.starts_with(interface));
+            (import.as_str(), asked.map_or(&[][..], |(_, grants)| grants))
+        })
     }
-    list(text, "asks for", &asked)
+
+    /// The grants that the component could ask for, by their kinds.
+    fn asked(&self) -> impl Iterator<Item = &'static str> {
+        let imports = &self.prepared.shape.imports;
+        let is_imported = |interface: &str| imports.iter().any(|import| import.starts_with(interface));
+        ASKS.into_iter().filter(move |(interface, _)| is_imported(interface)).flat_map(|(_, grants)| grants).copied()
+    }
+
+    /// The export by which it is called. One that has both is called as the one that can do more.
+    fn world(&self) -> &str {
+        let exports = &self.prepared.shape.exports;
+        let known = [CONNECTOR, CHECKER].into_iter().find(|known| exports.iter().any(|export| export == known));
+        known.or(exports.first().map(String::as_str)).unwrap_or_default()
+    }
 }
 
-fn list(text: &mut String, title: &str, names: &[String]) -> Result<()> {
-    for (at, name) in names.iter().enumerate() {
-        writeln!(text, "{:<8} {name}", if at == 0 { title } else { "" })?;
+/// What a signature beside the file says.
+fn origin(file: &Path) -> Origin {
+    let signature = signature_of(file);
+    if !signature.exists() {
+        return Origin::Unsigned;
     }
-    Ok(())
+    match fs::read_to_string(&signature) {
+        Err(error) => Origin::Illegible(format!("can't be read ({error})")),
+        Ok(text) => match trust::signed(&text) {
+            Ok(signed) => Origin::Signed(signed),
+            Err(why) => Origin::Illegible(why.to_string()),
+        },
+    }
 }
 
-fn describe_manifest(text: &mut String, manifest: &Manifest) -> Result<()> {
-    let or_default =
-        |span: Option<Duration>| span.map_or_else(|| "the runner's default".into(), |span| format!("{span:?}"));
-    writeln!(text, "name     {} {}", manifest.name, manifest.version)?;
-    writeln!(text, "about    {}", manifest.description)?;
-    writeln!(text, "interval {}", or_default(manifest.default_interval))?;
-    writeln!(text, "timeout  {}", or_default(manifest.default_timeout))?;
-    writeln!(text, "critical {}", manifest.critical)?;
-    if let Some(memory) = manifest.memory {
-        writeln!(text, "memory   {memory} bytes")?;
-    }
-    list(text, "grants", &manifest.grants)?;
-    writeln!(text, "settings {:#}", manifest.settings_schema)?;
-    Ok(())
+/// Runs the component once, with nothing.
+async fn trial(engine: &Arc<Engine>, prepared: &Arc<Prepared>) -> Result<Trial> {
+    let check = read_check("inspect", TRIAL)?;
+    let (examiner, _) = examiner(&check, engine, prepared)?;
+    let attempt = examiner.attempt(&[]).await;
+    examiner.close().await;
+    Ok(match attempt.outcome {
+        Outcome::Verdict(_) => Trial::Judged(attempt.usage),
+        Outcome::Fault(fault) if fault.kind == FaultKind::Denied => Trial::Stopped(attempt.usage),
+        Outcome::Fault(fault) => Trial::Unknown(format!("{}: {}", fault.kind, fault.message)),
+    })
 }

@@ -22,6 +22,8 @@ const PUBLIC: u32 = 0o644;
 ///
 /// Both are files of minisign, and neither takes the place of one that is there.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  probity keygen --password-file password.txt\n  \
+                        probity keygen --out ci.key --no-password >> probity.toml")]
 pub(super) struct Keygen {
     /// Where to put the secret key; the public one goes beside it, with `.pub` at its end.
     #[arg(long, value_name = "FILE", default_value = "probity.key")]

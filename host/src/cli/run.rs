@@ -22,6 +22,10 @@ const CONFIG: &str = "probity.toml";
 ///
 /// Stops on SIGTERM and SIGINT; reads its configuration again on SIGHUP, and whenever it changes.
 #[derive(Debug, Default, Args)]
+#[command(
+    after_help = "Examples:\n  probity run\n  probity run --config /etc/probity/probity.toml --log probity=debug\n  \
+                        probity run --probes probes.d --listen 0.0.0.0:8081 --data-dir /var/lib/probity"
+)]
 pub(super) struct Run {
     /// The configuration; without it `probity.toml` in the working directory is used if there is one.
     #[arg(long, env = "PROBITY_CONFIG", value_name = "FILE")]

@@ -17,6 +17,8 @@ use crate::trust::{SecretKey, signature_of};
 ///
 /// The signature is one of minisign. It holds for the file under its name alone, unless `--any-name` is given.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  probity sign mine.wasm --password-file password.txt\n  \
+                        probity sign probes.d/a.wasm probes.d/b.wasm --key ci.key")]
 pub(super) struct Sign {
     /// The components.
     #[arg(required = true, value_name = "FILE")]

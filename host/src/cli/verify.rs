@@ -21,6 +21,8 @@ use crate::{
 ///
 /// The exit code is 0 if all are, and 1 otherwise.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  probity verify probes.d/mine.wasm\n  \
+                        probity verify mine.wasm --public-key probity.pub")]
 pub(super) struct Verify {
     /// The components.
     #[arg(required = true, value_name = "FILE")]
@@ -55,7 +57,7 @@ impl Verify {
 }
 
 /// What a configuration trusts.
-fn configured(path: &Path) -> Result<Trust> {
+pub(super) fn configured(path: &Path) -> Result<Trust> {
     let text = Config::text(path).map_err(|report| anyhow!("{report}"))?;
     let surroundings = Surroundings::of_process(None, Timestamp::now());
     let config = Config::parse(path, &text, &Overrides::default(), surroundings);

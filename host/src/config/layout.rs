@@ -113,6 +113,8 @@ const LOOKUPS: RangeInclusive<u64> = 0..=10_000;
 const LOG_LINES: RangeInclusive<u64> = 0..=10_000;
 /// As many lines as that, each of its full length.
 const LOG_BYTES: RangeInclusive<u64> = 0..=(10 << 20);
+/// From a word to half of what can be handed to the runner in one call.
+const OUTPUTS: RangeInclusive<u64> = 16..=(512 << 10);
 /// From a word to a page. The last failures of each check are kept, and each has one.
 const MESSAGES: RangeInclusive<u64> = 16..=(64 << 10);
 /// The last failures of each check are kept, and each has as many.
@@ -420,6 +422,8 @@ section! {
         log_lines: Count<u64> = Count(LOG_LINES), example 10, default 100;
         /// How many bytes of a run are logged; more are dropped, and counted.
         log_bytes: Size = Size(LOG_BYTES), example "4KiB", default "100KiB";
+        /// How many bytes a command may write to its standard output.
+        output: Size = Size(OUTPUTS), example "16KiB", default "64KiB";
         /// How many bytes of a verdict's message are kept.
         message: Size = Size(MESSAGES), example "1KiB", default "4KiB";
         /// How many details of a verdict are kept.

@@ -24,6 +24,7 @@ fn written(section: &layout::Limits) -> Each<Option<At<u64>>> {
         lookups: section.lookups,
         log_lines: section.log_lines,
         log_bytes: section.log_bytes,
+        output: section.output,
         message: section.message,
         details: section.details,
         measurements: section.measurements,

@@ -47,11 +47,14 @@ pub use self::{
     probity::probe::{calendar, checks, http, icmp, log, reports, system, tls, types},
     wasi::sockets::ip_name_lookup,
 };
+pub use wasmtime_wasi::p2::bindings::exports::wasi::cli::run;
 
 /// The export that makes a component a probe which examines its target from nothing.
 pub const CHECKER: &str = "probity:probe/checker@0.1.0";
 /// The export that makes it one which keeps a connection open.
 pub const CONNECTOR: &str = "probity:probe/connector@0.1.0";
+/// The export that makes it a command, which is started for each run.
+pub const RUN: &str = "wasi:cli/run@0.2.12";
 /// The export that describes a probe.
 pub const MANIFEST: &str = "probity:probe/manifest@0.1.0";
 

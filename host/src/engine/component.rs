@@ -4,17 +4,18 @@ use std::{io, sync::Arc, time::Duration};
 
 use probity_core::outcome::FaultKind;
 use thiserror::Error;
-use wasmparser::{ComponentExternalKind, Encoding, Parser, Payload};
 use wasmtime::component::{Component, InstancePre};
 
 use super::{
     Engine, Profile, Request,
-    bindings::{CHECKER, CONNECTOR, MANIFEST, OFFERED, REPORTS, checker, connector, manifest, types},
+    bindings::{CHECKER, CONNECTOR, MANIFEST, REPORTS, RUN, checker, connector, manifest, run, types},
+    command::Start,
     compiled,
     compiler::Compiler,
     ctx::Ctx,
-    features, output,
+    output, preview_1,
     run::{Sandbox, Term},
+    shape::{Shape, examine},
 };
 use crate::{grant::Grants, limits::Limits};
 
@@ -56,10 +57,10 @@ pub enum LoadError {
     /// It does not begin as Wasm does.
     #[error("this is not WebAssembly: the file begins with {0}")]
     NotWasm(String),
-    /// It is a core module.
+    /// It is a core module, and no command.
     #[error(
-        "this is a core WebAssembly module, and a probe is a component; turn it into one with `wasm-tools component new`, \
-         or build for the target wasm32-wasip2"
+        "this is a core WebAssembly module, and no command for WASI preview 1, for it exports no `_start`; turn it into a \
+         component with `wasm-tools component new`, or build a command, or build for the target wasm32-wasip2"
     )]
     CoreModule,
     /// It is cut short or damaged.
@@ -72,7 +73,7 @@ pub enum LoadError {
     )]
     Feature(String),
     /// It does not export what a probe exports.
-    #[error("this component is not a probe: it must export `{CHECKER}` or `{CONNECTOR}`, and exports {found}")]
+    #[error("this component is not a probe: it must export `{CHECKER}`, `{CONNECTOR}` or `{RUN}`, and exports {found}")]
     NotAProbe {
         /// What it does export.
         found: String,
@@ -114,122 +115,6 @@ pub enum LoadError {
     CompileMemory(u64),
 }
 
-/// What can be told of a component without compiling it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Shape {
-    /// The full names of its imports.
-    pub imports: Vec<String>,
-    /// The full names of its exports.
-    pub exports: Vec<String>,
-}
-
-impl Shape {
-    fn has(&self, export: &str) -> bool {
-        self.exports.iter().any(|name| name == export)
-    }
-}
-
-/// Looks at a file's bytes: whether they are a component, whole, of our contract, and in need only of what there is.
-///
-/// # Errors
-///
-/// The first reason why this can't be a probe.
-pub fn examine(bytes: &[u8], limit: u64) -> Result<Shape, LoadError> {
-    let size = bytes.len() as u64;
-    if size > limit {
-        return Err(LoadError::TooLarge { size, limit });
-    }
-    if !bytes.starts_with(b"\0asm") {
-        let start = String::from_utf8_lossy(&bytes[..bytes.len().min(16)]).escape_debug().to_string();
-        let start = if start.is_empty() { "nothing at all".into() } else { format!("`{start}`") };
-        return Err(LoadError::NotWasm(start));
-    }
-    let shape = read_shape(bytes)?;
-    features::validate(bytes)?;
-    if let Some(adapter) = shape.imports.iter().find(|name| is_adapter(name)) {
-        return Err(LoadError::NeedsAdapter(adapter.clone()));
-    }
-    if !shape.has(CHECKER) && !shape.has(CONNECTOR) {
-        if let Some(adapter) = shape.exports.iter().find(|name| is_adapter(name)) {
-            return Err(LoadError::Adapter(adapter.clone()));
-        }
-        return Err(LoadError::NotAProbe {
-            found: if shape.exports.is_empty() { "nothing".into() } else { quoted(&shape.exports) },
-        });
-    }
-    let missing: Vec<String> = shape.imports.iter().filter_map(|wanted| why_not_offered(wanted)).collect();
-    if missing.is_empty() { Ok(shape) } else { Err(LoadError::NotOffered(missing)) }
-}
-
-fn read_shape(bytes: &[u8]) -> Result<Shape, LoadError> {
-    let invalid = |error: wasmparser::BinaryReaderError| LoadError::Invalid(error.to_string());
-    let mut shape = Shape::default();
-    let mut depth = 0_usize;
-    for payload in Parser::new(0).parse_all(bytes) {
-        match payload.map_err(invalid)? {
-            Payload::Version { encoding: Encoding::Module, .. } if depth == 0 => return Err(LoadError::CoreModule),
-            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
-            Payload::End(_) => depth = depth.saturating_sub(1),
-            Payload::ComponentImportSection(section) if depth == 0 => {
-                for import in section {
-                    shape.imports.push(import.map_err(invalid)?.name.name.to_owned());
-                }
-            }
-            Payload::ComponentExportSection(section) if depth == 0 => {
-                for export in section {
-                    let export = export.map_err(invalid)?;
-                    if export.kind == ComponentExternalKind::Instance || export.kind == ComponentExternalKind::Func {
-                        shape.exports.push(export.name.name.to_owned());
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-    Ok(shape)
-}
-
-/// Whether an interface is one of those that a component serves another.
-fn is_adapter(name: &str) -> bool {
-    probity_compose::ADAPTERS.iter().any(|adapter| name.split('@').next() == Some(adapter))
-}
-
-/// Why an import can't be served, if it can't.
-fn why_not_offered(wanted: &str) -> Option<String> {
-    let (interface, version) = wanted.split_once('@').unwrap_or((wanted, ""));
-    let offered = OFFERED.iter().find(|offered| offered.split_once('@').is_some_and(|(name, _)| name == interface));
-    match offered {
-        Some(offered) if offered.split_once('@').is_some_and(|(_, have)| series(have) == series(version)) => None,
-        Some(offered) => Some(format!("it wants `{wanted}`, and there is `{offered}`")),
-        None => {
-            let package = interface.split_once('/').map_or(interface, |(package, _)| package);
-            let same_package =
-                |offered: &&&str| offered.starts_with(package) && offered[package.len()..].starts_with('/');
-            let others: Vec<String> = OFFERED.iter().filter(same_package).map(ToString::to_string).collect();
-            Some(if others.is_empty() {
-                format!("it wants `{wanted}`, and there is nothing of `{package}`")
-            } else {
-                format!("it wants `{wanted}`, and of `{package}` there is {}", quoted(&others))
-            })
-        }
-    }
-}
-
-/// The part of a version that must be equal for two interfaces to fit: Semantic Versioning, with 0.x and 0.0.x series.
-fn series(version: &str) -> (&str, Option<&str>, Option<&str>) {
-    let release = version.split(['-', '+']).next().unwrap_or(version);
-    let mut parts = release.split('.');
-    match (parts.next().unwrap_or(""), parts.next(), parts.next()) {
-        ("0", Some("0"), patch) => ("0", Some("0"), patch),
-        ("0", minor, _) => ("0", minor, None),
-        (major, ..) => (major, None, None),
-    }
-}
-
-fn quoted(names: &[String]) -> String {
-    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
-}
-
 /// What a probe says of itself.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Manifest {
@@ -261,6 +146,8 @@ pub(super) enum Entry {
     Checker(checker::GuestIndices),
     /// To open a connection, and then over it.
     Connector(connector::GuestIndices),
+    /// As a program, once for each run.
+    Command(run::GuestIndices),
 }
 
 impl Entry {
@@ -268,8 +155,10 @@ impl Entry {
     fn find(pre: &InstancePre<Ctx>, shape: &Shape) -> wasmtime::Result<Entry> {
         if shape.has(CONNECTOR) {
             connector::GuestIndices::new(pre).map(Entry::Connector)
-        } else {
+        } else if shape.has(CHECKER) {
             checker::GuestIndices::new(pre).map(Entry::Checker)
+        } else {
+            run::GuestIndices::new(pre).map(Entry::Command)
         }
     }
 
@@ -280,6 +169,7 @@ impl Entry {
         match self {
             Entry::Checker(checker) => Ok(checker),
             Entry::Connector(_) => wasmtime::bail!("it keeps a connection open, and has to be opened first"),
+            Entry::Command(_) => wasmtime::bail!("it is a command, and has to be started"),
         }
     }
 
@@ -289,7 +179,7 @@ impl Entry {
     pub(super) fn connector(&self) -> wasmtime::Result<&connector::GuestIndices> {
         match self {
             Entry::Connector(connector) => Ok(connector),
-            Entry::Checker(_) => wasmtime::bail!("it keeps no connection open"),
+            Entry::Checker(_) | Entry::Command(_) => wasmtime::bail!("it keeps no connection open"),
         }
     }
 }
@@ -358,8 +248,14 @@ impl Engine {
 
     fn link(&self, bytes: &[u8], digest: Arc<str>) -> Result<Prepared, LoadError> {
         // The catalog has seen to the size of what was dropped; what is part of the program needs no limit.
-        let shape = examine(bytes, u64::MAX)?;
-        let (profile, component) = self.compile(bytes, &digest)?;
+        let mut shape = examine(bytes, u64::MAX)?;
+        let (profile, component) = if shape.adapted {
+            let compiled = self.compile(bytes, &preview_1::key(&digest))?;
+            shape = Shape::of(&compiled.1, true);
+            compiled
+        } else {
+            self.compile(bytes, &digest)?
+        };
         let mismatch = |error: wasmtime::Error| LoadError::Mismatch(format!("{error:#}"));
         let pre = profile.linker.instantiate_pre(&component).map_err(mismatch)?;
         let entry = Entry::find(&pre, &shape).map_err(mismatch)?;
@@ -368,20 +264,25 @@ impl Engine {
         Ok(Prepared { pre, entry, describer, digest, size: bytes.len() as u64, shape, manifest: None })
     }
 
-    fn compile(&self, bytes: &[u8], digest: &str) -> Result<(&Profile, Component), LoadError> {
+    /// `key` is what the code is kept under.
+    fn compile(&self, bytes: &[u8], key: &str) -> Result<(&Profile, Component), LoadError> {
         let failed = |error: wasmtime::Error| LoadError::Compile(format!("{error:#}"));
         // The settings that shape code are the same in both, so code made by one serves the other.
         let engines = [&self.pooled.engine, &self.roomy.engine];
-        let cached = self.cache.as_ref().and_then(|cache| cache.load(&engines, digest));
+        let cached = self.cache.as_ref().and_then(|cache| cache.load(&engines, key));
         let component = match cached {
             Some(component) => component,
             None => {
                 let code = match &self.compiler {
-                    Compiler::Here => self.roomy.engine.precompile_component(bytes).map_err(failed)?,
+                    Compiler::Here => {
+                        let component = preview_1::as_component(bytes);
+                        let component = component.map_err(|error| LoadError::Compile(format!("{error:#}")))?;
+                        self.roomy.engine.precompile_component(&component).map_err(failed)?
+                    }
                     Compiler::Apart(apart) => apart.compile(bytes)?,
                 };
                 if let Some(cache) = &self.cache
-                    && let Err(error) = cache.store(digest, &code)
+                    && let Err(error) = cache.store(key, &code)
                 {
                     tracing::warn!("{error:#}");
                 }
@@ -400,6 +301,7 @@ impl Engine {
                 match &prepared.entry {
                     Entry::Checker(checker) => checker.load(&mut *store, &instance).map(|_| ())?,
                     Entry::Connector(connector) => connector.load(&mut *store, &instance).map(|_| ())?,
+                    Entry::Command(command) => command.load(&mut *store, &instance).map(|_| ())?,
                 }
                 let Some(describer) = &prepared.describer else {
                     return Ok(None);
@@ -432,6 +334,11 @@ impl Engine {
     ///
     /// The fault in which the probe ended instead of answering.
     pub async fn validate(&self, prepared: &Prepared, settings: &str) -> Result<Option<String>, (FaultKind, String)> {
+        if matches!(prepared.entry, Entry::Command(_))
+            && let Err(problems) = Start::read("", settings)
+        {
+            return Ok(Some(output::settings_problems(&problems)));
+        }
         let Some(describer) = &prepared.describer else {
             return Ok(None);
         };

@@ -14,6 +14,8 @@ use wasmtime_wasi_tls::{WasiTlsCtx, WasiTlsCtxBuilder, WasiTlsCtxView, WasiTlsVi
 use super::{
     bindings::{calendar, checks, http, icmp, ip_name_lookup, log, reports, system, tls},
     clocks::Coarse,
+    command::Start,
+    exit,
     growth::Growth,
     house::House,
     http::{Exchanges, Requests},
@@ -57,7 +59,14 @@ pub(super) struct Reach {
 }
 
 impl Ctx {
-    pub(super) fn new(check: Arc<str>, reach: Reach, limits: &Limits, deadline: Instant) -> Ctx {
+    /// `command` is what a command is started with.
+    pub(super) fn new(
+        check: Arc<str>,
+        reach: Reach,
+        limits: &Limits,
+        deadline: Instant,
+        command: Option<Start>,
+    ) -> Ctx {
         let Reach { refusals, network, tls, echoes, machine, house } = reach;
         let mut table = ResourceTable::new();
         table.set_max_capacity(usize::try_from(limits.handles).unwrap_or(usize::MAX));
@@ -66,6 +75,9 @@ impl Ctx {
         wasi.allow_tcp(true).allow_udp(true).socket_addr_check(network.socket_check());
         if network.has_coarse_clocks() {
             wasi.wall_clock(Coarse::new(WallClock::new())).monotonic_clock(Coarse::new(MonotonicClock::new()));
+        }
+        if let Some(start) = command {
+            start.equip(&mut wasi);
         }
         let wasi = wasi.build();
         let handshakes = Handshakes::default();
@@ -109,6 +121,14 @@ impl Ctx {
         self.logbook.begin_run();
     }
 
+    /// Takes down what the run wrote to its standard error, of which so many lines are lost.
+    pub(super) fn log(&mut self, lines: impl Iterator<Item = String>, lost: u64) {
+        for line in lines {
+            self.logbook.write(&self.check, log::Level::Info, &line);
+        }
+        self.logbook.lose(lost);
+    }
+
     /// Says how much the run logged beyond what is kept.
     pub(super) fn tell_dropped_lines(&mut self) {
         self.logbook.tell_dropped(&self.check);
@@ -140,6 +160,7 @@ pub(super) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Ctx>>
         table: &mut ctx.table,
     })?;
     sockets::meter(&mut linker)?;
+    exit::tell_apart(&mut linker)?;
     linker.allow_shadowing(false);
     Ok(linker)
 }

@@ -36,6 +36,9 @@ pub(super) enum Exceeded {
     /// It looked too many names up.
     #[error("the probe looked more than {limit} names up")]
     Lookups { limit: u64 },
+    /// It wrote too much.
+    #[error("the command wrote more than {limit} bytes to its standard output")]
+    Output { limit: u64 },
     /// It returned too much state.
     #[error("the probe returned {wanted} bytes of state, and may return {limit}")]
     State { wanted: u64, limit: u64 },
@@ -54,7 +57,7 @@ impl Exceeded {
             Exceeded::Sent { .. } => FaultKind::TooMuchSent,
             Exceeded::Received { .. } => FaultKind::TooMuchReceived,
             Exceeded::Lookups { .. } => FaultKind::TooManyLookups,
-            Exceeded::State { .. } => FaultKind::OutputTooLarge,
+            Exceeded::Output { .. } | Exceeded::State { .. } => FaultKind::OutputTooLarge,
         }
     }
 
@@ -70,6 +73,7 @@ impl Exceeded {
             Exceeded::Sent { .. } => Each::NAMES.bytes_sent,
             Exceeded::Received { .. } => Each::NAMES.bytes_received,
             Exceeded::Lookups { .. } => Each::NAMES.lookups,
+            Exceeded::Output { .. } => Each::NAMES.output,
             Exceeded::State { .. } => Each::NAMES.state,
         }
     }

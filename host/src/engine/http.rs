@@ -78,6 +78,7 @@ impl WasiHttpHooks for Requests {
         options: Option<RequestOptions>,
         _: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Result<Sent, Error>> + Send> {
+        self.network.traffic().requests();
         let exchange = Exchange {
             network: self.network.clone(),
             speaker: self.speaker.clone(),

@@ -44,6 +44,11 @@ impl Logbook {
         }
     }
 
+    /// Counts lines that never came here.
+    pub(super) fn lose(&mut self, lines: u64) {
+        self.dropped += lines;
+    }
+
     /// Says how many lines were dropped since this was last asked.
     pub(super) fn tell_dropped(&mut self, check: &str) {
         let dropped = std::mem::take(&mut self.dropped);

@@ -129,7 +129,12 @@ impl Network {
         let seen = self.seen();
         let target = seen.target(protocol, address, port);
         match self.0.grants.allow(&target) {
-            Ok(()) => return true,
+            Ok(()) => {
+                if matches!(protocol, Protocol::Tcp | Protocol::Http | Protocol::Https) {
+                    self.0.traffic.dials();
+                }
+                return true;
+            }
             Err(Refusal::NotGranted) => self.0.refusals.add(target.to_string()),
             Err(Refusal::Denied(range)) => self.0.refusals.deny(target.address, range),
         }

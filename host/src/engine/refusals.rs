@@ -58,6 +58,12 @@ impl Refusals {
         (!told.is_empty()).then(|| told.join(". And "))
     }
 
+    /// The grants that were missing, and the addresses that are denied to all checks.
+    pub(super) fn all(&self) -> (Vec<String>, Vec<String>) {
+        let Refused { missing, denied } = &*self.refused();
+        (missing.clone(), denied.clone())
+    }
+
     fn refused(&self) -> MutexGuard<'_, Refused> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

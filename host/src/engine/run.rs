@@ -2,15 +2,18 @@
 
 use std::{sync::Arc, time::Duration};
 
-use probity_core::outcome::{Attempt, Detail, FaultKind, Outcome, Usage, Value};
+use probity_core::outcome::{Attempt, Calls, Detail, FaultKind, Outcome, Usage, Value};
 use tokio::time::Instant;
 use wasmtime::{Store, StoreContextMut, Trap, UpdateDeadline, component::ResourceTableError};
 
 use super::{
     Engine, GUEST_STACK, Prepared, Redact, Tls,
     bindings::types,
+    command::Start,
+    component::Entry,
     ctx::{Ctx, Reach},
     exceeded::Exceeded,
+    exit::Exit,
     house::House,
     icmp::Echoes,
     network::Network,
@@ -89,8 +92,12 @@ impl Term {
 }
 
 impl Engine {
-    /// Calls a probe's `check` in a fresh instance.
+    /// Calls a probe's `check` in a fresh instance, or starts it if it is a command.
     pub async fn check(&self, prepared: &Prepared, request: Request<'_>, term: Term) -> Attempt {
+        if let Entry::Command(command) = &prepared.entry {
+            // In a box, so that the runs of all others are no larger for it.
+            return Box::pin(self.run_command(prepared, command, request, term)).await;
+        }
         let mut sandbox = Sandbox::new(self, prepared, &request, term);
         let call = async |store: &mut Store<Ctx>| {
             let instance = prepared.pre.instantiate_async(&mut *store).await?;
@@ -117,6 +124,27 @@ pub(super) struct Sandbox {
 impl Sandbox {
     /// A store for an instance, with the budgets of its first run.
     pub(super) fn new(engine: &Engine, prepared: &Prepared, request: &Request<'_>, term: Term) -> Sandbox {
+        Sandbox::with(engine, prepared, request, term, None)
+    }
+
+    /// A store for an instance of a command, which is to be started so.
+    pub(super) fn of_command(
+        engine: &Engine,
+        prepared: &Prepared,
+        request: &Request<'_>,
+        term: Term,
+        start: Start,
+    ) -> Sandbox {
+        Sandbox::with(engine, prepared, request, term, Some(start))
+    }
+
+    fn with(
+        engine: &Engine,
+        prepared: &Prepared,
+        request: &Request<'_>,
+        term: Term,
+        command: Option<Start>,
+    ) -> Sandbox {
         let (check, limits) = (Arc::clone(request.check), request.limits);
         let (grants, refusals) = (Arc::clone(request.grants), Refusals::default());
         let reach = Reach {
@@ -127,7 +155,7 @@ impl Sandbox {
             house: House::new(request.board.map(Arc::clone), Arc::clone(&check), grants, refusals.clone()),
             refusals,
         };
-        let ctx = Ctx::new(check, reach, &limits, term.deadline);
+        let ctx = Ctx::new(check, reach, &limits, term.deadline, command);
         let mut store = Store::new(prepared.engine(), ctx);
         store.limiter(|ctx| &mut ctx.growth);
         store.set_hostcall_fuel(HANDED_OVER);
@@ -199,7 +227,7 @@ impl Sandbox {
             Err((kind, message)) => (output::fault(kind, message, redact), Vec::new()),
         };
         let outcome = self.or_exceeded(self.or_denied(outcome, redact), redact);
-        Attempt { outcome, usage: self.usage(), state }
+        Attempt { outcome, usage: self.usage(), calls: self.calls(redact), state }
     }
 
     /// What the operator must not forget stands beside each verdict that it has a part in.
@@ -213,12 +241,27 @@ impl Sandbox {
         outcome
     }
 
+    /// What this run asked for so far.
+    fn calls(&self, redact: Redact<'_>) -> Calls {
+        let ctx = self.store.data();
+        let (mut missing, mut denied) = ctx.refusals.all();
+        missing.iter_mut().chain(&mut denied).for_each(|refused| *refused = redact(std::mem::take(refused)));
+        Calls { missing, denied, ..ctx.network.traffic().calls() }
+    }
+
     /// What this run used so far.
     fn usage(&self) -> Usage {
         Usage {
             fuel: self.limits.fuel.saturating_sub(self.store.get_fuel().unwrap_or(0)),
             peak_memory: self.store.data().growth.peak_memory(),
         }
+    }
+
+    /// Takes down what a command wrote to its standard error, of which so many lines are lost.
+    pub(super) fn log(&mut self, lines: impl Iterator<Item = String>, lost: u64) {
+        let ctx = self.store.data_mut();
+        ctx.log(lines, lost);
+        ctx.tell_dropped_lines();
     }
 
     /// Writes down that a leave-taking went wrong: nobody waits for what comes of it.
@@ -292,8 +335,8 @@ impl Sandbox {
             let message = format!("the probe handed over more than {HANDED_OVER} bytes in one call, which none may");
             return (FaultKind::OutputTooLarge, message);
         }
-        if let Some(exit) = error.downcast_ref::<wasmtime_wasi::I32Exit>() {
-            return (FaultKind::Trap, format!("the probe ended itself with exit code {}", exit.0));
+        if let Some(exit) = error.downcast_ref::<Exit>() {
+            return (FaultKind::Trap, format!("the probe ended itself {exit}"));
         }
         let pool_is_full = text.contains("maximum concurrent");
         let kind = if pool_is_full { FaultKind::Host } else { FaultKind::Trap };

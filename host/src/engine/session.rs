@@ -4,7 +4,7 @@
 //! once is never used again: a session is consumed by each call, and given back only by one that ended well. So whoever drops an attempt drops
 //! its session as well, and nothing half-used is left.
 
-use probity_core::outcome::{Attempt, FaultKind, Outcome, Usage};
+use probity_core::outcome::{Attempt, FaultKind, Outcome};
 use tokio::sync::OwnedSemaphorePermit;
 use wasmtime::{AsContextMut, component::ResourceAny};
 
@@ -29,14 +29,14 @@ pub enum Opening {
     /// It is open. A call of the same term finds what opening it left of the run's budgets.
     Open(Box<Session>),
     /// It is not, and that is what the attempt comes to.
-    Failed(Attempt),
+    Failed(Box<Attempt>),
 }
 
 impl Engine {
     /// Opens a connection, in an instance of its own.
     pub async fn open(&self, prepared: &Prepared, request: Request<'_>, term: Term) -> Opening {
         let Ok(room) = self.live.clone().try_acquire_owned() else {
-            return Opening::Failed(self.no_room(request.redact));
+            return Opening::Failed(Box::new(self.no_room(request.redact)));
         };
         let mut sandbox = Sandbox::new(self, prepared, &request, term);
         let opened = sandbox
@@ -58,7 +58,7 @@ impl Engine {
             Ok(Err(types::Failure::Problem(problem))) => Ok(Err(problem)),
             Err(fault) => Err(fault),
         };
-        Opening::Failed(sandbox.settle(said, request.redact))
+        Opening::Failed(Box::new(sandbox.settle(said, request.redact)))
     }
 
     fn no_room(&self, redact: Redact<'_>) -> Attempt {
@@ -66,8 +66,7 @@ impl Engine {
             "there is no room for another live connection: there may be {} at a time; raise `runner.max_live_connections`",
             self.max_live
         );
-        let outcome = output::fault(FaultKind::Host, message, redact);
-        Attempt { outcome, usage: Usage::default(), state: Vec::new() }
+        Attempt::of(output::fault(FaultKind::Host, message, redact))
     }
 
     /// How many connections are open now.

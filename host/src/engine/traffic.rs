@@ -12,6 +12,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use probity_core::outcome::Calls;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{exceeded::Exceeded, network::Network};
@@ -26,6 +27,9 @@ pub(super) struct Traffic {
     sent: AtomicU64,
     received: AtomicU64,
     lookups: AtomicU64,
+    /// TCP connections begun.
+    dialled: AtomicU64,
+    requests: AtomicU64,
     exceeded: OnceLock<Exceeded>,
 }
 
@@ -37,13 +41,15 @@ impl Traffic {
             sent: AtomicU64::new(0),
             received: AtomicU64::new(0),
             lookups: AtomicU64::new(0),
+            dialled: AtomicU64::new(0),
+            requests: AtomicU64::new(0),
             exceeded: OnceLock::new(),
         }
     }
 
     /// Counts anew what is counted for each run.
     pub(super) fn begin_run(&self) {
-        for counter in [&self.sent, &self.received, &self.lookups] {
+        for counter in [&self.sent, &self.received, &self.lookups, &self.dialled, &self.requests] {
             counter.store(0, Relaxed);
         }
     }
@@ -66,6 +72,28 @@ impl Traffic {
     pub(super) fn lookup(&self) -> Result<(), Exceeded> {
         let limit = self.limits.lookups;
         self.count(&self.lookups, 1, limit, Exceeded::Lookups { limit })
+    }
+
+    /// Counts a TCP connection that begins. How many there may be is a matter of its socket.
+    pub(super) fn dials(&self) {
+        self.dialled.fetch_add(1, Relaxed);
+    }
+
+    /// Counts a request. How many there may be is a matter of its connection.
+    pub(super) fn requests(&self) {
+        self.requests.fetch_add(1, Relaxed);
+    }
+
+    /// What was done so far.
+    pub(super) fn calls(&self) -> Calls {
+        Calls {
+            lookups: self.lookups.load(Relaxed),
+            connections: self.dialled.load(Relaxed),
+            requests: self.requests.load(Relaxed),
+            bytes_sent: self.sent.load(Relaxed),
+            bytes_received: self.received.load(Relaxed),
+            ..Calls::default()
+        }
     }
 
     /// Whether there may be another socket beside so many that the guest has opened by itself.

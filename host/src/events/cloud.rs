@@ -9,11 +9,11 @@ use serde::{Serialize, Serializer, ser::SerializeMap};
 use super::{Events, Fact, GAP, Record, Reload};
 
 /// The version of the specification.
-const SPEC_VERSION: &str = "1.0";
+pub(super) const SPEC_VERSION: &str = "1.0";
 /// What every type begins with; what follows is the event's kind.
-const TYPE: &str = "probity.";
+pub(super) const TYPE: &str = "probity.";
 /// The media type of what events say.
-const JSON: &str = "application/json";
+pub(super) const JSON: &str = "application/json";
 
 /// What all events have in common (CloudEvents 1.0, "Context Attributes"; `sequence` is of its sequence extension).
 #[derive(Serialize)]

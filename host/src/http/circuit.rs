@@ -122,7 +122,6 @@ impl CircuitPage {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct WantedExpiry {
-    /// `fixed` unless given; `configured` is what the configuration says, again.
     #[serde(default)]
     #[schema(inline)]
     strategy: Strategy,
@@ -130,11 +129,14 @@ pub(super) struct WantedExpiry {
     #[schema(minimum = 1, maximum = 86400, example = 60)]
     seconds: Option<f64>,
     /// How many times as long each further time is; from 1 to 100, and 2 unless given.
+    #[schema(minimum = 1, maximum = 100)]
     factor: Option<f64>,
     /// The longest time; from `seconds` to 86400, and 300 unless given.
+    #[schema(minimum = 1, maximum = 86400)]
     max_seconds: Option<f64>,
 }
 
+/// `fixed` unless given; `configured` is what the configuration says, again.
 #[derive(Clone, Copy, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum Strategy {

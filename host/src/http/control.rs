@@ -17,7 +17,7 @@ use super::{
     auth::Controls,
     connections::{Full, find, full, in_full},
     page::json,
-    parts::{Asked, Name, Said},
+    parts::{Asked, Name, Said, whole, whole_or_none},
     problem::{PROBLEM, Problem},
 };
 use crate::{
@@ -184,12 +184,15 @@ pub(super) struct Report {
     /// Whether it succeeded.
     success: bool,
     /// How long it took, in nanoseconds.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "whole")]
+    #[schema(format = "uint64")]
     latency: u64,
     /// What happened, in one line; at most 4096 bytes.
     message: Option<String>,
     /// That of the circuit when the call was let through, as `acquire` gave it. If the circuit changed since, the report is
     /// dated and changes nothing.
+    #[serde(default, deserialize_with = "whole_or_none")]
+    #[schema(format = "uint64")]
     generation: Option<u64>,
 }
 
@@ -230,11 +233,11 @@ pub(super) async fn outcomes(
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Decree {
-    /// What counts from now on: what is found, healthy, unhealthy, or nothing, as it is not examined.
     #[schema(inline)]
     mode: DecreedMode,
 }
 
+/// What counts from now on: what is found, healthy, unhealthy, or nothing, as it is not examined.
 #[derive(Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 enum DecreedMode {

@@ -2,12 +2,14 @@
 
 use std::fmt::{self, Write};
 
+use probity_core::outcome::Measurement;
+
 /// The media type of the format.
-pub(super) const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+pub(crate) const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// What the figures of a family are.
 #[derive(Clone, Copy)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// They only rise, until the runner starts again.
     Counter,
     /// They rise and fall.
@@ -20,13 +22,13 @@ pub(super) enum Kind {
 
 /// Metrics, as far as they are written.
 #[derive(Default)]
-pub(super) struct Exposition {
+pub(crate) struct Exposition {
     text: String,
 }
 
 impl Exposition {
     /// Begins a family. All of its samples come next.
-    pub(super) fn family(&mut self, name: &'static str, kind: Kind, help: &str) -> Family<'_> {
+    pub(crate) fn family(&mut self, name: &'static str, kind: Kind, help: &str) -> Family<'_> {
         let kind = match kind {
             Kind::Counter => "counter",
             Kind::Gauge => "gauge",
@@ -40,28 +42,28 @@ impl Exposition {
     }
 
     /// All that was written.
-    pub(super) fn into_bytes(self) -> Vec<u8> {
-        self.text.into_bytes()
+    pub(crate) fn into_text(self) -> String {
+        self.text
     }
 }
 
 /// A label's name and its value.
-pub(super) type Label<'a> = (&'static str, &'a str);
+pub(crate) type Label<'a> = (&'static str, &'a str);
 
 /// Samples of one name.
-pub(super) struct Family<'a> {
+pub(crate) struct Family<'a> {
     text: &'a mut String,
     name: &'static str,
 }
 
 impl Family<'_> {
     /// Writes a sample.
-    pub(super) fn sample(&mut self, labels: &[Label<'_>], value: impl Number) {
+    pub(crate) fn sample(&mut self, labels: &[Label<'_>], value: impl Number) {
         self.part("", labels, value);
     }
 
     /// Writes a sample for each of the words, which is 1 for the present one and 0 for all others.
-    pub(super) fn one_hot<const N: usize>(
+    pub(crate) fn one_hot<const N: usize>(
         &mut self,
         labels: &[Label<'_>],
         label: &'static str,
@@ -77,8 +79,18 @@ impl Family<'_> {
         }
     }
 
+    /// Writes what a run measured. Of two figures of the same name and unit, the latter counts: a series has one value.
+    pub(crate) fn measurements(&mut self, check: &str, measurements: &[Measurement]) {
+        for (at, Measurement { name, unit, value }) in measurements.iter().enumerate() {
+            // There are 64 at most, so looking is cheaper than remembering.
+            if !measurements[at + 1..].iter().any(|later| later.name == *name && later.unit == *unit) {
+                self.sample(&[("check", check), ("name", name), ("unit", unit)], *value);
+            }
+        }
+    }
+
     /// Writes a sample of a histogram or summary, whose names are longer than the family's.
-    pub(super) fn part(&mut self, suffix: &str, labels: &[Label<'_>], value: impl Number) {
+    pub(crate) fn part(&mut self, suffix: &str, labels: &[Label<'_>], value: impl Number) {
         self.text.push_str(self.name);
         self.text.push_str(suffix);
         let mut before = '{';
@@ -101,7 +113,7 @@ impl Family<'_> {
 }
 
 /// What a sample can be.
-pub(super) trait Number {
+pub(crate) trait Number {
     /// Writes it as the format has it.
     fn write(self, text: &mut String) -> fmt::Result;
 }
@@ -144,7 +156,7 @@ mod tests {
     fn written(labels: &[Label<'_>], value: impl Number) -> String {
         let mut exposition = Exposition::default();
         exposition.family("a_b", Kind::Gauge, "Help.").sample(labels, value);
-        let text = String::from_utf8(exposition.into_bytes()).unwrap();
+        let text = exposition.into_text();
         text.strip_prefix("# HELP a_b Help.\n# TYPE a_b gauge\n").unwrap().to_owned()
     }
 

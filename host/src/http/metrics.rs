@@ -10,7 +10,7 @@ use axum::{
 use probity_core::{
     circuit, connection,
     health::{Health, Mode, Overall},
-    outcome::{FaultKind, Measurement, Outcome, Run, Status},
+    outcome::{FaultKind, Outcome, Run, Status},
     report,
 };
 
@@ -18,7 +18,7 @@ use super::{
     App,
     auth::Reads,
     exposition::{
-        Exposition, Family,
+        Exposition,
         Kind::{self, Counter, Gauge, Histogram, Summary},
         MEDIA_TYPE, Number,
     },
@@ -47,7 +47,7 @@ fn draw(view: &View<'_>) -> Drawn {
     last_run(&mut out, view);
     runner(&mut out, view);
     process(&mut out, view);
-    Ok((StatusCode::OK, out.into_bytes()))
+    Ok((StatusCode::OK, out.into_text().into_bytes()))
 }
 
 /// How each target is.
@@ -173,17 +173,7 @@ fn last_run(out: &mut Exposition, view: &View<'_>) {
     let mut family = out.family("probity_check_measurement", Gauge, help);
     for check in &view.checks {
         if let Some(Run { outcome: Outcome::Verdict(verdict), .. }) = last(check) {
-            measurements(&mut family, &check.info.name, &verdict.measurements);
-        }
-    }
-}
-
-/// Of two figures of the same name and unit, the latter counts: a series has one value.
-fn measurements(family: &mut Family<'_>, check: &str, measurements: &[Measurement]) {
-    for (at, Measurement { name, unit, value }) in measurements.iter().enumerate() {
-        // There are 64 at most, so looking is cheaper than remembering.
-        if !measurements[at + 1..].iter().any(|later| later.name == *name && later.unit == *unit) {
-            family.sample(&[("check", check), ("name", name), ("unit", unit)], *value);
+            family.measurements(&check.info.name, &verdict.measurements);
         }
     }
 }

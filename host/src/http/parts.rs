@@ -1,11 +1,16 @@
 //! The parts of a request that name or say something: each is sound, or the answer says what would be.
 
+use std::fmt;
+
 use axum::{
     body::to_bytes,
     extract::{FromRequest, FromRequestParts, Path, Query, Request, rejection::PathRejection},
     http::request::Parts,
 };
-use serde::de::DeserializeOwned;
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, DeserializeOwned, Visitor},
+};
 
 use super::{body, problem::Problem};
 use crate::config::is_name;
@@ -92,4 +97,38 @@ pub(super) fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem>
     })?;
     reader.end().map_err(|error| Problem::invalid_body(format!("there is more than one value: {error}")))?;
     Ok(said)
+}
+/// A whole number, however it is written: `5e9` and `5.0` are such as well, and what many languages make of a product.
+pub(super) fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    struct Whole;
+
+    impl Visitor<'_> for Whole {
+        type Value = u64;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a whole number, not below 0")
+        }
+
+        fn visit_u64<E: de::Error>(self, number: u64) -> Result<u64, E> {
+            Ok(number)
+        }
+
+        fn visit_f64<E: de::Error>(self, number: f64) -> Result<u64, E> {
+            if number.fract() == 0.0 && number >= 0.0 {
+                // What is beyond all that can be told apart is the most that can.
+                return Ok(number as u64);
+            }
+            Err(E::invalid_value(de::Unexpected::Float(number), &self))
+        }
+    }
+
+    deserializer.deserialize_any(Whole)
+}
+
+/// The same, or null.
+pub(super) fn whole_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    #[derive(Deserialize)]
+    struct Number(#[serde(deserialize_with = "whole")] u64);
+
+    Ok(Option::<Number>::deserialize(deserializer)?.map(|Number(number)| number))
 }

@@ -24,7 +24,7 @@ use super::{
     body::problem as body_problem,
     door::NO_STORE,
     page::json,
-    parts::{Name, NameAnd, read_json},
+    parts::{Name, NameAnd, read_json, whole_or_none},
     problem::Problem,
     schema,
 };
@@ -72,10 +72,13 @@ pub(super) struct Told {
     #[schema(inline)]
     kind: Option<ToldKind>,
     /// The exit code of the job, from 0 to 255.
+    #[schema(minimum = 0, maximum = 255)]
     exit_code: Option<i64>,
     /// What else there is to say: a line, or the end of the job's output. Its first 10 KiB are kept.
     message: Option<String>,
     /// How long the job took, in nanoseconds; without it, the time since it reported its start.
+    #[serde(default, deserialize_with = "whole_or_none")]
+    #[schema(format = "uint64")]
     duration: Option<u64>,
 }
 

@@ -11,7 +11,7 @@ use probity_core::{
 use utoipa::{
     Modify,
     openapi::{
-        ContentBuilder, ObjectBuilder, OpenApi, Ref, RefOr, ResponseBuilder, Schema, Type,
+        ContentBuilder, ObjectBuilder, OpenApi, Ref, RefOr, Required, ResponseBuilder, Schema, Type,
         schema::SchemaType,
         security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
     },
@@ -35,7 +35,17 @@ impl Modify for Security {
     }
 }
 
-/// Adds what holds for all routes: that reading may take a token, and that nobody may ask too often.
+/// What is named in paths and queries: by the name of the parameter, and what it must look like.
+const PARAMETERS: [(&str, &str); 4] = [
+    ("check", NAME),
+    ("name", NAME),
+    ("kind", "^(start|success|fail|log|[0-9]|[1-9][0-9]|1[0-9][0-9]|2[0-4][0-9]|25[0-5])$"),
+    ("timeout", "^([1-9][0-9]{0,2}(ms|s)|[1-9]m)$"),
+];
+/// What a check can be called ([`crate::name::is_name`]).
+const NAME: &str = "^([a-z0-9_-]|[a-z0-9._-][a-z0-9_-]|[a-z0-9._-]{3,100})$";
+
+/// Adds what holds for all routes: that reading may take a token, that nobody may ask too often, and what parameters look like.
 pub(super) fn complete(description: &mut OpenApi) {
     let problem = |about: &str| {
         let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
@@ -43,6 +53,17 @@ pub(super) fn complete(description: &mut OpenApi) {
     };
     for (path, item) in &mut description.paths.paths {
         for operation in [&mut item.get, &mut item.post, &mut item.put].into_iter().flatten() {
+            // A report may be its path alone.
+            if let Some(RefOr::T(body)) = operation.request_body.as_mut().filter(|_| path.contains("/report")) {
+                body.required = Some(Required::False);
+            }
+            for parameter in operation.parameters.iter_mut().flatten() {
+                let RefOr::T(parameter) = parameter else { continue };
+                let pattern = PARAMETERS.into_iter().find(|(name, _)| *name == parameter.name);
+                if let (Some((_, pattern)), Some(RefOr::T(Schema::Object(schema)))) = (pattern, &mut parameter.schema) {
+                    schema.pattern = Some(pattern.into());
+                }
+            }
             let responses = &mut operation.responses.responses;
             responses.insert("429".into(), problem("This address asks more often than it may"));
             if operation.security.is_none() && path != OPEN {

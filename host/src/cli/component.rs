@@ -1,0 +1,61 @@
+//! The component that a command names: a file, or a standard probe.
+
+use std::{path::Path, sync::Arc};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{
+    catalog,
+    config::{Bounds, Suggestions},
+    engine::{self, Apart, Compiler, Engine, Manifest, Options, Prepared},
+    supervisor::standard,
+};
+
+/// A sandbox for one run at a time of whatever component is named: compiled apart, as a stranger's is, and not kept.
+pub(super) fn sandbox(bounds: Bounds) -> Result<Arc<Engine>> {
+    let compiler = Compiler::Apart(Apart::of_this_program(bounds.compile_time, bounds.compile_memory)?);
+    Engine::new(Options { max_in_flight: 1, max_live_connections: 1, cache: None, compiler })
+}
+
+/// The bytes of a component.
+pub(super) fn read(probe: &str) -> Result<Vec<u8>> {
+    let path = Path::new(probe);
+    match standard::find(probe) {
+        _ if path.is_file() => catalog::read_component(path, u64::MAX).with_context(|| format!("can't read {probe}")),
+        Some(bytes) => Ok(bytes.to_vec()),
+        None => {
+            let known: Vec<_> = standard::names().collect();
+            bail!("there is no file `{probe}`, and no standard probe of this name; there are {}", known.join(", "));
+        }
+    }
+}
+
+/// Makes a component ready to run, if it has no more than `limit` bytes.
+pub(super) async fn load(engine: &Arc<Engine>, probe: &str, limit: u64) -> Result<Prepared> {
+    let bytes = read(probe)?;
+    // What is part of the program needs no limit.
+    if Path::new(probe).is_file() {
+        engine::examine(&bytes, limit).with_context(|| no_probe(probe))?;
+    }
+    prepare(engine, probe, bytes).await
+}
+
+/// Makes a component ready to run that was read from there.
+pub(super) async fn prepare(engine: &Arc<Engine>, probe: &str, bytes: Vec<u8>) -> Result<Prepared> {
+    let digest = engine::digest(&bytes).into();
+    engine.prepare(digest, || Ok(bytes)).await.with_context(|| no_probe(probe))
+}
+
+fn no_probe(probe: &str) -> String {
+    format!("{probe} is not a probe that can run here")
+}
+
+/// What a probe suggests for its checks, if it says anything of itself.
+pub(super) fn suggestions(manifest: Option<&Manifest>) -> Suggestions {
+    manifest.map_or_else(Suggestions::default, |manifest| Suggestions {
+        interval: manifest.default_interval,
+        timeout: manifest.default_timeout,
+        critical: Some(manifest.critical),
+        passive: manifest.passive,
+    })
+}

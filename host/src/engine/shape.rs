@@ -1,0 +1,157 @@
+//! What can be told of a file without compiling it: whether it is a component of ours, or becomes one, and in need only of what
+//! there is.
+
+use wasmparser::{BinaryReaderError, ComponentExternalKind, Parser, Payload};
+use wasmtime::component::Component;
+
+use super::{
+    bindings::{CHECKER, CONNECTOR, OFFERED, RUN},
+    component::LoadError,
+    features, preview_1,
+};
+
+/// What can be told of a component without compiling it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Shape {
+    /// The full names of its imports.
+    pub imports: Vec<String>,
+    /// The full names of its exports.
+    pub exports: Vec<String>,
+    /// Whether it is a core module for WASI preview 1, and becomes a component when it is loaded.
+    pub adapted: bool,
+}
+
+impl Shape {
+    /// Whether it exports an interface of this full name.
+    pub(super) fn has(&self, export: &str) -> bool {
+        self.exports.iter().any(|name| name == export)
+    }
+
+    /// Whether it is a command, of whichever version that fits.
+    fn is_command(&self) -> bool {
+        self.exports.iter().any(|name| fits(name, RUN))
+    }
+
+    /// The shape of a component that is compiled.
+    pub(super) fn of(component: &Component, adapted: bool) -> Shape {
+        let (engine, ty) = (component.engine(), component.component_type());
+        Shape {
+            imports: ty.imports(engine).map(|(name, _)| name.to_owned()).collect(),
+            exports: ty.exports(engine).map(|(name, _)| name.to_owned()).collect(),
+            adapted,
+        }
+    }
+}
+
+/// Looks at a file's bytes: whether they are a component, or a core module that becomes one, whole, of our contract or a
+/// command, and in need only of what there is.
+///
+/// # Errors
+///
+/// The first reason why this can't be a probe.
+pub fn examine(bytes: &[u8], limit: u64) -> Result<Shape, LoadError> {
+    let size = bytes.len() as u64;
+    if size > limit {
+        return Err(LoadError::TooLarge { size, limit });
+    }
+    if !bytes.starts_with(b"\0asm") {
+        let start = String::from_utf8_lossy(&bytes[..bytes.len().min(16)]).escape_debug().to_string();
+        let start = if start.is_empty() { "nothing at all".into() } else { format!("`{start}`") };
+        return Err(LoadError::NotWasm(start));
+    }
+    let is_module = Parser::is_core_wasm(bytes);
+    let shape = if is_module { preview_1::shape(bytes)? } else { read_shape(bytes)? };
+    features::validate(bytes)?;
+    if is_module {
+        return Ok(shape);
+    }
+    if let Some(adapter) = shape.imports.iter().find(|name| is_adapter(name)) {
+        return Err(LoadError::NeedsAdapter(adapter.clone()));
+    }
+    if !shape.has(CHECKER) && !shape.has(CONNECTOR) && !shape.is_command() {
+        if let Some(adapter) = shape.exports.iter().find(|name| is_adapter(name)) {
+            return Err(LoadError::Adapter(adapter.clone()));
+        }
+        return Err(LoadError::NotAProbe {
+            found: if shape.exports.is_empty() { "nothing".into() } else { quoted(&shape.exports) },
+        });
+    }
+    let missing: Vec<String> = shape.imports.iter().filter_map(|wanted| why_not_offered(wanted)).collect();
+    if missing.is_empty() { Ok(shape) } else { Err(LoadError::NotOffered(missing)) }
+}
+
+fn read_shape(bytes: &[u8]) -> Result<Shape, LoadError> {
+    let invalid = |error: BinaryReaderError| LoadError::Invalid(error.to_string());
+    let mut shape = Shape::default();
+    let mut depth = 0_usize;
+    for payload in Parser::new(0).parse_all(bytes) {
+        match payload.map_err(invalid)? {
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::ComponentImportSection(section) if depth == 0 => {
+                for import in section {
+                    shape.imports.push(import.map_err(invalid)?.name.name.to_owned());
+                }
+            }
+            Payload::ComponentExportSection(section) if depth == 0 => {
+                for export in section {
+                    let export = export.map_err(invalid)?;
+                    if export.kind == ComponentExternalKind::Instance || export.kind == ComponentExternalKind::Func {
+                        shape.exports.push(export.name.name.to_owned());
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(shape)
+}
+
+/// Whether an interface is one of those that a component serves another.
+fn is_adapter(name: &str) -> bool {
+    probity_compose::ADAPTERS.iter().any(|adapter| name.split('@').next() == Some(adapter))
+}
+
+/// Why an import can't be served, if it can't.
+fn why_not_offered(wanted: &str) -> Option<String> {
+    let (interface, version) = wanted.split_once('@').unwrap_or((wanted, ""));
+    let offered = OFFERED.iter().find(|offered| offered.split_once('@').is_some_and(|(name, _)| name == interface));
+    match offered {
+        Some(offered) if offered.split_once('@').is_some_and(|(_, have)| series(have) == series(version)) => None,
+        Some(offered) => Some(format!("it wants `{wanted}`, and there is `{offered}`")),
+        None => {
+            let package = interface.split_once('/').map_or(interface, |(package, _)| package);
+            let same_package =
+                |offered: &&&str| offered.starts_with(package) && offered[package.len()..].starts_with('/');
+            let others: Vec<String> = OFFERED.iter().filter(same_package).map(ToString::to_string).collect();
+            Some(if others.is_empty() {
+                format!("it wants `{wanted}`, and there is nothing of `{package}`")
+            } else {
+                format!("it wants `{wanted}`, and of `{package}` there is {}", quoted(&others))
+            })
+        }
+    }
+}
+
+/// Whether a name is of the same interface as another, in a version that fits.
+fn fits(name: &str, other: &str) -> bool {
+    match (name.split_once('@'), other.split_once('@')) {
+        (Some((name, version)), Some((other, wanted))) => name == other && series(version) == series(wanted),
+        _ => false,
+    }
+}
+
+/// The part of a version that must be equal for two interfaces to fit: Semantic Versioning, with 0.x and 0.0.x series.
+fn series(version: &str) -> (&str, Option<&str>, Option<&str>) {
+    let release = version.split(['-', '+']).next().unwrap_or(version);
+    let mut parts = release.split('.');
+    match (parts.next().unwrap_or(""), parts.next(), parts.next()) {
+        ("0", Some("0"), patch) => ("0", Some("0"), patch),
+        ("0", minor, _) => ("0", minor, None),
+        (major, ..) => (major, None, None),
+    }
+}
+
+fn quoted(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
