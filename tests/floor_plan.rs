@@ -13,7 +13,10 @@ const MAY_SEE: [(&str, &[&str]); 20] = [
     ("app", &["board", "clock", "config", "engine", "events", "http", "supervisor", "worker"]),
     ("board", &["clock"]),
     ("catalog", &["config", "engine", "trust"]),
-    ("cli", &["app", "catalog", "config", "engine", "events", "http", "supervisor", "telemetry", "trust", "worker"]),
+    (
+        "cli",
+        &["app", "catalog", "config", "engine", "events", "http", "name", "supervisor", "telemetry", "trust", "worker"],
+    ),
     ("clock", &[]),
     ("config", &["grant", "identity", "limits", "name", "trust"]),
     ("engine", &["board", "grant", "identity", "limits"]),

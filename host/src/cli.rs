@@ -1,16 +1,19 @@
 //! The command line.
 
 mod bench;
+mod build;
 mod check;
 mod compile;
 mod completions;
 mod component;
 mod compose;
 mod configured;
+mod doctor;
 mod hash_token;
 mod inspect;
 mod keygen;
 mod man;
+mod new;
 mod out;
 mod quickstart;
 mod run;
@@ -56,6 +59,9 @@ struct Arguments {
 enum Command {
     Run(run::Run),
     Check(check::Check),
+    New(new::New),
+    Build(build::Build),
+    Doctor(doctor::Doctor),
     Test(test::Test),
     Bench(bench::Bench),
     Inspect(inspect::Inspect),
@@ -104,6 +110,9 @@ pub fn main() -> ExitCode {
             match command {
                 Command::Run(run) => run.execute().await,
                 Command::Check(check) => check.execute().await,
+                Command::New(new) => new.execute(),
+                Command::Build(build) => build.execute(),
+                Command::Doctor(doctor) => doctor.execute(),
                 Command::Test(test) => test.execute().await,
                 Command::Bench(bench) => bench.execute().await,
                 Command::Inspect(inspect) => inspect.execute().await,

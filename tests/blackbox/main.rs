@@ -44,6 +44,7 @@ mod imap;
 mod inspect;
 mod json_metric;
 mod kafka;
+mod languages;
 mod leaks;
 mod listener_tls;
 mod live;

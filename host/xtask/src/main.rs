@@ -6,6 +6,7 @@ mod build_probes;
 mod component;
 mod debian;
 mod deny;
+mod examples;
 mod fuzz;
 mod python;
 mod record;
@@ -58,6 +59,14 @@ enum Chore {
         /// Which; all of them unless named.
         names: Vec<String>,
     },
+    /// Builds and runs the examples in all languages, after getting their tools, and writes the table of what they cost.
+    Examples {
+        /// Which; all of them unless named. For some alone, the table is shown and not written.
+        names: Vec<String>,
+        /// Compare what does not depend on the machine with the kept table, which stays as it is.
+        #[arg(long)]
+        check: bool,
+    },
     /// Holds the dependencies to deny.toml, after getting `cargo deny`.
     Deny,
     /// Runs the standard probes and the runner against what a fuzzer thinks of, after getting `cargo fuzz`.
@@ -80,6 +89,7 @@ fn main() -> Result<()> {
         Chore::BuildProbes { check: false, out } => build_probes::build(repository, out.as_deref()),
         Chore::BuildProbes { check: true, out } => build_probes::check(repository, out.as_deref()),
         Chore::Bindings { check } => bindings::run(repository, check),
+        Chore::Examples { names, check } => examples::run_all(repository, &target(repository), &names, check),
         Chore::Schema { check } => schema::write_or_check(repository, &target(repository), check),
         Chore::Bench { names } => bench::bench(repository, &names),
         Chore::Deny => deny::deny(repository, &target(repository)),

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Result, bail};
 
-use crate::{python, toolchain::run};
+use crate::{examples::Author, python, toolchain::run};
 
 /// A program that tests use, and the Debian package that has it, with those that it is of no use without.
 struct Needed {
@@ -18,7 +18,7 @@ struct Needed {
 }
 
 /// What the tests need beyond Rust.
-const NEEDED: [Needed; 28] = [
+const NEEDED: [Needed; 29] = [
     Needed { program: "python3", package: "python3", why: "its HTTP server is a target that is not ours" },
     Needed { program: "pip3", package: "python3-pip", why: "some servers come as Python packages" },
     Needed { program: "chronyd", package: "chrony", why: "a time server for the probe `ntp`" },
@@ -42,6 +42,7 @@ const NEEDED: [Needed; 28] = [
     Needed { program: "ip", package: "iproute2", why: "it makes the network that the probe ping is held to" },
     Needed { program: "nft", package: "nftables", why: "it loses packets in that network" },
     Needed { program: "sysctl", package: "procps", why: "it says who may send echo requests there" },
+    Needed { program: "npm", package: "npm", why: "it gets the tool for probes in JavaScript" },
     Needed { program: "nsenter", package: "util-linux", why: "it goes to where that network is" },
     Needed { program: "mount", package: "mount", why: "it makes file systems for the probe disk to look at" },
     Needed { program: "unbound", package: "unbound", why: "the probe dns is held to it" },
@@ -62,6 +63,7 @@ const POSTGRES: &str = "/usr/lib/postgresql";
 pub(crate) fn all(repository: &Path, target: &Path) -> Result<()> {
     provide()?;
     python::provide(target)?;
+    let author = Author::equipped(repository, target)?;
     let cargo = |folder: &str| {
         let mut command = Command::new(env!("CARGO"));
         command.current_dir(repository.join(folder)).args(["test", "--locked", "--workspace"]);
@@ -69,7 +71,9 @@ pub(crate) fn all(repository: &Path, target: &Path) -> Result<()> {
         command.env("PROBITY_TEST_STRICT", "1");
         command
     };
-    run(&mut cargo("."))?;
+    let mut host = cargo(".");
+    author.tell(&mut host);
+    run(&mut host)?;
     // The guests are a workspace of their own, and here built for this machine: a folder apart keeps both builds warm.
     run(cargo("probes").env("CARGO_TARGET_DIR", target.join("probes")))
 }

@@ -1,0 +1,85 @@
+//! Rust, with the SDK.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
+
+use super::{Job, built, run, tools::Tool};
+
+/// The target of probes: it has no system interface of its own, so that a component imports exactly what it calls.
+pub(super) const TARGET: &str = "wasm32-unknown-unknown";
+/// Names a rustc with that target, where the one in the PATH has it not.
+const VARIABLE: &str = "PROBITY_WASM_RUST";
+/// Bytes of a probe's stack. Rust's own choice of a megabyte would be most of what an instance occupies.
+const FLAGS: &str = "-Clink-arg=-zstack-size=65536";
+
+/// As much of a Cargo.toml as is needed.
+#[derive(Deserialize)]
+struct Manifest {
+    package: Package,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+}
+
+/// A rustc that has the target; `None` if there is none.
+///
+/// # Errors
+/// If the environment names one that has it not.
+pub(super) fn find() -> Result<Option<PathBuf>> {
+    let Some(named) = env::var_os(VARIABLE).map(PathBuf::from) else {
+        let usual = PathBuf::from("rustc");
+        return Ok(has_target(&usual).then_some(usual));
+    };
+    let named = if named.is_dir() { named.join("rustc") } else { named };
+    ensure!(has_target(&named), "{VARIABLE} names {}, which has no target {TARGET}", named.display());
+    Ok(Some(named))
+}
+
+/// Compiles the crate in the folder to a core module.
+///
+/// # Errors
+/// If it does not compile, or the target is missing.
+pub(super) fn module(job: &Job<'_>) -> Result<Vec<u8>> {
+    let rustc = job.tools.find(Tool::Rust)?.ok_or_else(|| Tool::Rust.missing())?;
+    let manifest = job.folder.join("Cargo.toml");
+    let text = fs::read_to_string(&manifest).with_context(|| format!("can't read {}", manifest.display()))?;
+    let Manifest { package } = toml::from_str(&text).with_context(|| format!("reading {}", manifest.display()))?;
+    let target = job.target.join("cargo");
+    let mut cargo = Command::new("cargo");
+    cargo.args(["build", "--release", "--quiet", "--target", TARGET, "--manifest-path"]).arg(&manifest);
+    cargo.arg("--target-dir").arg(&target).env("RUSTC", &rustc).env("CARGO_ENCODED_RUSTFLAGS", FLAGS);
+    if let Some(linker) = linker(&rustc) {
+        cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
+    }
+    run(&mut cargo)?;
+    let module = format!("{}.wasm", package.name.replace('-', "_"));
+    built(&target.join(TARGET).join("release").join(module))
+}
+
+fn has_target(rustc: &Path) -> bool {
+    printed(rustc, &["--print", "target-libdir", "--target", TARGET]).is_some_and(|folder| Path::new(&folder).is_dir())
+}
+
+/// The linker of the Rust in the PATH, for one that has none of its own: distributions leave it out.
+fn linker(rustc: &Path) -> Option<PathBuf> {
+    [rustc, Path::new("rustc")].into_iter().find_map(|rustc| {
+        let sysroot = printed(rustc, &["--print", "sysroot"])?;
+        let host = printed(rustc, &["--print", "host-tuple"])?;
+        let linker = Path::new(&sysroot).join("lib/rustlib").join(host).join("bin/rust-lld");
+        linker.is_file().then_some(linker)
+    })
+}
+
+/// What a rustc prints; `None` if it does not run.
+fn printed(rustc: &Path, arguments: &[&str]) -> Option<String> {
+    let output = Command::new(rustc).args(arguments).output().ok().filter(|output| output.status.success())?;
+    Some(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
+}
