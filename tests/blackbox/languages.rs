@@ -239,6 +239,7 @@ fn a_missing_tool_is_named_with_how_to_get_it() {
     let no_tools = |arguments: &[&str]| {
         let mut command = home.command(arguments);
         command.env("PROBITY_TOOLS", home.path("tools")).env("PATH", home.path("nowhere"));
+        command.env_remove("PROBITY_WASM_RUST");
         crate::runner::run_to_end(command)
     };
     let ended = no_tools(&["new", "greeter", "--lang", "c"]);

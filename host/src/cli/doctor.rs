@@ -15,6 +15,7 @@ use super::build::{
 
 /// Says which languages probes can be written in here, and how to get the tools of the others.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  probity doctor\n  probity doctor c python --install")]
 pub(super) struct Doctor {
     /// Which languages; all of them unless named.
     languages: Vec<Language>,
