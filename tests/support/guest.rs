@@ -10,9 +10,10 @@ const COMMAND: &str = "package test:command;
     world command { include probity:probe/imports@0.1.0; export wasi:cli/run@0.2.12; }
     world described-command { include command; export probity:probe/manifest@0.1.0; }";
 
-/// The root of the repository.
+/// The root of the repository, in which the contract is.
 pub fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the host's folder lies in the repository")
+    let mut above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    above.find(|folder| folder.join("wit").is_dir()).expect("the crate lies in the repository").to_path_buf()
 }
 
 /// A component from the text of a core module that implements `world` of the contract, such as `bare-checker-probe`, or one of
