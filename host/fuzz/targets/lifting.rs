@@ -63,7 +63,13 @@ fuzz_target!(|memory: &[u8]| {
         Outcome::Fault(fault) => assert!(
             matches!(
                 fault.kind,
-                FaultKind::Trap | FaultKind::OutputTooLarge | FaultKind::InvalidSettings | FaultKind::Denied | FaultKind::Host | FaultKind::Waiting
+                FaultKind::Trap
+                    | FaultKind::Link
+                    | FaultKind::OutputTooLarge
+                    | FaultKind::InvalidSettings
+                    | FaultKind::Denied
+                    | FaultKind::Host
+                    | FaultKind::Waiting
             ),
             "{fault:?}"
         ),
