@@ -112,6 +112,15 @@ pub fn unknown_probes(config: &Config) -> Report {
 ///
 /// If it can't start: the configuration is wrong, the address is taken, the system does not provide what a sandbox needs.
 pub async fn run(configuration: Configuration) -> Result<()> {
+    run_beside(configuration, |_| ()).await
+}
+
+/// As [`run`], for a program that has more to do meanwhile: `started` is called once, with what the runner publishes.
+///
+/// # Errors
+///
+/// As [`run`].
+pub async fn run_beside(configuration: Configuration, started: impl FnOnce(&Arc<Board>)) -> Result<()> {
     let clock = Clock::new();
     let signals = Signals::new()?;
     let (config, _) = configuration.read(None)?;
@@ -159,6 +168,7 @@ pub async fn run(configuration: Configuration) -> Result<()> {
     let server =
         http::serve_on_thread(listener, router, terms, closing, CONNECTIONS).context("can't start the HTTP server")?;
     announce(listening, tls.is_some());
+    started(&board);
 
     signals.until_stop(&commands).await?;
     // From here on this runner is not ready, and says so, while what is under way ends.

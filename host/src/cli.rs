@@ -8,6 +8,7 @@ mod completions;
 mod component;
 mod compose;
 mod configured;
+mod dev;
 mod doctor;
 mod hash_token;
 mod inspect;
@@ -15,6 +16,7 @@ mod keygen;
 mod man;
 mod new;
 mod out;
+mod painted;
 mod quickstart;
 mod run;
 mod schema;
@@ -45,7 +47,7 @@ use crate::{
                   probity check tcp --set host=localhost --set port=22\n  probity check --help"
 )]
 struct Arguments {
-    /// What to log: a level, or levels by module; without it, `info` when running, and `warn` otherwise.
+    /// What to log: a level, or levels by module; without it, `info` when running, with a probe's own lines under `dev`, and `warn` otherwise.
     #[arg(long, global = true, env = "PROBITY_LOG", value_name = "FILTER")]
     log: Option<String>,
     /// How log lines look.
@@ -61,6 +63,7 @@ enum Command {
     Check(check::Check),
     New(new::New),
     Build(build::Build),
+    Dev(dev::Dev),
     Doctor(doctor::Doctor),
     Test(test::Test),
     Bench(bench::Bench),
@@ -103,7 +106,11 @@ pub fn main() -> ExitCode {
         return compile.execute().unwrap_or_else(failed);
     }
     // A single check's answer is its outcome: what it is about, and not how it came to pass.
-    let usual = if matches!(command, Command::Run(_)) { "info" } else { "warn" };
+    let usual = match command {
+        Command::Run(_) => "info",
+        Command::Dev(_) => dev::LOG,
+        _ => "warn",
+    };
     let done = telemetry::start(arguments.log.as_deref().unwrap_or(usual), arguments.log_format).and_then(|()| {
         let runtime = app::runtime()?;
         let done = runtime.block_on(async {
@@ -112,6 +119,7 @@ pub fn main() -> ExitCode {
                 Command::Check(check) => check.execute().await,
                 Command::New(new) => new.execute(),
                 Command::Build(build) => build.execute(),
+                Command::Dev(dev) => dev.execute().await,
                 Command::Doctor(doctor) => doctor.execute(),
                 Command::Test(test) => test.execute().await,
                 Command::Bench(bench) => bench.execute().await,

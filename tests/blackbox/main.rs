@@ -23,6 +23,7 @@ mod connections;
 mod control_group;
 mod cover;
 mod described;
+mod dev;
 mod disk;
 mod dns;
 mod doors;

@@ -5,7 +5,7 @@ pub(super) mod contract;
 mod encode;
 mod javascript;
 pub(super) mod language;
-mod project;
+pub(super) mod project;
 mod python;
 mod rust;
 pub(super) mod tools;

@@ -14,9 +14,9 @@ const FILE: &str = "build.toml";
 /// What it says.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Project {
+pub(in crate::cli) struct Project {
     /// The probe's name, which is that of the component's file.
-    pub(super) name: String,
+    pub(in crate::cli) name: String,
     /// As Semantic Versioning writes it; it goes into the component.
     pub(super) version: String,
     /// The language of its source.
@@ -28,7 +28,7 @@ impl Project {
     ///
     /// # Errors
     /// If there is none, or it is not as it should be; the message names the file.
-    pub(super) fn read(folder: &Path) -> Result<Self> {
+    pub(in crate::cli) fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(FILE);
         let text = fs::read_to_string(&path).with_context(|| {
             format!("can't read {}; go to a folder that `probity new NAME --lang LANGUAGE` made", path.display())

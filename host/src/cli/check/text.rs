@@ -12,7 +12,10 @@ use probity_core::{
 };
 
 use super::{Ran, Told, health};
-use crate::{cli::spread::Spread, telemetry};
+use crate::{
+    cli::{painted::Painted, spread::Spread},
+    telemetry,
+};
 
 /// Writes each run, and what they come to if there are several.
 pub(super) fn write(told: &Told<'_>) -> Result<String, fmt::Error> {
@@ -106,28 +109,5 @@ impl fmt::Display for Shown<'_> {
             Value::Number(number) => number.fmt(f),
             Value::Boolean(boolean) => boolean.fmt(f),
         }
-    }
-}
-
-/// A status that can be told at a glance.
-struct Painted {
-    health: Health,
-    colours: bool,
-}
-
-impl fmt::Display for Painted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let word = self.health.as_str();
-        if !self.colours {
-            return f.write_str(word);
-        }
-        // Select Graphic Rendition (ECMA-48, section 8.3.117): green, yellow, red, magenta.
-        let colour = match self.health {
-            Health::Healthy => 32,
-            Health::Degraded => 33,
-            Health::Unhealthy => 31,
-            Health::Pending | Health::Unknown => 35,
-        };
-        write!(f, "\x1b[{colour}m{word}\x1b[0m")
     }
 }
