@@ -4,25 +4,26 @@
 //! again only if something about it changed. A file that is still being written is not judged before it has been left
 //! alone for a moment, unless it is already whole.
 
+mod stamp;
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::BTreeMap,
-    fs::{self, Metadata},
+    fs,
     io::{self, Read},
-    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, Instant, SystemTime},
+    time::Instant,
 };
 
+use self::stamp::{SETTLED, Stamp};
 use crate::{
     config::is_name,
     engine::{self, LoadError},
     trust::{Distrust, Trust, Voucher, signature_of},
 };
 
-/// How long a file must be left alone, by its own time or as far as we saw, before it counts as written. Within this time its stamp is not trusted either: two
-/// writes within one tick of the file system's clock leave the same one.
-const SETTLED: Duration = Duration::from_millis(500);
 /// Bytes of a file of configuration; ten thousand checks need about half of it.
 const TEXT: u64 = 4 * 1024 * 1024;
 /// Bytes of a signature; those of minisign have about 300.
@@ -94,64 +95,6 @@ impl Listing {
     pub fn settled(&self) -> bool {
         self.components.values().all(|file| file.settled)
             && self.sidecars.values().chain(&self.config).all(|file| file.settled)
-    }
-}
-
-/// All that tells whether a file was written, short of reading it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stamp {
-    file: FileStamp,
-    /// That of the signature beside it, if it has one.
-    signature: Option<FileStamp>,
-}
-
-impl Stamp {
-    /// Whether nothing was written for so long that nothing is being written any more.
-    fn is_old(&self) -> bool {
-        self.file.is_old() && self.signature.is_none_or(|signature| signature.is_old())
-    }
-
-    /// A link leads to what is to be read; one that leads nowhere is a file that went away.
-    fn read(path: &Path) -> Option<Stamp> {
-        let file = FileStamp::read(path)?;
-        let signature = (kind(path) == Some(COMPONENT)).then(|| FileStamp::read(&signature_of(path))).flatten();
-        Some(Stamp { file, signature })
-    }
-}
-
-/// The same of one file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct FileStamp {
-    device: u64,
-    inode: u64,
-    size: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
-}
-
-impl FileStamp {
-    /// Whether the file was written so long ago that it is no longer being written.
-    fn is_old(&self) -> bool {
-        let (seconds, nanoseconds) = self.modified;
-        let (Ok(seconds), Ok(nanoseconds)) = (u64::try_from(seconds), u32::try_from(nanoseconds)) else {
-            return true;
-        };
-        let modified = SystemTime::UNIX_EPOCH.checked_add(Duration::new(seconds, nanoseconds));
-        modified.is_some_and(|modified| modified.elapsed().is_ok_and(|age| age >= SETTLED))
-    }
-
-    fn read(path: &Path) -> Option<FileStamp> {
-        fs::metadata(path).ok().filter(Metadata::is_file).as_ref().map(FileStamp::of)
-    }
-
-    fn of(about: &Metadata) -> FileStamp {
-        FileStamp {
-            device: about.dev(),
-            inode: about.ino(),
-            size: about.size(),
-            modified: (about.mtime(), about.mtime_nsec()),
-            changed: (about.ctime(), about.ctime_nsec()),
-        }
     }
 }
 
@@ -367,136 +310,4 @@ fn kind(path: &Path) -> Option<&'static str> {
 
 fn stem(path: &Path) -> String {
     path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    struct Folder {
-        dir: tempfile::TempDir,
-        catalog: Catalog,
-        now: Instant,
-    }
-
-    impl Folder {
-        fn new() -> Folder {
-            let dir = tempfile::tempdir().unwrap();
-            let catalog = Catalog::new(dir.path().to_owned(), None, 1_000, Arc::default());
-            Folder { dir, catalog, now: Instant::now() }
-        }
-
-        fn write(&self, name: &str, bytes: &[u8]) {
-            fs::write(self.dir.path().join(name), bytes).unwrap();
-        }
-
-        fn scan_after(&mut self, wait: Duration) -> Listing {
-            self.now += wait;
-            self.catalog.scan(self.now).0
-        }
-    }
-
-    #[test]
-    fn only_components_and_side_cars_count() {
-        let mut folder = Folder::new();
-        for name in ["a.wasm", "a.toml", ".hidden.wasm", "notes.txt", "no-ending"] {
-            folder.write(name, b"x");
-        }
-        fs::create_dir(folder.dir.path().join("folder.wasm")).unwrap();
-        std::os::unix::fs::symlink("nowhere", folder.dir.path().join("dangling.wasm")).unwrap();
-        let listing = folder.scan_after(Duration::ZERO);
-        assert_eq!(listing.components.keys().collect::<Vec<_>>(), ["a"]);
-        assert_eq!(listing.sidecars.keys().collect::<Vec<_>>(), ["a"]);
-    }
-
-    #[test]
-    fn a_file_settles_once_it_is_left_alone() {
-        let mut folder = Folder::new();
-        folder.write("a.wasm", b"one");
-        assert!(!folder.scan_after(Duration::ZERO).settled());
-        folder.write("a.wasm", b"other");
-        let growing = folder.scan_after(SETTLED);
-        assert!(!growing.settled(), "it was just written to");
-        let settled = folder.scan_after(SETTLED);
-        assert!(settled.settled());
-        assert_eq!(settled.components["a"].digest, growing.components["a"].digest);
-    }
-
-    #[test]
-    fn a_file_that_was_written_long_ago_is_settled_at_first_sight() {
-        let mut folder = Folder::new();
-        folder.write("a.wasm", b"one");
-        let file = fs::File::options().append(true).open(folder.dir.path().join("a.wasm")).unwrap();
-        file.set_modified(SystemTime::now() - SETTLED).unwrap();
-        assert!(folder.scan_after(Duration::ZERO).settled());
-    }
-
-    #[test]
-    fn a_rewrite_that_leaves_the_same_stamp_is_seen_while_it_is_fresh() {
-        let mut folder = Folder::new();
-        folder.write("a.toml", b"one");
-        let path = folder.dir.path().join("a.toml");
-        let stamp = Stamp::read(&path).unwrap();
-        let known = Known { stamp, since: folder.now, settled: false, gone: None, content: Ok(Arc::from("eno")) };
-        folder.catalog.texts.insert(path, known);
-        let listing = folder.scan_after(Duration::ZERO);
-        assert_eq!(listing.sidecars["a"].text, Ok("one".into()));
-    }
-
-    #[test]
-    fn a_link_is_followed_and_its_swap_is_seen() {
-        let mut folder = Folder::new();
-        folder.write("v1", b"one");
-        folder.write("v2", b"two");
-        let link = folder.dir.path().join("a.wasm");
-        std::os::unix::fs::symlink("v1", &link).unwrap();
-        folder.scan_after(Duration::ZERO);
-        let first = folder.scan_after(SETTLED).components["a"].digest.clone();
-        fs::remove_file(&link).unwrap();
-        std::os::unix::fs::symlink("v2", &link).unwrap();
-        assert_ne!(folder.scan_after(SETTLED).components["a"].digest, first);
-    }
-
-    #[test]
-    fn a_file_that_is_removed_is_gone_unless_it_comes_back_at_once() {
-        let mut folder = Folder::new();
-        folder.write("a.wasm", b"one");
-        folder.write("b.wasm", b"two");
-        folder.scan_after(Duration::ZERO);
-        for name in ["a.wasm", "b.wasm"] {
-            fs::remove_file(folder.dir.path().join(name)).unwrap();
-        }
-        let away = folder.scan_after(SETTLED);
-        assert!(!away.settled() && away.components.len() == 2);
-        folder.write("b.wasm", b"three");
-        let after = folder.scan_after(SETTLED);
-        assert_eq!(after.components.keys().collect::<Vec<_>>(), ["b"]);
-    }
-
-    #[test]
-    fn what_can_not_be_a_probe_says_why() {
-        let mut folder = Folder::new();
-        folder.write("Upper.wasm", b"");
-        folder.write("large.wasm", &[0; 1_001]);
-        folder.write("text.wasm", b"hello");
-        folder.write("empty.wasm", b"");
-        let listing = folder.scan_after(Duration::ZERO);
-        let flaw = |name: &str| listing.components[name].verdict.as_ref().unwrap_err().to_string();
-        assert!(flaw("Upper").contains("rename the file"), "{}", flaw("Upper"));
-        assert!(flaw("large").contains("1001 bytes") && flaw("large").contains("may have 1000"), "{}", flaw("large"));
-        assert!(flaw("text").contains("not WebAssembly: the file begins with `hello`"), "{}", flaw("text"));
-        assert!(flaw("empty").contains("nothing at all"), "{}", flaw("empty"));
-    }
-
-    #[test]
-    fn a_folder_that_is_gone_is_an_error_and_forgets_nothing() {
-        let mut folder = Folder::new();
-        folder.write("a.wasm", b"one");
-        folder.scan_after(Duration::ZERO);
-        let aside = folder.dir.path().with_extension("aside");
-        fs::rename(folder.dir.path(), &aside).unwrap();
-        assert!(folder.catalog.scan(folder.now).1.is_err());
-        fs::rename(&aside, folder.dir.path()).unwrap();
-        assert!(folder.scan_after(SETTLED).settled());
-    }
 }
