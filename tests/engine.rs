@@ -95,6 +95,7 @@ async fn each_budget_has_its_own_fault() {
         ("calls-without-end", Limits { fuel: 1_000_000, ..LIMITS }, LONG, FaultKind::OutOfFuel, "units of fuel"),
         ("sleeps", TIRELESS, BRIEF, FaultKind::Timeout, "still waiting"),
         ("eats-memory", LIMITS, LONG, FaultKind::OutOfMemory, "may have 67108864"),
+        ("eats-memory", Limits { memory: 96 << 20, ..LIMITS }, LONG, FaultKind::OutOfMemory, "may have 100663296"),
         ("shouts", LIMITS, LONG, FaultKind::OutputTooLarge, "more than 1048576 bytes"),
         ("shouts-too-loud", LIMITS, LONG, FaultKind::Trap, "out of bounds"),
         ("traps", LIMITS, LONG, FaultKind::Trap, "unreachable"),
@@ -105,6 +106,8 @@ async fn each_budget_has_its_own_fault() {
         let (found, message) = fault(&attempt);
         assert_eq!(found, kind, "{name}: {message}");
         assert!(message.contains(part), "{name}: {message}");
+        // No less is to be had than the limit says, either.
+        assert!(kind != FaultKind::OutOfMemory || attempt.usage.peak_memory == limits.memory, "{:?}", attempt.usage);
     }
 }
 
@@ -117,7 +120,8 @@ async fn a_spinning_guest_does_not_outlive_its_time_by_much() {
         loop {
             tokio::time::sleep(Duration::from_millis(1)).await;
             turns += 1;
-            if turns == 5 {
+            // More than one: it is not let go of once.
+            if turns == 2 {
                 return turns;
             }
         }

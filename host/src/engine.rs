@@ -54,8 +54,9 @@ pub use tls::Tls;
 /// How often a running guest is interrupted to see whether its time is up and to let others run. A spinning guest holds
 /// its thread this long at most.
 const TICK: Duration = Duration::from_millis(10);
-/// Memory of one guest in the pool. Guests that declare more get memory of their own from the system.
-const POOLED_MEMORY: usize = 64 * 1024 * 1024;
+/// Memory that one guest in the pool can grow to: all that 32 bits address. It takes no more room than less would, as its guard
+/// spans that much anyway; what a guest may have of it is for its limits to say.
+const POOLED_MEMORY: usize = 4 * 1024 * 1024 * 1024;
 /// Table elements of one guest in the pool; what Rust, C and Zig guests need is in the hundreds.
 const POOLED_TABLE: usize = 20_000;
 /// Core instances in one component: for each of the two that it may be composed of the module itself and the shims that
@@ -94,7 +95,8 @@ impl Profile {
 pub struct Engine {
     /// Where almost all components run: instances come from a pool.
     pooled: Profile,
-    /// For components too large for the pool (whole interpreters): instances come from the system, at a higher price.
+    /// For components with more tables or instances than fit the pool (whole interpreters): theirs come from the system, at a
+    /// higher price.
     roomy: Profile,
     cache: Option<compiled::Cache>,
     resolver: network::Resolver,
