@@ -1,5 +1,6 @@
 //! What a check takes of the CPU, beside the tools that people use now: the plug-ins of Nagios, a process each, and the
-//! blackbox exporter of Prometheus. All of them examine the same targets on this machine, at the same pace.
+//! blackbox exporter of Prometheus; and beside what cannot be beaten, a program that does nothing but connect. All of them
+//! examine the same targets on this machine, at about the same pace.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a bench, which must not go on if something is wrong")]
 
@@ -32,10 +33,17 @@ use self::{
 
 /// Checks of each kind, each of which is run as often as any other.
 const CHECKS: usize = 1_000;
-/// How often each is run: with all of them two hundred runs a second, at which a process each is no load yet.
-const INTERVAL: Duration = Duration::from_secs(5);
+/// How often each is run: with all of them a thousand runs a second, which is what the plug-ins come to one after the other
+/// on two cores. The rarer something runs, the more it takes, as it finds neither its code nor its data in the caches.
+const INTERVAL: Duration = Duration::from_secs(1);
 /// Intervals over which the runner is watched: enough that the kernel's hundredths of a second are no matter.
-const INTERVALS: u32 = 3;
+const INTERVALS: u32 = 10;
+/// All of them over the interval, as by default.
+const SPREAD: &str = "interval = \"1s\"";
+/// All of them in the same moment, as the plug-ins are: one after the other without a pause.
+const AT_ONCE: &str = "cron = \"* * * * * *\"";
+/// The first argument of the program that does nothing but connect, which is this one.
+const NATIVE: &str = "--connect-to";
 /// A twentieth of what a process takes.
 const OF_A_PROCESS: Target = Target::AtMost(Figure::Times(0.05));
 /// No more than what native code of Go takes.
@@ -57,6 +65,10 @@ struct Kind {
 }
 
 fn main() {
+    let mut arguments = std::env::args().skip_while(|argument| argument != NATIVE).skip(1);
+    if let Some(port) = arguments.next() {
+        return connect_for_ever(port.parse().expect("a port"));
+    }
     let listening = runner::target();
     let page = page();
     let database = Database::start();
@@ -81,12 +93,17 @@ fn main() {
         module: None,
     }));
     for kind in &kinds {
-        let ours = ours(kind);
-        compare(&format!("{}: a run / a plug-in", kind.name), ours, plug_in(kind), OF_A_PROCESS);
+        let (spread, at_once) = (ours(kind, SPREAD), ours(kind, AT_ONCE));
+        if kind.name == "tcp" {
+            compare("tcp: a run / nothing but connecting", spread, Some(native(listening)), Target::None);
+        }
+        let plug_in = plug_in(kind);
+        compare(&format!("{}: a run / a plug-in", kind.name), spread, plug_in, OF_A_PROCESS);
+        compare(&format!("{}: one of 1,000 at once / a plug-in", kind.name), at_once, plug_in, OF_A_PROCESS);
         if let Some((module, target)) = &kind.module {
             compare(
                 &format!("{}: a run / blackbox exporter", kind.name),
-                ours,
+                spread,
                 exporter(module, target),
                 OF_NATIVE_CODE,
             );
@@ -105,11 +122,11 @@ fn compare(what: &str, ours: Duration, theirs: Option<Duration>, target: Target)
 }
 
 /// The CPU time of one run in the whole runner, with all that keeps it going.
-fn ours(kind: &Kind) -> Duration {
-    let mut config = format!("[defaults]\ninterval = \"{}s\"\njitter = 0.0\n", INTERVAL.as_secs());
+fn ours(kind: &Kind, schedule: &str) -> Duration {
+    let mut config = "[defaults]\njitter = 0.0\n".to_owned();
     for check in 0..CHECKS {
         let Kind { name, settings, .. } = kind;
-        writeln!(config, "[[check]]\nname = \"c{check}\"\nprobe = \"{name}\"\nsettings = {{ {settings} }}")
+        writeln!(config, "[[check]]\nname = \"c{check}\"\nprobe = \"{name}\"\n{schedule}\nsettings = {{ {settings} }}")
             .expect("memory takes what is written to it");
     }
     let home = Home::new(&config);
@@ -146,6 +163,37 @@ fn plug_in(kind: &Kind) -> Option<Duration> {
     let told = String::from_utf8(shell(&script).stdout).expect("times(1) tells numbers");
     let used: Duration = told.split_whitespace().map(minutes_and_seconds).sum();
     Some(used / u32::try_from(CHECKS).expect("a thousand"))
+}
+
+/// The CPU time of one connection in a program that does nothing else.
+fn native(port: u16) -> Duration {
+    let program = std::env::current_exe().expect("this program");
+    let started = Command::new(program).args([NATIVE, &port.to_string()]).spawn().expect("it starts");
+    let native = Ended(started);
+    thread::sleep(INTERVAL);
+    let used = cpu::of(native.0.id());
+    thread::sleep(INTERVAL * INTERVALS);
+    (cpu::of(native.0.id()) - used) / (u32::try_from(CHECKS).expect("a thousand") * INTERVALS)
+}
+
+/// Connects as often as the runner does, with a time-out as it has, and does nothing else until it is ended.
+fn connect_for_ever(port: u16) {
+    let connect = async move |check: u32| {
+        let offset = INTERVAL * check / u32::try_from(CHECKS).expect("a thousand");
+        let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + offset, INTERVAL);
+        loop {
+            ticks.tick().await;
+            let connected = tokio::time::timeout(INTERVAL, tokio::net::TcpStream::connect(("127.0.0.1", port))).await;
+            drop(connected.expect("in time").expect("a target"));
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("threads");
+    runtime.block_on(async {
+        for check in 1..u32::try_from(CHECKS).expect("a thousand") {
+            tokio::spawn(connect(check));
+        }
+        connect(0).await;
+    });
 }
 
 fn shell(script: &str) -> std::process::Output {
