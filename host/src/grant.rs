@@ -4,7 +4,8 @@
 //! an address (`10.0.0.7`, `[::1]`), a range of addresses (`10.0.0.0/8`, `[fd00::/8]`) or `*`; the ports are `443`,
 //! `8000-8100`, `80,443` or `*`. `http:HOST` and `https:HOST` mean the usual port; `icmp:HOST` is an echo, which has no port,
 //! and `resolve:HOST` a name look-up alone. `system:PART` is a look at this machine: its `disk`, its `memory` or its `cpu`.
-//! `check:NAME` lets it read how another check stands ([`checks`]).
+//! `tls` lets it speak TLS, with what the check shows and trusts, over the connections that it is granted. `check:NAME` lets it read
+//! how another check stands ([`checks`]).
 
 mod checks;
 mod display;
@@ -29,6 +30,8 @@ pub use self::{
 
 /// What a grant begins with that is about this machine.
 const SYSTEM: &str = "system";
+/// The grant to speak TLS.
+const TLS: &str = "tls";
 /// What a grant begins with that lets other checks be read.
 const CHECK: &str = "check:";
 
@@ -125,6 +128,7 @@ enum Reach {
         ports: Vec<RangeInclusive<u16>>,
     },
     System(Part),
+    Tls,
     Checks(Readable),
 }
 
@@ -150,7 +154,7 @@ impl Grant {
     fn checks(&self) -> Option<&Readable> {
         match &self.0 {
             Reach::Checks(readable) => Some(readable),
-            Reach::Network { .. } | Reach::System(_) => None,
+            Reach::Network { .. } | Reach::System(_) | Reach::Tls => None,
         }
     }
 
@@ -268,6 +272,12 @@ impl Grants {
         self.granted.iter().any(|grant| grant.0 == Reach::System(part))
     }
 
+    /// Whether TLS may be spoken by `wasi:tls`.
+    #[must_use]
+    pub fn allow_tls(&self) -> bool {
+        self.granted.iter().any(|grant| grant.0 == Reach::Tls)
+    }
+
     /// Whether another check may be read, which is in this group.
     #[must_use]
     pub fn allow_check(&self, name: &str, group: Option<&str>) -> bool {
@@ -279,6 +289,12 @@ impl Grants {
     pub fn allow_group(&self, group: &str) -> bool {
         self.granted.iter().filter_map(Grant::checks).any(|readable| readable.covers_group(group))
     }
+}
+
+/// The grant that would allow speaking TLS.
+#[must_use]
+pub fn for_tls() -> String {
+    TLS.to_owned()
 }
 
 /// The grant that would allow reading another check.

@@ -40,6 +40,7 @@ fn inspect_says_what_a_component_is() {
         "interval 30s",
         "timeout  5s",
         "asks for tcp:HOST:PORT",
+        "         tls\n",
         "grants   tcp:{host}:{port}",
         "\"degraded_after\"",
     ] {
@@ -86,7 +87,7 @@ fn a_program_is_told_all_that_a_person_is() {
     assert!(tcp["producers"]["processed-by"]["wit-component"].is_string(), "{}", tcp["producers"]);
     assert_eq!(tcp["signature"], json!({ "state": "standard" }));
     assert_eq!(tcp["manifest"]["timeout"], json!(5_000_000_000_u64));
-    assert_eq!(tcp["manifest"]["grants"], json!(["tcp:{host}:{port}"]));
+    assert_eq!(tcp["manifest"]["grants"], json!(["tcp:{host}:{port}", "tls"]));
     assert_eq!(tcp["manifest"]["settings"]["properties"]["port"]["maximum"], json!(65_535));
 
     let keeps = inspected(&home, &["keeps.wasm"]);

@@ -164,6 +164,36 @@ fn of(target: &Target) -> String {
 }
 
 #[test]
+fn tls_takes_a_grant_of_its_own() {
+    let authority = Authority::new("here");
+    let home = Home::new("");
+    home.put("ca.pem", authority.certificate().pem().as_bytes());
+    let server = authority.certify(30).serve(wait);
+    let check = |name: &str, allow: &str| {
+        format!(
+            "[[check]]\nname = \"{name}\"\nprobe = \"tls\"\nallow = {allow}\n\
+             settings = {{ host = \"localhost\", port = {} }}\ntls = {{ ca_file = \"ca.pem\" }}\n",
+            server.port()
+        )
+    };
+    let config = format!(
+        "{BRISK}[security]\nimplicit_grants = false\n{}{}",
+        check("without", "[\"tcp:localhost:*\"]"),
+        check("with", "[\"tcp:localhost:*\", \"tls\"]")
+    );
+    home.put("probity.toml", config.as_bytes());
+    let runner = home.start();
+    let check = runner.wait_for_check("without", "is denied", |check| check.fault() == "denied");
+    assert!(
+        check.message().ends_with(r#"reach tls; to allow it, add to the check: allow = ["tls"]"#),
+        "{}",
+        check.message()
+    );
+    runner.wait_for_check("with", "is healthy", |check| check.status() == "healthy");
+    runner.stop();
+}
+
+#[test]
 fn a_certificate_is_judged_by_whom_it_is_of_and_how_long_it_lasts() {
     let (known, unknown) = (Authority::new("Known CA"), Authority::new("Unknown CA"));
     let good = known.certify(90).serve(page);

@@ -27,12 +27,13 @@ use crate::{
 };
 
 /// What a component could ask for by importing an interface, as the grants that it would take. What is not here can be had by
-/// all, or comes on top: TLS over a connection that was granted, the log, clocks and chance.
-const ASKS: [(&str, &[&str]); 7] = [
+/// all: the log, clocks and chance.
+const ASKS: [(&str, &[&str]); 8] = [
     ("wasi:sockets/tcp@", &["tcp:HOST:PORT"]),
     ("wasi:sockets/udp@", &["udp:HOST:PORT"]),
     ("wasi:sockets/ip-name-lookup@", &["resolve:NAME"]),
     ("wasi:http/outgoing-handler@", &["http:HOST", "https:HOST"]),
+    ("wasi:tls/types@", &["tls"]),
     ("probity:probe/icmp@", &["icmp:HOST"]),
     ("probity:probe/system@", &["system:disk", "system:memory", "system:cpu"]),
     ("probity:probe/checks@", &["check:NAME", "check:group/NAME"]),

@@ -27,7 +27,7 @@ use super::{
     system::Machine,
     tls::{Handshakes, Speaker, Tls},
 };
-use crate::limits::Limits;
+use crate::{grant::Grants, limits::Limits};
 
 /// The data of a run, or of an open connection.
 pub(super) struct Ctx {
@@ -49,6 +49,7 @@ pub(super) struct Ctx {
 }
 
 /// What the runner reaches out by for a guest.
+    pub(super) grants: Arc<Grants>,
 pub(super) struct Reach {
     pub(super) refusals: Refusals,
     pub(super) network: Network,
@@ -67,7 +68,7 @@ impl Ctx {
         deadline: Instant,
         command: Option<Start>,
     ) -> Ctx {
-        let Reach { refusals, network, tls, echoes, machine, house } = reach;
+        let Reach { grants, refusals, network, tls, echoes, machine, house } = reach;
         let mut table = ResourceTable::new();
         table.set_max_capacity(usize::try_from(limits.handles).unwrap_or(usize::MAX));
         let mut wasi = WasiCtx::builder();
@@ -82,7 +83,7 @@ impl Ctx {
         let wasi = wasi.build();
         let handshakes = Handshakes::default();
         let exchanges = Exchanges::default();
-        let speaker = Speaker::new(tls, handshakes.clone());
+        let speaker = Speaker::new(tls, handshakes.clone(), grants, refusals.clone());
         Ctx {
             requests: Requests::new(network.clone(), speaker.clone(), exchanges.clone(), deadline),
             tls: WasiTlsCtxBuilder::new().provider(Box::new(speaker)).build(),

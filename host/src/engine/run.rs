@@ -152,7 +152,8 @@ impl Sandbox {
             tls: request.tls.map_or_else(|| engine.tls(&Arc::default()), Tls::clone),
             echoes: Echoes::new(engine.sockets.clone()),
             machine: Machine::new(Arc::clone(&grants), refusals.clone(), engine.disks.clone()),
-            house: House::new(request.board.map(Arc::clone), Arc::clone(&check), grants, refusals.clone()),
+            house: House::new(request.board.map(Arc::clone), Arc::clone(&check), Arc::clone(&grants), refusals.clone()),
+            grants,
             refusals,
         };
         let ctx = Ctx::new(check, reach, &limits, term.deadline, command);

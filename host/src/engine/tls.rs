@@ -1,6 +1,7 @@
 //! TLS as guests get it: for `wasi:http` requests and for `wasi:tls` alike, as their check has it configured.
 //!
-//! `wasi:tls` wraps a stream that the guest has already; what that stream leads to was decided when it was dialled.
+//! `wasi:tls` wraps a stream that the guest has already; what that stream leads to was decided when it was dialled. Beside that it
+//! takes a grant of its own, since it shows whatever certificate the check has.
 
 mod certificate;
 mod handshakes;
@@ -9,6 +10,7 @@ mod verifier;
 
 use std::{
     collections::HashMap,
+    future::ready,
     pin::Pin,
     sync::{Arc, Mutex, OnceLock, PoisonError, Weak},
     task::{Context, Poll},
@@ -27,8 +29,11 @@ use self::{
     reason::plain,
     verifier::{Shown, Verifier, observe},
 };
-use super::bindings::tls as contract;
-use crate::identity::Identity;
+use super::{bindings::tls as contract, refusals::Refusals};
+use crate::{
+    grant::{self, Grants},
+    identity::Identity,
+};
 
 /// What is offered for `https`: HTTP/2 where the server speaks it.
 const HTTP: [&str; 2] = ["h2", "http/1.1"];
@@ -151,11 +156,13 @@ pub(super) enum Failure {
 pub(super) struct Speaker {
     tls: Tls,
     handshakes: Handshakes,
+    grants: Arc<Grants>,
+    refusals: Refusals,
 }
 
 impl Speaker {
-    pub(super) fn new(tls: Tls, handshakes: Handshakes) -> Speaker {
-        Speaker { tls, handshakes }
+    pub(super) fn new(tls: Tls, handshakes: Handshakes, grants: Arc<Grants>, refusals: Refusals) -> Speaker {
+        Speaker { tls, handshakes, grants, refusals }
     }
 
     /// The protocols that the operator has offered, if that is not left to the purpose.
@@ -198,6 +205,10 @@ type Handshake = Pin<Box<dyn Future<Output = Result<Box<dyn TlsStream>, Error>> 
 
 impl TlsProvider for Speaker {
     fn connect(&self, server_name: String, transport: Box<dyn TlsTransport>) -> Handshake {
+        if !self.grants.allow_tls() {
+            self.refusals.add(grant::for_tls());
+            return Box::pin(ready(Err(Error::msg("the check does not let its probe speak TLS"))));
+        }
         let speaker = self.clone();
         Box::pin(async move {
             let name = ServerName::try_from(server_name.as_str())
@@ -276,7 +287,7 @@ mod tests {
     /// Shakes hands once, and hears a word; returns what was taken down.
     async fn shake_hands(server: &TlsAcceptor, tls: &Tls, name: &str) -> (bool, contract::Handshake, Handshakes) {
         let handshakes = Handshakes::default();
-        let speaker = Speaker::new(tls.clone(), handshakes.clone());
+        let speaker = Speaker::new(tls.clone(), handshakes.clone(), Arc::default(), Refusals::default());
         let (near, far) = tokio::io::duplex(64 * 1024);
         let name = ServerName::try_from(name.to_owned()).unwrap();
         let serve = async {

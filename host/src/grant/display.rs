@@ -2,12 +2,13 @@
 
 use std::{fmt, net::IpAddr, ops::RangeInclusive};
 
-use super::{CHECK, Grant, Host, Part, Protocol, Reach, Target, only_by_address};
+use super::{CHECK, Grant, Host, Part, Protocol, Reach, TLS, Target, only_by_address};
 
 impl fmt::Display for Grant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Reach::System(part) => part.fmt(f),
+            Reach::Tls => f.write_str(TLS),
             Reach::Checks(readable) => write!(f, "{CHECK}{readable}"),
             Reach::Network { protocol, host, ports } => {
                 write!(f, "{protocol}:{host}")?;

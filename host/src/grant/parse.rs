@@ -7,7 +7,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::{
-    CHECK, Grant, Host, Part, Protocol, Reach, SYSTEM,
+    CHECK, Grant, Host, Part, Protocol, Reach, SYSTEM, TLS,
     checks::{GROUP, Readable},
 };
 
@@ -17,7 +17,7 @@ pub enum GrantError {
     /// It does not begin with a protocol and a colon.
     #[error(
         "`{0}` names no protocol that a grant can have; write one of tcp, udp, http, https, icmp, resolve, system, check, as in \
-         `tcp:db.internal:5432`"
+         `tcp:db.internal:5432`, or `tls`"
     )]
     Protocol(String),
     /// The host is not a name, an address, a range or `*`.
@@ -56,7 +56,7 @@ impl FromStr for Grant {
     type Err = GrantError;
 
     fn from_str(text: &str) -> Result<Grant, GrantError> {
-        if let Some(grant) = of_system(text) {
+        if let Some(grant) = without_place(text) {
             return grant;
         }
         if let Some(readable) = text.strip_prefix(CHECK) {
@@ -77,7 +77,7 @@ impl Grant {
     ///
     /// Where it leads is only taken from what the operator has `written`: neither what the template says outright nor a default of
     /// the probe's own opens anything. A port may be one of the `usual` settings, with the probe's defaults. What a template wants
-    /// of this machine (`system:disk`) names no place, and whether it is granted is for the caller to say.
+    /// of this machine (`system:disk`), or TLS, names no place, and whether it is granted is for the caller to say.
     ///
     /// The template is taken apart before it is filled, so no setting can widen what it grants: a host of `*` is refused.
     ///
@@ -85,7 +85,7 @@ impl Grant {
     ///
     /// As for parsing a grant.
     pub fn from_template(template: &str, written: &Value, usual: &Value) -> Result<Vec<Grant>, GrantError> {
-        if let Some(grant) = of_system(template) {
+        if let Some(grant) = without_place(template) {
             return grant.map(|grant| vec![grant]);
         }
         if let Some(readable) = template.strip_prefix(CHECK) {
@@ -126,8 +126,11 @@ fn network(
     Ok(Grant(Reach::Network { protocol, host, ports }))
 }
 
-/// `None` if this is about something else than this machine.
-fn of_system(text: &str) -> Option<Result<Grant, GrantError>> {
+/// A grant that leads nowhere else: of this machine, or of TLS over what other grants lead to. `None` if this is another.
+fn without_place(text: &str) -> Option<Result<Grant, GrantError>> {
+    if text == TLS {
+        return Some(Ok(Grant(Reach::Tls)));
+    }
     let word = text.strip_prefix(SYSTEM)?.strip_prefix(':')?;
     let part = Part::ALL.into_iter().find(|part| part.as_str() == word);
     Some(part.map(|part| Grant(Reach::System(part))).ok_or_else(|| GrantError::Part(text.into())))

@@ -49,6 +49,7 @@ impl Adapter for Amqp {
         .interval(Duration::from_secs(30))
         .timeout(Duration::from_secs(5))
         .grant("tcp:{host}:{port}")
+        .grant("tls")
     }
 
     fn validate(settings: &Settings) -> Vec<SettingProblem> {

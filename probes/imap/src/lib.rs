@@ -53,6 +53,7 @@ impl Probe for Imap {
             .interval(Duration::from_secs(60))
             .timeout(Duration::from_secs(10))
             .grant("tcp:{host}:{port}")
+            .grant("tls")
     }
 
     fn validate(settings: &Settings) -> Vec<SettingProblem> {

@@ -31,6 +31,7 @@ impl Probe for Kafka {
             .interval(Duration::from_secs(30))
             .timeout(Duration::from_secs(5))
             .grant("tcp:{host}:{port}")
+            .grant("tls")
     }
 
     fn validate(settings: &Settings) -> Vec<SettingProblem> {

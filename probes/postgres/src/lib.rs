@@ -45,6 +45,7 @@ impl Adapter for Postgres {
         .interval(Duration::from_secs(30))
         .timeout(Duration::from_secs(5))
         .grant("tcp:{host}:{port}")
+        .grant("tls")
     }
 
     fn validate(settings: &Settings) -> Vec<SettingProblem> {

@@ -21,6 +21,7 @@ fn describe(name: &str, about: &str) -> Description {
         .interval(Duration::from_secs(30))
         .timeout(Duration::from_secs(5))
         .grant("tcp:{host}:{port}")
+        .grant("tls")
 }
 
 probity_guest::export_database!(Server);

@@ -27,6 +27,7 @@ impl Probe for Tcp {
         .interval(Duration::from_secs(30))
         .timeout(Duration::from_secs(5))
         .grant("tcp:{host}:{port}")
+        .grant("tls")
     }
 
     fn validate(settings: &Settings) -> Vec<SettingProblem> {

@@ -36,6 +36,7 @@ impl Probe for Tls {
             .interval(Duration::from_secs(60))
             .timeout(Duration::from_secs(10))
             .grant("tcp:{host}:{port}")
+            .grant("tls")
     }
 
     fn validate(settings: &Settings) -> Vec<SettingProblem> {

@@ -52,6 +52,7 @@ impl Connector for WebSocket {
             .interval(Duration::from_secs(30))
             .timeout(Duration::from_secs(5))
             .grant("url:{url}")
+            .grant("tls")
     }
 
     fn validate(settings: &Settings) -> Vec<SettingProblem> {
