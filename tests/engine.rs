@@ -18,7 +18,7 @@ use std::{
 };
 
 use probity::{
-    engine::{self, Compiler, Engine, LoadError, Options, Prepared, Request, Term},
+    engine::{self, Compiler, Engine, LoadError, Options, Prepared, Redactor, Request, Term},
     grant::{Grant, Grants},
     limits::Limits,
 };
@@ -63,7 +63,7 @@ async fn check_within(
         grants: &Arc::new(grants),
         tls: None,
         board: None,
-        redact: &|text| text.replace("hunter2", "***"),
+        redact: &Redactor::new(|text| text.replace("hunter2", "***")),
     };
     engine.check(&prepared, request, Term::of(timeout)).await
 }
@@ -135,7 +135,7 @@ async fn a_spinning_guest_does_not_outlive_its_time_by_much() {
         grants: &Arc::default(),
         tls: None,
         board: None,
-        redact: &|text| text,
+        redact: Redactor::NONE,
     };
     let before = Instant::now();
     engine.check(&prepared, request, Term::of(BRIEF)).await;

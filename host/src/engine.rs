@@ -45,7 +45,7 @@ pub use compiled::digest;
 pub use compiler::{Apart, COMMAND as COMPILE, Compiler, compile};
 pub use component::{LoadError, Manifest, Prepared};
 pub use origins::{Producers, producers};
-pub use output::Redact;
+pub use output::Redactor;
 pub use run::{Request, Term};
 pub use session::{Opening, Session};
 pub use shape::{Shape, examine};

@@ -87,6 +87,26 @@ settings = { host = "${file:secret}", port = 1 }
 }
 
 #[test]
+fn what_a_probe_logs_shows_no_secret_not_even_half_of_one() {
+    // So long that the line is cut in the middle of the secret.
+    let padding = "x".repeat(990);
+    let config = format!(
+        "{BRISK}[[check]]\nname = \"short\"\nprobe = \"tells-its-settings\"\nsettings = {{ password = \"${{env:PASSWORD}}\" }}\n\
+         [[check]]\nname = \"long\"\nprobe = \"tells-its-settings\"\n\
+         settings = {{ a = \"{padding}\", password = \"${{env:PASSWORD}}\" }}\n"
+    );
+    let home = Home::new(&config);
+    home.drop_in("tells-its-settings", &guest::fixture("tells-its-settings"));
+    let mut command = home.command(&["run", "--listen", "127.0.0.1:0", "--data-dir", "state"]);
+    command.env("PASSWORD", "correct-horse-battery-staple");
+    let runner = home.start_by(command);
+    runner.wait_for_log(r#"{"password":"***"}"#);
+    runner.wait_for_log(r#"xxx","password":"***"#);
+    assert!(!runner.log().contains("correct"), "{}", runner.log());
+    runner.stop();
+}
+
+#[test]
 fn an_address_that_is_taken_is_said_to_be() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();

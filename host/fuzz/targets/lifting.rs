@@ -13,7 +13,7 @@ use std::{
 use libfuzzer_sys::fuzz_target;
 use probity::{
     core::outcome::{FaultKind, Outcome},
-    engine::{self, Compiler, Engine, Options, Prepared, Request, Term},
+    engine::{self, Compiler, Engine, Options, Prepared, Redactor, Request, Term},
     grant::Grants,
     limits::Limits,
 };
@@ -52,7 +52,7 @@ fuzz_target!(|memory: &[u8]| {
         grants,
         tls: None,
         board: None,
-        redact: &|text| text,
+        redact: Redactor::NONE,
     };
     let attempt = runtime.block_on(engine.check(prepared, request, Term::of(Duration::from_secs(5))));
     match attempt.outcome {

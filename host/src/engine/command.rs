@@ -50,7 +50,7 @@ impl Engine {
             })
             .await;
         let complaints = complained.text();
-        sandbox.log(complaints.lines().map(|line| (request.redact)(line.to_owned())), complained.dropped_lines());
+        sandbox.log(complaints.lines(), complained.dropped_lines());
         let told = ended.and_then(|exit| Report::read(&said.text(), &complaints).judged(exit));
         sandbox.settle(told, request.redact)
     }

@@ -13,7 +13,8 @@ use super::{
     compiled,
     compiler::Compiler,
     ctx::Ctx,
-    output, preview_1,
+    output::{self, Redactor},
+    preview_1,
     run::{Sandbox, Term},
     shape::{Shape, examine},
 };
@@ -366,6 +367,6 @@ fn examination() -> Request<'static> {
         grants,
         tls: None,
         board: None,
-        redact: &|text| text,
+        redact: Redactor::NONE,
     }
 }

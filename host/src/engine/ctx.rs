@@ -37,7 +37,6 @@ pub(super) struct Ctx {
     pub(super) exchanges: Exchanges,
     pub(super) network: Network,
     pub(super) table: ResourceTable,
-    check: Arc<str>,
     echoes: Echoes,
     machine: Machine,
     house: House,
@@ -49,8 +48,8 @@ pub(super) struct Ctx {
 }
 
 /// What the runner reaches out by for a guest.
-    pub(super) grants: Arc<Grants>,
 pub(super) struct Reach {
+    pub(super) grants: Arc<Grants>,
     pub(super) refusals: Refusals,
     pub(super) network: Network,
     pub(super) tls: Tls,
@@ -62,8 +61,8 @@ pub(super) struct Reach {
 impl Ctx {
     /// `command` is what a command is started with.
     pub(super) fn new(
-        check: Arc<str>,
         reach: Reach,
+        logbook: Logbook,
         limits: &Limits,
         deadline: Instant,
         command: Option<Start>,
@@ -95,17 +94,16 @@ impl Ctx {
             echoes,
             machine,
             growth: Growth::new(limits),
-            check,
             wasi,
             http: WasiHttpCtx::new(),
             table,
-            logbook: Logbook::new(limits),
+            logbook,
         }
     }
 
     /// The name of the check that it serves.
     pub(super) fn check(&self) -> &str {
-        &self.check
+        self.logbook.check()
     }
 
     /// Forgets what belongs to the call before, and gives requests until `deadline`.
@@ -123,16 +121,16 @@ impl Ctx {
     }
 
     /// Takes down what the run wrote to its standard error, of which so many lines are lost.
-    pub(super) fn log(&mut self, lines: impl Iterator<Item = String>, lost: u64) {
+    pub(super) fn log<'a>(&mut self, lines: impl Iterator<Item = &'a str>, lost: u64) {
         for line in lines {
-            self.logbook.write(&self.check, log::Level::Info, &line);
+            self.logbook.write(log::Level::Info, line.to_owned());
         }
         self.logbook.lose(lost);
     }
 
     /// Says how much the run logged beyond what is kept.
     pub(super) fn tell_dropped_lines(&mut self) {
-        self.logbook.tell_dropped(&self.check);
+        self.logbook.tell_dropped();
     }
 }
 
@@ -186,7 +184,7 @@ impl WasiTlsView for Ctx {
 
 impl log::Host for Ctx {
     fn write(&mut self, level: log::Level, message: String) -> wasmtime::Result<()> {
-        self.logbook.write(&self.check, level, &message);
+        self.logbook.write(level, message);
         Ok(())
     }
 }

@@ -1,14 +1,20 @@
 //! What a guest logs, as far as the runner takes it down.
 
-use super::{bindings::log::Level, output};
+use std::sync::Arc;
+
+use super::{
+    bindings::log::Level,
+    output::{self, Redactor},
+};
 use crate::limits::Limits;
 
 /// Bytes of one line: what a person reads at a glance, and more.
 const LINE: usize = 1_024;
 
-/// What a run has logged so far.
-#[derive(Clone, Copy, Debug)]
+/// What a run of a check has logged so far.
 pub(super) struct Logbook {
+    check: Arc<str>,
+    redact: Redactor,
     most_lines: u64,
     most_bytes: u64,
     lines: u64,
@@ -17,8 +23,14 @@ pub(super) struct Logbook {
 }
 
 impl Logbook {
-    pub(super) fn new(limits: &Limits) -> Logbook {
-        Logbook { most_lines: limits.log_lines, most_bytes: limits.log_bytes, lines: 0, bytes: 0, dropped: 0 }
+    pub(super) fn new(check: Arc<str>, redact: Redactor, limits: &Limits) -> Logbook {
+        let (most_lines, most_bytes) = (limits.log_lines, limits.log_bytes);
+        Logbook { check, redact, most_lines, most_bytes, lines: 0, bytes: 0, dropped: 0 }
+    }
+
+    /// The name of the check.
+    pub(super) fn check(&self) -> &str {
+        &self.check
     }
 
     /// Counts anew, for the next run.
@@ -26,11 +38,17 @@ impl Logbook {
         (self.lines, self.bytes) = (0, 0);
     }
 
-    /// Writes a line, if there is room for it.
-    pub(super) fn write(&mut self, check: &str, level: Level, message: &str) {
-        let (line, is_cut) = output::cut(message, LINE);
+    /// Writes a line without its secrets, if there is room for it.
+    pub(super) fn write(&mut self, level: Level, message: String) {
+        if self.lines >= self.most_lines {
+            self.dropped += 1;
+            return;
+        }
+        // Before it is cut: of a secret that is cut through, the rest would not be known for one.
+        let message = self.redact.apply(message);
+        let (line, is_cut) = output::cut(&message, LINE);
         let bytes = self.bytes.saturating_add(line.len() as u64);
-        if self.lines >= self.most_lines || bytes > self.most_bytes {
+        if bytes > self.most_bytes {
             self.dropped += 1;
             return;
         }
@@ -38,9 +56,9 @@ impl Logbook {
         self.bytes = bytes;
         if is_cut {
             let (kept, all) = (line.len(), message.len());
-            put(check, level, format_args!("{line}… (captured {kept} of {all} bytes)"));
+            put(&self.check, level, format_args!("{line}… (captured {kept} of {all} bytes)"));
         } else {
-            put(check, level, format_args!("{line}"));
+            put(&self.check, level, format_args!("{line}"));
         }
     }
 
@@ -50,13 +68,13 @@ impl Logbook {
     }
 
     /// Says how many lines were dropped since this was last asked.
-    pub(super) fn tell_dropped(&mut self, check: &str) {
+    pub(super) fn tell_dropped(&mut self) {
         let dropped = std::mem::take(&mut self.dropped);
         if dropped > 0 {
             let (lines, bytes) = (self.most_lines, self.most_bytes);
             tracing::warn!(
                 target: "probe",
-                check,
+                check = &*self.check,
                 "{dropped} more lines were dropped: a run may log {lines} lines and {bytes} bytes; if they are worth \
                  reading, raise `limits.log_lines` or `limits.log_bytes`"
             );

@@ -16,8 +16,28 @@ const WORD: u64 = 128;
 /// Bytes of a detail's text.
 const TEXT: u64 = 1024;
 
-/// Hides what must not be shown of a text: the secrets of a check.
-pub type Redact<'a> = &'a (dyn Fn(String) -> String + Send + Sync);
+/// Hides what must not be shown of a text: the secrets of a check. The one by default hides nothing.
+#[derive(Clone, Default)]
+pub struct Redactor(Option<Arc<dyn Fn(String) -> String + Send + Sync>>);
+
+impl Redactor {
+    /// For those who have nothing to hide.
+    pub const NONE: &Redactor = &Redactor(None);
+
+    /// One that makes of a text the one to show.
+    #[must_use]
+    pub fn new(redact: impl Fn(String) -> String + Send + Sync + 'static) -> Redactor {
+        Redactor(Some(Arc::new(redact)))
+    }
+
+    /// What may be shown of a text.
+    pub(super) fn apply(&self, text: String) -> String {
+        match &self.0 {
+            Some(redact) => redact(text),
+            None => text,
+        }
+    }
+}
 
 /// The part of a text that fits into so many bytes, and whether anything was cut off.
 pub(super) fn cut(text: &str, most: usize) -> (&str, bool) {
@@ -27,8 +47,8 @@ pub(super) fn cut(text: &str, most: usize) -> (&str, bool) {
     (&text[..text.floor_char_boundary(most)], true)
 }
 
-fn shortened(text: String, most: u64, redact: Redact<'_>) -> String {
-    let text = redact(text);
+fn shortened(text: String, most: u64, redact: &Redactor) -> String {
+    let text = redact.apply(text);
     match cut(&text, usize::try_from(most).unwrap_or(usize::MAX)) {
         (_, false) => text,
         (kept, true) => format!("{kept}… (captured {} of {} bytes)", kept.len(), text.len()),
@@ -36,12 +56,12 @@ fn shortened(text: String, most: u64, redact: Redact<'_>) -> String {
 }
 
 /// A fault whose message shows no secret and is of bearable length.
-pub(super) fn fault(kind: FaultKind, message: String, redact: Redact<'_>) -> Outcome {
+pub(super) fn fault(kind: FaultKind, message: String, redact: &Redactor) -> Outcome {
     Outcome::Fault(Fault::new(kind, shortened(message, FAULT, redact)))
 }
 
 /// The verdict as the runner keeps it.
-pub(super) fn verdict(verdict: types::Verdict, limits: &Limits, redact: Redact<'_>) -> Outcome {
+pub(super) fn verdict(verdict: types::Verdict, limits: &Limits, redact: &Redactor) -> Outcome {
     let mut message = shortened(verdict.message, limits.message, redact);
     let details = kept("details", verdict.details, limits.details, &mut message);
     let measurements = kept("measurements", verdict.measurements, limits.measurements, &mut message);
@@ -74,7 +94,7 @@ fn kept<T>(what: &str, all: Vec<T>, most: u64, message: &mut String) -> impl Ite
     all.into_iter().take(most)
 }
 
-fn detail(detail: types::Detail, redact: Redact<'_>) -> Detail {
+fn detail(detail: types::Detail, redact: &Redactor) -> Detail {
     Detail {
         key: shortened(detail.key, WORD, redact),
         value: match detail.value {
@@ -87,7 +107,7 @@ fn detail(detail: types::Detail, redact: Redact<'_>) -> Detail {
 }
 
 /// What the probe gives as its reason for giving no verdict.
-pub(super) fn problem(problem: types::Problem, redact: Redact<'_>) -> Outcome {
+pub(super) fn problem(problem: types::Problem, redact: &Redactor) -> Outcome {
     let (kind, message) = match problem {
         types::Problem::InvalidSettings(problems) => (FaultKind::InvalidSettings, settings_problems(&problems)),
         types::Problem::Denied(message) => (FaultKind::Denied, message),
@@ -134,7 +154,7 @@ mod tests {
             permanent: false,
             state: vec![],
         };
-        let Outcome::Verdict(kept) = verdict(said, &Limits::DEFAULT, &|text| text) else { panic!("a verdict") };
+        let Outcome::Verdict(kept) = verdict(said, &Limits::DEFAULT, Redactor::NONE) else { panic!("a verdict") };
         assert!(kept.message.contains("(captured 4096 of 10000 bytes) (kept 64 of 100 details)"), "{}", kept.message);
         assert_eq!(kept.details.len(), 64);
         assert!(matches!(&kept.details[0].value, Value::Text(text) if text.ends_with("(captured 1024 of 2000 bytes)")));

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use wasmtime::{Store, StoreContextMut, Trap, UpdateDeadline, component::ResourceTableError};
 
 use super::{
-    Engine, GUEST_STACK, Prepared, Redact, Tls,
+    Engine, GUEST_STACK, Prepared, Redactor, Tls,
     bindings::types,
     command::Start,
     component::Entry,
@@ -16,6 +16,7 @@ use super::{
     exit::Exit,
     house::House,
     icmp::Echoes,
+    logbook::Logbook,
     network::Network,
     output,
     refusals::Refusals,
@@ -49,8 +50,8 @@ pub struct Request<'a> {
     pub tls: Option<&'a Tls>,
     /// Where it finds what is known of other checks, and what was reported to its own; `None` is nowhere.
     pub board: Option<&'a Arc<Board>>,
-    /// Hides what must not be shown of what it says.
-    pub redact: Redact<'a>,
+    /// Hides what must not be shown of what it says and logs.
+    pub redact: &'a Redactor,
 }
 
 /// The time that an attempt has, over all of its calls. Calls of one term are of one run, and share its budgets.
@@ -156,7 +157,8 @@ impl Sandbox {
             grants,
             refusals,
         };
-        let ctx = Ctx::new(check, reach, &limits, term.deadline, command);
+        let logbook = Logbook::new(Arc::clone(&check), request.redact.clone(), &limits);
+        let ctx = Ctx::new(reach, logbook, &limits, term.deadline, command);
         let mut store = Store::new(prepared.engine(), ctx);
         store.limiter(|ctx| &mut ctx.growth);
         store.set_hostcall_fuel(HANDED_OVER);
@@ -212,7 +214,7 @@ impl Sandbox {
     }
 
     /// The attempt that a call comes to, in a form that can be kept and shown.
-    pub(super) fn settle(&self, said: Said<Result<types::Verdict, types::Problem>>, redact: Redact<'_>) -> Attempt {
+    pub(super) fn settle(&self, said: Said<Result<types::Verdict, types::Problem>>, redact: &Redactor) -> Attempt {
         let (outcome, state) = match said {
             Ok(Ok(mut verdict)) => {
                 let state = std::mem::take(&mut verdict.state);
@@ -243,10 +245,10 @@ impl Sandbox {
     }
 
     /// What this run asked for so far.
-    fn calls(&self, redact: Redact<'_>) -> Calls {
+    fn calls(&self, redact: &Redactor) -> Calls {
         let ctx = self.store.data();
         let (mut missing, mut denied) = ctx.refusals.all();
-        missing.iter_mut().chain(&mut denied).for_each(|refused| *refused = redact(std::mem::take(refused)));
+        missing.iter_mut().chain(&mut denied).for_each(|refused| *refused = redact.apply(std::mem::take(refused)));
         Calls { missing, denied, ..ctx.network.traffic().calls() }
     }
 
@@ -259,7 +261,7 @@ impl Sandbox {
     }
 
     /// Takes down what a command wrote to its standard error, of which so many lines are lost.
-    pub(super) fn log(&mut self, lines: impl Iterator<Item = String>, lost: u64) {
+    pub(super) fn log<'a>(&mut self, lines: impl Iterator<Item = &'a str>, lost: u64) {
         let ctx = self.store.data_mut();
         ctx.log(lines, lost);
         ctx.tell_dropped_lines();
@@ -274,7 +276,7 @@ impl Sandbox {
     }
 
     /// A call that was refused something, and did not find its target up all the same, says nothing of the target.
-    fn or_denied(&self, outcome: Outcome, redact: Redact<'_>) -> Outcome {
+    fn or_denied(&self, outcome: Outcome, redact: &Redactor) -> Outcome {
         let up = matches!(&outcome, Outcome::Verdict(verdict) if verdict.status.is_up());
         match self.store.data().refusals.told() {
             Some(message) if !up => output::fault(FaultKind::Denied, message, redact),
@@ -284,7 +286,7 @@ impl Sandbox {
 
     /// What went beyond a budget of the network says nothing of the target, whatever the guest made of it: a request that
     /// fails for that looks to it like one whose server fails.
-    fn or_exceeded(&self, outcome: Outcome, redact: Redact<'_>) -> Outcome {
+    fn or_exceeded(&self, outcome: Outcome, redact: &Redactor) -> Outcome {
         let Some(exceeded) = self.store.data().network.traffic().exceeded() else {
             return outcome;
         };

@@ -9,7 +9,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use wasmtime::{AsContextMut, component::ResourceAny};
 
 use super::{
-    Engine, Prepared, Redact, Request,
+    Engine, Prepared, Redactor, Request,
     bindings::{connector, types},
     output,
     run::{Sandbox, Term},
@@ -61,7 +61,7 @@ impl Engine {
         Opening::Failed(Box::new(sandbox.settle(said, request.redact)))
     }
 
-    fn no_room(&self, redact: Redact<'_>) -> Attempt {
+    fn no_room(&self, redact: &Redactor) -> Attempt {
         let message = format!(
             "there is no room for another live connection: there may be {} at a time; raise `runner.max_live_connections`",
             self.max_live

@@ -1,6 +1,7 @@
 //! A check's use of its probe: what a worker calls to examine the target.
 
 use std::{
+    borrow::Cow,
     sync::{Arc, Mutex, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
@@ -12,7 +13,7 @@ use super::standard;
 use crate::{
     board::Board,
     config::{Check, Plan},
-    engine::{Engine, Manifest, Opening, Prepared, Request, Session, Term, Tls},
+    engine::{Engine, Manifest, Opening, Prepared, Redactor, Request, Session, Term, Tls},
     grant::{Grant, Grants},
     worker::{Attempting, Closing, Examine},
 };
@@ -32,6 +33,8 @@ pub struct Examiner {
     name: Arc<str>,
     /// The settings as the probe gets them.
     json: Box<str>,
+    /// Hides what of them is secret.
+    redact: Redactor,
     timeout: Duration,
     grants: Arc<Grants>,
     tls: Tls,
@@ -68,6 +71,7 @@ impl Examiner {
             tls: engine.tls(&check.tls),
             name,
             json: check.settings.filled().to_string().into(),
+            redact: redactor(Arc::clone(check)),
             check: Arc::clone(check),
             timeout: plan.timeout,
             max_age: plan.max_age,
@@ -102,10 +106,6 @@ impl Examiner {
         if let Some(fault) = self.refused().await {
             return fault.into();
         }
-        let redact = |text: String| match self.check.settings.redact(&text) {
-            std::borrow::Cow::Borrowed(_) => text,
-            std::borrow::Cow::Owned(redacted) => redacted,
-        };
         let request = Request {
             check: &self.name,
             settings: &self.json,
@@ -115,7 +115,7 @@ impl Examiner {
             grants: &self.grants,
             tls: Some(&self.tls),
             board: self.board.as_ref(),
-            redact: &redact,
+            redact: &self.redact,
         };
         // One for the whole run: whatever it takes to come to a verdict, all of it counts.
         let term = Term::of(self.timeout);
@@ -170,6 +170,13 @@ impl Examiner {
     fn keep(&self, open: Open) {
         *self.open.lock().unwrap_or_else(PoisonError::into_inner) = Some(open);
     }
+}
+
+fn redactor(check: Arc<Check>) -> Redactor {
+    Redactor::new(move |text| match check.settings.redact(&text) {
+        Cow::Borrowed(_) => text,
+        Cow::Owned(redacted) => redacted,
+    })
 }
 
 impl Examine for Examiner {
