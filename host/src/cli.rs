@@ -18,6 +18,7 @@ mod new;
 mod out;
 mod painted;
 mod quickstart;
+mod recording;
 mod run;
 mod schema;
 mod sign;

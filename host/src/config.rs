@@ -27,6 +27,7 @@ mod section;
 mod security;
 mod settings;
 mod size;
+mod telling;
 mod text;
 mod tls;
 mod token;
@@ -53,7 +54,7 @@ pub use self::{
     plan::{Plan, PlanError, Suggestions},
     report::{Origin, Position, Problem, Report},
     schema::schema,
-    settings::Settings,
+    settings::{HIDDEN, Settings},
     token::{KnownToken, Scope, Scopes, TokenDigest},
 };
 pub use crate::name::is_name;

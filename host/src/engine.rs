@@ -29,6 +29,7 @@ mod session;
 mod shape;
 mod sockets;
 mod system;
+mod tape;
 mod tls;
 mod traffic;
 
@@ -49,6 +50,7 @@ pub use output::Redactor;
 pub use run::{Request, Term};
 pub use session::{Opening, Session};
 pub use shape::{Shape, examine};
+pub use tape::{Header, Recording, Tape, Unreadable};
 pub use tls::Tls;
 
 /// How often a running guest is interrupted to see whether its time is up and to let others run. A spinning guest holds

@@ -68,6 +68,7 @@ mod redis;
 mod redis_roundtrips;
 mod rejected;
 mod reload;
+mod replay;
 mod schedule;
 mod servers;
 mod slow_clients;

@@ -30,10 +30,10 @@ const KEY: &str = "e5f96f6f38320f0f33959cb4d3d656452117aadb";
 const TEXT: &str = "Hello World!";
 
 /// Five nodes of libtorrent, each a process of its own.
-struct Network(Vec<Server>);
+pub struct Network(Vec<Server>);
 
 impl Network {
-    fn start() -> Option<Network> {
+    pub fn start() -> Option<Network> {
         let python = servers::find("python3")?;
         let package = servers::python_package("libtorrent")?;
         let script = repository().join("tests/blackbox/mainline_dht/node.py");
@@ -53,7 +53,7 @@ impl Network {
     }
 
     /// The setting that names the first two, from which the others are learned.
-    fn bootstrap(&self) -> String {
+    pub fn bootstrap(&self) -> String {
         let [first, second, ..] = &self.0[..] else { unreachable!() };
         format!("bootstrap = [\"localhost:{}\", \"127.0.0.1:{}\"]", first.port(), second.port())
     }

@@ -56,7 +56,7 @@ fn succeed(command: &mut Command) -> String {
 }
 
 /// A server, and where its data is.
-struct Postgres {
+pub struct Postgres {
     server: Server,
     data: PathBuf,
 }
@@ -78,7 +78,7 @@ fn give(path: &Path) {
 
 impl Postgres {
     /// A server with [`CONTENT`] and TLS, which goes by these names.
-    fn new(authority: &Authority, names: &[&str]) -> Option<Postgres> {
+    pub fn new(authority: &Authority, names: &[&str]) -> Option<Postgres> {
         let (program, initdb) = (servers::find("postgres")?, servers::find("initdb")?);
         let folder = servers::folder();
         let data = data_folder(folder.path());
@@ -117,7 +117,7 @@ impl Postgres {
         Postgres::start(servers::find("postgres").unwrap(), folder, data)
     }
 
-    fn port(&self) -> u16 {
+    pub fn port(&self) -> u16 {
         self.server.port()
     }
 

@@ -149,13 +149,15 @@ pub enum FaultKind {
     Link,
     /// The runner could not do its part, or the probe gave up for a reason of its own.
     Host,
+    /// The probe is run on what another run was told, and did not do what that one did.
+    Divergence,
     /// Nothing went wrong: there is nothing to judge yet.
     Waiting,
 }
 
 impl FaultKind {
     /// Every kind, in the order of [`FaultKind::index`].
-    pub const ALL: [FaultKind; 18] = [
+    pub const ALL: [FaultKind; 19] = [
         FaultKind::Timeout,
         FaultKind::OutOfFuel,
         FaultKind::OutOfMemory,
@@ -173,6 +175,7 @@ impl FaultKind {
         FaultKind::InvalidSettings,
         FaultKind::Link,
         FaultKind::Host,
+        FaultKind::Divergence,
         FaultKind::Waiting,
     ];
 
@@ -197,6 +200,7 @@ impl FaultKind {
             FaultKind::InvalidSettings => "invalid-settings",
             FaultKind::Link => "link",
             FaultKind::Host => "host",
+            FaultKind::Divergence => "divergence",
             FaultKind::Waiting => "waiting",
         }
     }
@@ -218,9 +222,12 @@ impl FaultKind {
             | FaultKind::TooManyLookups
             | FaultKind::OutputTooLarge
             | FaultKind::Trap => true,
-            FaultKind::Denied | FaultKind::InvalidSettings | FaultKind::Link | FaultKind::Host | FaultKind::Waiting => {
-                false
-            }
+            FaultKind::Denied
+            | FaultKind::InvalidSettings
+            | FaultKind::Link
+            | FaultKind::Host
+            | FaultKind::Divergence
+            | FaultKind::Waiting => false,
         }
     }
 

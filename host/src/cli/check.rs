@@ -8,7 +8,9 @@ mod text;
 
 use std::{
     num::NonZeroU32,
+    path::PathBuf,
     process::ExitCode,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -20,8 +22,15 @@ use probity_core::{
     outcome::{Attempt, Outcome, Status},
 };
 
-use super::{out, subject::Subject};
-use crate::worker::Examine;
+use super::{
+    out,
+    recording::{Recorded, Recorder},
+    subject::{Chosen, Subject},
+};
+use crate::{
+    engine::{Engine, Prepared},
+    worker::Examine,
+};
 
 /// Runs a probe once, under the limits that a runner would give it, and says what came of it.
 ///
@@ -31,13 +40,22 @@ use crate::worker::Examine;
 #[command(after_help = "Examples:\n  probity check tcp --set host=localhost --set port=22\n  \
                         probity check http --set url=http://127.0.0.1:8081/health/live -o json\n  \
                         probity check ./mine.wasm --set 'words=[\"a\", \"b\"]' --allow tcp:db.internal:5432\n  \
-                        probity check orders-db --config probity.toml --repeat 10")]
+                        probity check orders-db --config probity.toml --repeat 10\n  \
+                        probity check http --set url=https://shop.example/ --record shop.jsonl\n  \
+                        probity check http --replay shop.jsonl")]
 pub(super) struct Check {
     #[command(flatten)]
     subject: Subject,
     /// Run it so many times in a row; each run finds the state that the one before has left.
     #[arg(long, value_name = "N", default_value = "1")]
     repeat: NonZeroU32,
+    /// Write all that the run asks of its runner, and is told, to a file, from which it can be replayed.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["repeat", "replay"])]
+    record: Option<PathBuf>,
+    /// Give the probe the answers that are in this recording, and no others: no network, no clock, no chance. Settings that are not
+    /// given are those that were recorded.
+    #[arg(long, value_name = "FILE")]
+    replay: Option<PathBuf>,
     /// How to say it.
     #[arg(short, long, value_name = "FORMAT", default_value = "text")]
     output: Format,
@@ -78,10 +96,38 @@ struct Told<'a> {
 
 impl Check {
     pub(super) async fn execute(self) -> Result<ExitCode> {
-        let chosen = self.subject.choose()?;
+        let recorded = self.replay.as_deref().map(Recorded::read).transpose()?;
+        let chosen = self.subject.choose_over(recorded.as_ref())?;
         let engine = chosen.sandbox()?;
         let prepared = chosen.load(&engine).await?;
-        let (examiner, timeout) = chosen.examiner(&engine, &prepared)?;
+        let recorder = self
+            .record
+            .as_deref()
+            .map(|file| Recorder::new(file, &engine, &prepared, &chosen.check, &chosen.component))
+            .transpose()?;
+        let (timeout, runs) = match recorded {
+            Some(recorded) => self.replay(recorded, &chosen, &engine, &prepared).await?,
+            None => self.run(&chosen, &engine, recorder.as_ref().map_or(&prepared, Recorder::prepared)).await?,
+        };
+        let check = &chosen.check;
+        let told = Told { check: &check.name, probe: &check.probe, digest: &prepared.digest, timeout, runs: &runs };
+        out::say(self.output.write(&told)?)?;
+        if let Some(recorder) = recorder {
+            recorder.write()?;
+        }
+        Ok(ExitCode::from(told.exit_code()))
+    }
+}
+
+impl Check {
+    /// Runs the probe as often as that is wanted; the first value is the time that a run may take.
+    async fn run(
+        &self,
+        chosen: &Chosen,
+        engine: &Arc<Engine>,
+        prepared: &Arc<Prepared>,
+    ) -> Result<(Duration, Vec<Ran>)> {
+        let (examiner, timeout) = chosen.examiner(engine, prepared)?;
         let mut runs: Vec<Ran> = Vec::new();
         for _ in 0..self.repeat.get() {
             let state = runs.last().map_or(&[][..], |run| &run.attempt.state);
@@ -90,10 +136,26 @@ impl Check {
             runs.push(Ran { started, took: begun.elapsed(), attempt });
         }
         examiner.close().await;
-        let check = &chosen.check;
-        let told = Told { check: &check.name, probe: &check.probe, digest: &prepared.digest, timeout, runs: &runs };
-        out::say(self.output.write(&told)?)?;
-        Ok(ExitCode::from(told.exit_code()))
+        Ok((timeout, runs))
+    }
+
+    /// Replays a recording as often as that is wanted, each time from its beginning.
+    async fn replay(
+        &self,
+        recorded: Recorded,
+        chosen: &Chosen,
+        engine: &Arc<Engine>,
+        prepared: &Arc<Prepared>,
+    ) -> Result<(Duration, Vec<Ran>)> {
+        let player = recorded.put_on(engine, prepared, &chosen.check)?;
+        let (_, timeout) = chosen.examiner(engine, prepared)?;
+        let mut runs = Vec::new();
+        for _ in 0..self.repeat.get() {
+            let (started, begun) = (Timestamp::now(), Instant::now());
+            let attempt = player.play(engine, &chosen.check).await?;
+            runs.push(Ran { started, took: begun.elapsed(), attempt });
+        }
+        Ok((timeout, runs))
     }
 }
 

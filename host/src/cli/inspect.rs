@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     config::Bounds,
-    engine::{self, CHECKER, CONNECTOR, Engine, Prepared, Producers},
+    engine::{self, Engine, Prepared, Producers},
     trust::{self, Signed, signature_of},
     worker::Examine,
 };
@@ -141,13 +141,6 @@ impl Inspected {
         let imports = &self.prepared.shape.imports;
         let is_imported = |interface: &str| imports.iter().any(|import| import.starts_with(interface));
         ASKS.into_iter().filter(move |(interface, _)| is_imported(interface)).flat_map(|(_, grants)| grants).copied()
-    }
-
-    /// The export by which it is called. One that has both is called as the one that can do more.
-    fn world(&self) -> &str {
-        let exports = &self.prepared.shape.exports;
-        let known = [CONNECTOR, CHECKER].into_iter().find(|known| exports.iter().any(|export| export == known));
-        known.or(exports.first().map(String::as_str)).unwrap_or_default()
     }
 }
 

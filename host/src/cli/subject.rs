@@ -11,7 +11,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
 use jiff::Timestamp;
 
-use super::{component, configured::Configured};
+use super::{component, configured::Configured, recording::Recorded};
 use crate::{
     config::{Bounds, Check, Config, Overrides, Surroundings, is_name},
     engine::{Engine, Prepared},
@@ -64,7 +64,19 @@ impl Subject {
     ///
     /// There is nothing of this name, or something is wrong with what is said of it.
     pub(super) fn choose(&self) -> Result<Chosen> {
-        let text = self.said()?;
+        self.choose_over(None)
+    }
+
+    /// Finds what is meant, if a probe that is given no setting has those of a recording, and what it is given goes on top.
+    ///
+    /// # Errors
+    ///
+    /// As [`Subject::choose`].
+    pub(super) fn choose_over(&self, recorded: Option<&Recorded>) -> Result<Chosen> {
+        let mut text = self.said()?;
+        if let (Some(recorded), None) = (recorded, &self.config) {
+            text = recorded.under(&text)?;
+        }
         let whence = Path::new("the command line");
         let Some(config) = &self.config else {
             let bounds = Bounds { component_size: u64::MAX, ..Bounds::default() };

@@ -16,7 +16,11 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use self::case::Case;
-use super::{component, out, subject::examiner};
+use super::{
+    component, out,
+    recording::{Recorded, Recorder},
+    subject::examiner,
+};
 use crate::{
     config::Bounds,
     engine::{Engine, Prepared},
@@ -29,16 +33,20 @@ const CASE: &str = ".case.toml";
 /// Runs the cases that lie beside a probe, each a `*.case.toml`, and says which of them come out as expected.
 ///
 /// A case has the settings of a run, what is to come of it, and the targets that it finds: servers on this machine that go by a script,
-/// so that the probe needs no other network. The exit code is 0 if all come out as expected, 1 if some do not, and 3 if there is none,
+/// or a recording of a run against real ones, so that the probe needs no other network. The exit code is 0 if all come out as expected, 1 if some do not, and 3 if there is none,
 /// or one that can't be run.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  probity test\n  probity test banner\n  probity test banner/banner.closed.case.toml"
+    after_help = "Examples:\n  probity test\n  probity test banner\n  probity test banner/banner.closed.case.toml\n  \
+                  probity test shop --record"
 )]
 pub(super) struct Test {
     /// A folder with cases, or the file of one.
     #[arg(value_name = "DIR", default_value = ".")]
     place: PathBuf,
+    /// Run the cases that are replayed from a recording against their real targets, and record them anew.
+    #[arg(long)]
+    record: bool,
 }
 
 impl Test {
@@ -57,7 +65,7 @@ impl Test {
                 None => Arc::new(component::load(&engine, &probe, u64::MAX).await?),
             };
             loaded.push((probe, Arc::clone(&prepared)));
-            let (flaws, took) = run(&engine, &prepared, case).await?;
+            let (flaws, took) = self.run(&engine, &prepared, case).await?;
             let name = case.file.display();
             if flaws.is_empty() {
                 passed += 1;
@@ -69,6 +77,47 @@ impl Test {
         }
         out::say(format!("{passed} passed, {failed} failed\n"))?;
         Ok(ExitCode::from(u8::from(failed > 0)))
+    }
+
+    /// Runs a case; what of it came out otherwise than expected, and how long the run took.
+    async fn run(
+        &self,
+        engine: &Arc<Engine>,
+        prepared: &Arc<Prepared>,
+        case: &Case,
+    ) -> Result<(Vec<String>, Duration)> {
+        let targets = case.start_targets()?;
+        let recording = case.recording();
+        let recorded = match &recording {
+            Some(file) if !self.record => Some(Recorded::read(file)?),
+            _ => None,
+        };
+        let check = case.check(&targets, recorded.as_ref())?;
+        let player = recorded.map(|recorded| recorded.put_on(engine, prepared, &check)).transpose()?;
+        let recorder = match recording {
+            Some(file) if self.record => Some(Recorder::new(&file, engine, prepared, &check, &case.probe()?)?),
+            _ => None,
+        };
+        let begun = Instant::now();
+        let attempt = match &player {
+            Some(player) => player.play(engine, &check).await?,
+            None => {
+                let prepared = recorder.as_ref().map_or(prepared, Recorder::prepared);
+                let (examiner, _) = examiner(&check, engine, prepared)?;
+                let attempt = examiner.attempt(&[]).await;
+                examiner.close().await;
+                attempt
+            }
+        };
+        let took = begun.elapsed();
+        if let Some(recorder) = recorder {
+            recorder.write()?;
+        }
+        let mut flaws = case.expect.flaws(&attempt, &targets);
+        for target in targets {
+            flaws.extend(target.finish());
+        }
+        Ok((flaws, took))
     }
 
     /// The files of the cases, by their names.
@@ -98,22 +147,6 @@ fn read_all(files: &[PathBuf]) -> Result<Vec<Case>> {
         }
     }
     if flaws.is_empty() { Ok(cases) } else { bail!(flaws.join("\n")) }
-}
-
-/// Runs a case; what of it came out otherwise than expected, and how long the run took.
-async fn run(engine: &Arc<Engine>, prepared: &Arc<Prepared>, case: &Case) -> Result<(Vec<String>, Duration)> {
-    let targets = case.start_targets()?;
-    let check = case.check(&targets)?;
-    let (examiner, _) = examiner(&check, engine, prepared)?;
-    let begun = Instant::now();
-    let attempt = examiner.attempt(&[]).await;
-    let took = begun.elapsed();
-    examiner.close().await;
-    let mut flaws = case.expect.flaws(&attempt, &targets);
-    for target in targets {
-        flaws.extend(target.finish());
-    }
-    Ok((flaws, took))
 }
 
 /// What a case's file is called up to its first dot: what its probe is called, unless it says otherwise.

@@ -15,10 +15,11 @@ use super::{
     kind::{Kind, Place, Shape},
     reader::Reader,
     report::{Origin, Position, Report, Source},
+    telling,
 };
 
 /// What is shown in a secret's place.
-const HIDDEN: &str = "***";
+pub const HIDDEN: &str = "***";
 
 /// The settings of a check. Its `Debug` shows them as they were written, with the names of the secrets only.
 #[derive(Clone)]
@@ -78,6 +79,23 @@ impl Settings {
             }
         }
         text
+    }
+
+    /// All that is secret of the settings: what was filled in, and what was written out under a name that says so.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<String> {
+        let written_out = telling::secrets(self.written());
+        self.parts.secrets.iter().cloned().chain(written_out).collect()
+    }
+
+    /// The settings as they were written, with `***` for what was written out though it is secret: to be kept for others.
+    #[must_use]
+    pub fn covered(&self) -> Value {
+        let mut secrets = telling::secrets(self.written());
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        let mut covered = self.written().clone();
+        cover(&mut covered, &secrets);
+        covered
     }
 
     /// Where the value that a JSON pointer (RFC 6901) leads to was written, or what holds it if it is absent.
@@ -188,6 +206,19 @@ fn fill(value: &mut Value, pointer: &str, filler: &Filler<'_>, settings: &mut Se
                 fill(value, &format!("{pointer}/{}", escape(key)), filler, settings, problems);
             }
         }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+fn cover(value: &mut Value, secrets: &[String]) {
+    match value {
+        Value::String(text) => {
+            for secret in secrets {
+                *text = text.replace(secret.as_str(), HIDDEN);
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(|value| cover(value, secrets)),
+        Value::Object(members) => members.values_mut().for_each(|value| cover(value, secrets)),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }

@@ -49,9 +49,9 @@ impl Engine {
                 Exit::of(program.call_run(&mut *store).await)
             })
             .await;
-        let complaints = complained.text();
+        let (said, complaints) = sandbox.on_tape(said.text(), complained.text());
         sandbox.log(complaints.lines(), complained.dropped_lines());
-        let told = ended.and_then(|exit| Report::read(&said.text(), &complaints).judged(exit));
+        let told = ended.and_then(|exit| Report::read(&said, &complaints).judged(exit));
         sandbox.settle(told, request.redact)
     }
 }

@@ -4,7 +4,7 @@ use std::{io, sync::Arc, time::Duration};
 
 use probity_core::outcome::FaultKind;
 use thiserror::Error;
-use wasmtime::component::{Component, InstancePre};
+use wasmtime::component::{Component, InstancePre, Linker};
 
 use super::{
     Engine, Profile, Request,
@@ -17,6 +17,7 @@ use super::{
     preview_1,
     run::{Sandbox, Term},
     shape::{Shape, examine},
+    tape::Taping,
 };
 use crate::{grant::Grants, limits::Limits};
 
@@ -190,6 +191,8 @@ pub struct Prepared {
     pub(super) pre: InstancePre<Ctx>,
     pub(super) entry: Entry,
     describer: Option<manifest::GuestIndices>,
+    /// What its runs are put on tape by, if they are.
+    pub(super) taping: Option<Taping>,
     /// The SHA-256 of the component, in hexadecimal.
     pub digest: Arc<str>,
     /// Its size in bytes.
@@ -211,6 +214,21 @@ impl Prepared {
     #[must_use]
     pub fn takes_reports(&self) -> bool {
         self.shape.imports.iter().any(|import| import.split('@').next() == REPORTS.split('@').next())
+    }
+
+    /// The same, linked to a tape.
+    pub(super) fn put_on(&self, linker: &Linker<Ctx>, taping: Taping) -> wasmtime::Result<Prepared> {
+        let pre = linker.instantiate_pre(self.pre.component())?;
+        Ok(Prepared {
+            entry: Entry::find(&pre, &self.shape)?,
+            describer: self.describer.as_ref().map(|_| manifest::GuestIndices::new(&pre)).transpose()?,
+            pre,
+            taping: Some(taping),
+            digest: Arc::clone(&self.digest),
+            size: self.size,
+            shape: self.shape.clone(),
+            manifest: self.manifest.clone(),
+        })
     }
 
     pub(super) fn engine(&self) -> &wasmtime::Engine {
@@ -262,7 +280,7 @@ impl Engine {
         let entry = Entry::find(&pre, &shape).map_err(mismatch)?;
         let describes = shape.has(MANIFEST);
         let describer = describes.then(|| manifest::GuestIndices::new(&pre)).transpose().map_err(mismatch)?;
-        Ok(Prepared { pre, entry, describer, digest, size: bytes.len() as u64, shape, manifest: None })
+        Ok(Prepared { pre, entry, describer, taping: None, digest, size: bytes.len() as u64, shape, manifest: None })
     }
 
     /// `key` is what the code is kept under.

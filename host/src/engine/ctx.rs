@@ -12,7 +12,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use wasmtime_wasi_tls::{WasiTlsCtx, WasiTlsCtxBuilder, WasiTlsCtxView, WasiTlsView, p2::LinkOptions};
 
 use super::{
-    bindings::{calendar, checks, http, icmp, ip_name_lookup, log, reports, system, tls},
+    bindings::{calendar, checks, http, icmp, ip_name_lookup, log, reports, system, tls, types},
     clocks::Coarse,
     command::Start,
     exit,
@@ -25,6 +25,7 @@ use super::{
     refusals::Refusals,
     sockets,
     system::Machine,
+    tape::Taped,
     tls::{Handshakes, Speaker, Tls},
 };
 use crate::{grant::Grants, limits::Limits};
@@ -37,6 +38,8 @@ pub(super) struct Ctx {
     pub(super) exchanges: Exchanges,
     pub(super) network: Network,
     pub(super) table: ResourceTable,
+    /// What it has if it is on tape.
+    pub(super) taped: Option<Box<Taped>>,
     echoes: Echoes,
     machine: Machine,
     house: House,
@@ -47,12 +50,14 @@ pub(super) struct Ctx {
     logbook: Logbook,
 }
 
-/// What the runner reaches out by for a guest.
+/// What the runner reaches out by for a guest. Clones share what is counted and remembered.
+#[derive(Clone)]
 pub(super) struct Reach {
     pub(super) grants: Arc<Grants>,
     pub(super) refusals: Refusals,
     pub(super) network: Network,
     pub(super) tls: Tls,
+    pub(super) handshakes: Handshakes,
     pub(super) echoes: Echoes,
     pub(super) machine: Machine,
     pub(super) house: House,
@@ -67,7 +72,7 @@ impl Ctx {
         deadline: Instant,
         command: Option<Start>,
     ) -> Ctx {
-        let Reach { grants, refusals, network, tls, echoes, machine, house } = reach;
+        let Reach { grants, refusals, network, tls, handshakes, echoes, machine, house } = reach;
         let mut table = ResourceTable::new();
         table.set_max_capacity(usize::try_from(limits.handles).unwrap_or(usize::MAX));
         let mut wasi = WasiCtx::builder();
@@ -80,7 +85,6 @@ impl Ctx {
             start.equip(&mut wasi);
         }
         let wasi = wasi.build();
-        let handshakes = Handshakes::default();
         let exchanges = Exchanges::default();
         let speaker = Speaker::new(tls, handshakes.clone(), grants, refusals.clone());
         Ctx {
@@ -97,6 +101,7 @@ impl Ctx {
             wasi,
             http: WasiHttpCtx::new(),
             table,
+            taped: None,
             logbook,
         }
     }
@@ -112,6 +117,21 @@ impl Ctx {
         self.house.begin_call();
         self.requests.end_at(deadline);
         self.growth.begin_call();
+        if let Some(behind) = self.taped.as_mut().and_then(|taped| taped.behind()) {
+            behind.begin_call(deadline);
+        }
+    }
+
+    /// What the guest is told of its run.
+    ///
+    /// # Errors
+    ///
+    /// It is on tape, and did something else when it was recorded.
+    pub(super) fn told(&self, run: types::Run) -> wasmtime::Result<types::Run> {
+        match &self.taped {
+            None => Ok(run),
+            Some(taped) => taped.tape.run(run),
+        }
     }
 
     /// Counts anew what is counted for each run.

@@ -14,6 +14,7 @@ use crate::{
 };
 
 /// One run's, or one open connection's, view of its runner.
+#[derive(Clone)]
 pub(super) struct House {
     /// `None` where a probe is tried without a runner around it.
     board: Option<Arc<Board>>,

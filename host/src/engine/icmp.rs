@@ -50,7 +50,8 @@ impl Sockets {
     }
 }
 
-/// One run's way to send echo requests.
+/// One run's way to send echo requests. Clones share it.
+#[derive(Clone)]
 pub(super) struct Echoes {
     all: Sockets,
     own: Arc<Semaphore>,

@@ -21,6 +21,8 @@ use super::{
     output,
     refusals::Refusals,
     system::Machine,
+    tape::{Aside, Told},
+    tls::Handshakes,
 };
 use crate::{board::Board, grant::Grants, limits::Limits};
 
@@ -103,7 +105,8 @@ impl Engine {
         let call = async |store: &mut Store<Ctx>| {
             let instance = prepared.pre.instantiate_async(&mut *store).await?;
             let guest = prepared.entry.checker()?.load(&mut *store, &instance)?;
-            guest.call_check(&mut *store, request.settings, &term.run(&request)).await
+            let run = store.data().told(term.run(&request))?;
+            guest.call_check(&mut *store, request.settings, &run).await
         };
         let said = sandbox.call(call).await;
         sandbox.settle(said, request.redact)
@@ -151,17 +154,29 @@ impl Sandbox {
         let reach = Reach {
             network: Network::new(Arc::clone(&grants), engine.resolver.clone(), refusals.clone(), &limits),
             tls: request.tls.map_or_else(|| engine.tls(&Arc::default()), Tls::clone),
+            handshakes: Handshakes::default(),
             echoes: Echoes::new(engine.sockets.clone()),
             machine: Machine::new(Arc::clone(&grants), refusals.clone(), engine.disks.clone()),
             house: House::new(request.board.map(Arc::clone), Arc::clone(&check), Arc::clone(&grants), refusals.clone()),
             grants,
             refusals,
         };
-        let logbook = Logbook::new(Arc::clone(&check), request.redact.clone(), &limits);
-        let ctx = Ctx::new(reach, logbook, &limits, term.deadline, command);
+        let logbook = || Logbook::new(Arc::clone(&check), request.redact.clone(), &limits);
+        let ctx = match &prepared.taping {
+            None => Ctx::new(reach, logbook(), &limits, term.deadline, command),
+            Some(taping) => {
+                let real = || Ctx::new(reach.clone(), logbook(), &limits, term.deadline, command);
+                let taped = Some(Box::new(taping.start(real)));
+                let mut ctx = Ctx::new(reach, logbook(), &limits, term.deadline, None);
+                ctx.taped = taped;
+                ctx
+            }
+        };
         let mut store = Store::new(prepared.engine(), ctx);
         store.limiter(|ctx| &mut ctx.growth);
-        store.set_hostcall_fuel(HANDED_OVER);
+        // What goes onto a tape is handed over value by value, each as large as the largest.
+        let each = if prepared.taping.is_some() { size_of::<wasmtime::component::Val>() } else { 1 };
+        store.set_hostcall_fuel(HANDED_OVER * each);
         store.set_max_component_handles(usize::try_from(limits.handles).unwrap_or(usize::MAX));
         let mut sandbox = Sandbox { store, limits, by_operator: request.attempt > 0, term };
         sandbox.set_fuel();
@@ -200,7 +215,7 @@ impl Sandbox {
         // A guest that computes is stopped by its epoch deadline, one that waits by this time-out.
         let ended = tokio::time::timeout_at(self.term.cut_off, call(&mut self.store)).await;
         self.store.data_mut().tell_dropped_lines();
-        match ended {
+        let said = match ended {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(self.explain(&error)),
             Err(_) => Err((
@@ -210,11 +225,16 @@ impl Sandbox {
                     self.term.timeout
                 ),
             )),
+        };
+        if let (Err((kind, message)), Some(taped)) = (&said, &self.store.data().taped) {
+            taped.tape.failed(*kind, message);
         }
+        said
     }
 
     /// The attempt that a call comes to, in a form that can be kept and shown.
     pub(super) fn settle(&self, said: Said<Result<types::Verdict, types::Problem>>, redact: &Redactor) -> Attempt {
+        let aside = self.aside(redact);
         let (outcome, state) = match said {
             Ok(Ok(mut verdict)) => {
                 let state = std::mem::take(&mut verdict.state);
@@ -223,33 +243,34 @@ impl Sandbox {
                     let (kind, message) = self.beyond(Exceeded::State { wanted, limit });
                     (output::fault(kind, message, redact), Vec::new())
                 } else {
-                    (self.marked(output::verdict(verdict, &self.limits, redact)), state)
+                    (marked(output::verdict(verdict, &self.limits, redact), &aside), state)
                 }
             }
             Ok(Err(problem)) => (output::problem(problem, redact), Vec::new()),
             Err((kind, message)) => (output::fault(kind, message, redact), Vec::new()),
         };
-        let outcome = self.or_exceeded(self.or_denied(outcome, redact), redact);
-        Attempt { outcome, usage: self.usage(), calls: self.calls(redact), state }
+        let outcome = or_exceeded(or_denied(outcome, &aside, redact), &aside, redact);
+        let calls = self.store.data().network.traffic().calls();
+        let calls = Calls { missing: aside.missing, denied: aside.denied, ..calls };
+        Attempt { outcome, usage: self.usage(), calls, state }
     }
 
-    /// What the operator must not forget stands beside each verdict that it has a part in.
-    fn marked(&self, mut outcome: Outcome) -> Outcome {
-        if let Outcome::Verdict(verdict) = &mut outcome
-            && self.store.data().handshakes.unverified()
-        {
-            let value = Value::Text("off (insecure_skip_verify)".to_owned());
-            verdict.details.push(Detail { key: "tls-verification".to_owned(), value });
-        }
-        outcome
-    }
-
-    /// What this run asked for so far.
-    fn calls(&self, redact: &Redactor) -> Calls {
+    /// What the runner knows of this run so far, beside what the probe says.
+    fn aside(&self, redact: &Redactor) -> Aside {
         let ctx = self.store.data();
         let (mut missing, mut denied) = ctx.refusals.all();
         missing.iter_mut().chain(&mut denied).for_each(|refused| *refused = redact.apply(std::mem::take(refused)));
-        Calls { missing, denied, ..ctx.network.traffic().calls() }
+        let aside = Aside {
+            unverified: ctx.handshakes.unverified(),
+            refused: ctx.refusals.told().map(|told| redact.apply(told)),
+            exceeded: ctx.network.traffic().exceeded().map(|exceeded| self.beyond(exceeded)),
+            missing,
+            denied,
+        };
+        match &ctx.taped {
+            None => aside,
+            Some(taped) => taped.tape.end(aside),
+        }
     }
 
     /// What this run used so far.
@@ -267,31 +288,20 @@ impl Sandbox {
         ctx.tell_dropped_lines();
     }
 
+    /// What a command has written to its standard output and its standard error: what it has, or what a tape says.
+    pub(super) fn on_tape(&self, said: String, complained: String) -> (String, String) {
+        match &self.store.data().taped {
+            None => (said, complained),
+            Some(taped) => taped.tape.output(said, complained),
+        }
+    }
+
     /// Writes down that a leave-taking went wrong: nobody waits for what comes of it.
     pub(super) fn tell_of_leave(&self, left: Said<()>) {
         if let Err((kind, message)) = left {
             let check = self.store.data().check();
             tracing::debug!(check, "the probe took no proper leave of its target ({kind}): {message}");
         }
-    }
-
-    /// A call that was refused something, and did not find its target up all the same, says nothing of the target.
-    fn or_denied(&self, outcome: Outcome, redact: &Redactor) -> Outcome {
-        let up = matches!(&outcome, Outcome::Verdict(verdict) if verdict.status.is_up());
-        match self.store.data().refusals.told() {
-            Some(message) if !up => output::fault(FaultKind::Denied, message, redact),
-            _ => outcome,
-        }
-    }
-
-    /// What went beyond a budget of the network says nothing of the target, whatever the guest made of it: a request that
-    /// fails for that looks to it like one whose server fails.
-    fn or_exceeded(&self, outcome: Outcome, redact: &Redactor) -> Outcome {
-        let Some(exceeded) = self.store.data().network.traffic().exceeded() else {
-            return outcome;
-        };
-        let (kind, message) = self.beyond(exceeded);
-        output::fault(kind, message, redact)
     }
 
     /// How a call ends that goes beyond a budget.
@@ -303,6 +313,9 @@ impl Sandbox {
         let (limits, timeout) = (&self.limits, self.term.timeout);
         if let Some(exceeded) = error.downcast_ref::<Exceeded>() {
             return self.beyond(*exceeded);
+        }
+        if let Some(Told { kind, message }) = error.downcast_ref() {
+            return (*kind, message.clone());
         }
         if let Some(ResourceTableError::Full) = error.downcast_ref() {
             return self.beyond(Exceeded::Handles { limit: limits.handles });
@@ -344,6 +357,35 @@ impl Sandbox {
         let pool_is_full = text.contains("maximum concurrent");
         let kind = if pool_is_full { FaultKind::Host } else { FaultKind::Trap };
         (kind, format!("the probe's call failed: {text}{}", place(error)))
+    }
+}
+
+/// What the operator must not forget stands beside each verdict that it has a part in.
+fn marked(mut outcome: Outcome, aside: &Aside) -> Outcome {
+    if let Outcome::Verdict(verdict) = &mut outcome
+        && aside.unverified
+    {
+        let value = Value::Text("off (insecure_skip_verify)".to_owned());
+        verdict.details.push(Detail { key: "tls-verification".to_owned(), value });
+    }
+    outcome
+}
+
+/// A call that was refused something, and did not find its target up all the same, says nothing of the target.
+fn or_denied(outcome: Outcome, aside: &Aside, redact: &Redactor) -> Outcome {
+    let up = matches!(&outcome, Outcome::Verdict(verdict) if verdict.status.is_up());
+    match &aside.refused {
+        Some(message) if !up => output::fault(FaultKind::Denied, message.clone(), redact),
+        _ => outcome,
+    }
+}
+
+/// What went beyond a budget of the network says nothing of the target, whatever the guest made of it: a request that fails
+/// for that looks to it like one whose server fails.
+fn or_exceeded(outcome: Outcome, aside: &Aside, redact: &Redactor) -> Outcome {
+    match &aside.exceeded {
+        Some((kind, message)) => output::fault(*kind, message.clone(), redact),
+        None => outcome,
     }
 }
 

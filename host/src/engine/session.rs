@@ -43,7 +43,8 @@ impl Engine {
             .call(async |store| {
                 let instance = prepared.pre.instantiate_async(&mut *store).await?;
                 let guest = prepared.entry.connector()?.load(&mut *store, &instance)?;
-                let opened = guest.connection().call_open(&mut *store, request.settings, &term.run(&request)).await?;
+                let run = store.data().told(term.run(&request))?;
+                let opened = guest.connection().call_open(&mut *store, request.settings, &run).await?;
                 Ok(opened.map(|connection| (guest, connection)))
             })
             .await;
@@ -82,7 +83,10 @@ impl Session {
         let Session { sandbox, guest, connection, .. } = &mut *self;
         sandbox.begin_call(request.limits.fuel, term);
         let said = sandbox
-            .call(async |store| guest.connection().call_check(&mut *store, *connection, &term.run(&request)).await)
+            .call(async |store| {
+                let run = store.data().told(term.run(&request))?;
+                guest.connection().call_check(&mut *store, *connection, &run).await
+            })
             .await;
         let attempt = sandbox.settle(said, request.redact);
         let usable = matches!(attempt.outcome, Outcome::Verdict(_));

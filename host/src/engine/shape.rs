@@ -27,6 +27,13 @@ impl Shape {
         self.exports.iter().any(|name| name == export)
     }
 
+    /// The export by which it is called, with its version. One that has several is called as the one that can do more.
+    #[must_use]
+    pub fn world(&self) -> &str {
+        let known = [CONNECTOR, CHECKER].into_iter().find(|known| self.has(known));
+        known.or(self.exports.first().map(String::as_str)).unwrap_or_default()
+    }
+
     /// Whether it is a command, of whichever version that fits.
     fn is_command(&self) -> bool {
         self.exports.iter().any(|name| fits(name, RUN))

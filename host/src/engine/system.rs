@@ -22,6 +22,7 @@ use super::{bindings::system as contract, refusals::Refusals};
 use crate::grant::{Grants, Part};
 
 /// One run's view of this machine.
+#[derive(Clone)]
 pub(super) struct Machine {
     grants: Arc<Grants>,
     refusals: Refusals,

@@ -18,7 +18,7 @@ struct Needed {
 }
 
 /// What the tests need beyond Rust.
-const NEEDED: [Needed; 29] = [
+const NEEDED: [Needed; 30] = [
     Needed { program: "python3", package: "python3", why: "its HTTP server is a target that is not ours" },
     Needed { program: "pip3", package: "python3-pip", why: "some servers come as Python packages" },
     Needed { program: "chronyd", package: "chrony", why: "a time server for the probe `ntp`" },
@@ -41,6 +41,7 @@ const NEEDED: [Needed; 29] = [
     Needed { program: "postgres", package: "postgresql", why: "the probe postgres is held to it" },
     Needed { program: "ip", package: "iproute2", why: "it makes the network that the probe ping is held to" },
     Needed { program: "nft", package: "nftables", why: "it loses packets in that network" },
+    Needed { program: "strace", package: "strace", why: "it sees whether a run that is replayed opens a socket" },
     Needed { program: "sysctl", package: "procps", why: "it says who may send echo requests there" },
     Needed { program: "npm", package: "npm", why: "it gets the tool for probes in JavaScript" },
     Needed { program: "nsenter", package: "util-linux", why: "it goes to where that network is" },

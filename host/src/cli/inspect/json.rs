@@ -9,7 +9,7 @@ use crate::{engine::Manifest, trust::Signed};
 /// All that is known of it. Spans of time are in nanoseconds, sizes in bytes.
 pub(super) fn document(probe: &str, inspected: &Inspected) -> Value {
     let prepared = &inspected.prepared;
-    let (interface, version) = inspected.world().split_once('@').unwrap_or_default();
+    let (interface, version) = inspected.prepared.shape.world().split_once('@').unwrap_or_default();
     let imports: Vec<_> = inspected.asks().map(|(name, grants)| json!({ "name": name, "grants": grants })).collect();
     json!({
         "probe": probe,

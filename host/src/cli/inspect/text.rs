@@ -16,7 +16,7 @@ pub(super) fn write(inspected: &Inspected) -> Result<String, fmt::Error> {
     let prepared = &inspected.prepared;
     writeln!(text, "digest   sha256:{}", prepared.digest)?;
     writeln!(text, "size     {} bytes", prepared.size)?;
-    writeln!(text, "world    {}", inspected.world())?;
+    writeln!(text, "world    {}", inspected.prepared.shape.world())?;
     write_origin(&mut text, inspected)?;
     list(&mut text, "made by", &makers(inspected))?;
     list(&mut text, "exports", &prepared.shape.exports)?;

@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 use toml::{Table, Value};
 
@@ -17,7 +17,7 @@ use super::{
     target::{Script, Target, fill},
 };
 use crate::{
-    cli::subject::read_check,
+    cli::{recording::Recorded, subject::read_check},
     config::{Check, is_name},
 };
 
@@ -47,6 +47,8 @@ struct Written {
     /// What it finds on the network.
     #[serde(default)]
     target: BTreeMap<String, Script>,
+    /// The recording that it is replayed from, as a file beside this one.
+    recording: Option<PathBuf>,
     expect: Expectation,
 }
 
@@ -63,6 +65,10 @@ impl Case {
         for (name, script) in &written.target {
             script.is_sound().with_context(|| format!("{shown}: target.{name}"))?;
         }
+        ensure!(
+            written.recording.is_none() || written.target.is_empty(),
+            "{shown}: a recording stands in the place of all targets: leave out the one or the others"
+        );
         Ok(Case { file: file.to_owned(), expect: written.expect.clone(), written })
     }
 
@@ -94,6 +100,11 @@ impl Case {
         }
     }
 
+    /// The file of the recording that it is replayed from, if it is.
+    pub(super) fn recording(&self) -> Option<PathBuf> {
+        Some(self.file.parent().unwrap_or(Path::new(".")).join(self.written.recording.as_ref()?))
+    }
+
     /// Starts all targets.
     ///
     /// # Errors
@@ -103,12 +114,13 @@ impl Case {
         self.written.target.iter().map(|(name, script)| Target::start(name, script)).collect()
     }
 
-    /// The check that it is a run of, with the places of its targets filled in.
+    /// The check that it is a run of, with the places of its targets filled in, and the settings that were recorded where it has
+    /// none.
     ///
     /// # Errors
     ///
     /// Something is wrong with its time-out, its grants or its settings.
-    pub(super) fn check(&self, targets: &[Target]) -> Result<Arc<Check>> {
+    pub(super) fn check(&self, targets: &[Target], recorded: Option<&Recorded>) -> Result<Arc<Check>> {
         let mut check = Table::new();
         let name = stem(&self.file);
         check.insert("name".into(), if is_name(name) { name } else { "case" }.into());
@@ -119,6 +131,7 @@ impl Case {
         check.insert("allow".into(), Value::Array(allow));
         check.insert("settings".into(), fill(&Value::Table(self.written.settings.clone()), targets));
         let text = toml::to_string(&Table::from_iter([("check".to_owned(), Value::Array(vec![check.into()]))]))?;
+        let text = recorded.map_or_else(|| Ok(text.clone()), |recorded| recorded.under(&text))?;
         read_check(&format!("the check of {}", self.file.display()), &text)
     }
 }
