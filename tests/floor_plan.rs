@@ -11,7 +11,7 @@ use std::{
 /// What each module of the host may see of the others. Arrows point down only, so nothing here may lead in a circle.
 const MAY_SEE: [(&str, &[&str]); 20] = [
     ("app", &["board", "clock", "config", "engine", "events", "http", "supervisor", "worker"]),
-    ("board", &["clock"]),
+    ("board", &["clock", "limits"]),
     ("catalog", &["config", "engine", "trust"]),
     (
         "cli",
@@ -35,7 +35,7 @@ const MAY_SEE: [(&str, &[&str]); 20] = [
     ("engine", &["board", "grant", "identity", "limits"]),
     ("events", &[]),
     ("grant", &["name"]),
-    ("http", &["board", "config", "events", "totals", "worker"]),
+    ("http", &["board", "config", "events", "limits", "totals", "worker"]),
     ("identity", &[]),
     ("limits", &[]),
     ("manager", &["board", "clock", "events", "totals", "worker"]),
@@ -50,7 +50,7 @@ const MAY_SEE: [(&str, &[&str]); 20] = [
 
 /// Who alone may name a library. Those that write components belong to nobody: the engine adapts modules, and the command line
 /// builds them.
-const BELONGS_TO: [(&str, &str); 13] = [
+const BELONGS_TO: [(&str, &str); 14] = [
     ("wasmtime", "engine"),
     ("wasmtime_wasi", "engine"),
     ("wasmtime_wasi_http", "engine"),
@@ -64,6 +64,7 @@ const BELONGS_TO: [(&str, &str); 13] = [
     ("clap", "cli"),
     ("clap_complete", "cli"),
     ("clap_mangen", "cli"),
+    ("crossterm", "cli"),
 ];
 
 /// What the core may not name: whatever waits, reads a clock or touches the world.

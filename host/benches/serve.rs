@@ -204,6 +204,7 @@ fn board() -> Arc<Board> {
             labels: [("team".to_owned(), format!("team-{}", check % 7))].into(),
             policy: Arc::clone(&policy),
             timeout: Duration::from_secs(10),
+            limits: None,
             grants: vec![format!("tcp:db-{check}.internal:5432")],
             generation: 1,
             digest: Some("ffc375620f8719229622726092871d66e03b53efb6020b78eef96e74d465056b".into()),

@@ -28,7 +28,7 @@ use probity_core::{
 };
 
 pub use self::slot::Slot;
-use crate::clock::Clock;
+use crate::{clock::Clock, limits::Limits};
 
 /// What is known of a check before it runs.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,6 +49,8 @@ pub struct CheckInfo {
     pub policy: Arc<Policy>,
     /// The wall-clock limit of one run.
     pub timeout: Duration,
+    /// What one run may use up; `None`: it runs in no sandbox.
+    pub limits: Option<Limits>,
     /// What it may reach, one grant each.
     pub grants: Vec<String>,
     /// Counts the replacements of its probe or its configuration, from 1.

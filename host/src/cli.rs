@@ -19,12 +19,16 @@ mod out;
 mod painted;
 mod quickstart;
 mod recording;
+mod remote;
 mod run;
 mod schema;
 mod sign;
 mod spread;
+mod standing;
+mod status;
 mod subject;
 mod test;
+mod top;
 mod validate;
 mod verify;
 
@@ -62,6 +66,8 @@ struct Arguments {
 enum Command {
     Run(run::Run),
     Check(check::Check),
+    Status(status::Status),
+    Top(top::Top),
     New(new::New),
     Build(build::Build),
     Dev(dev::Dev),
@@ -118,6 +124,8 @@ pub fn main() -> ExitCode {
             match command {
                 Command::Run(run) => run.execute().await,
                 Command::Check(check) => check.execute().await,
+                Command::Status(status) => status.execute().await,
+                Command::Top(top) => top.execute().await,
                 Command::New(new) => new.execute(),
                 Command::Build(build) => build.execute(),
                 Command::Dev(dev) => dev.execute().await,

@@ -50,7 +50,7 @@ pub use self::{
     connection::{Connection, DownInterval},
     defaults::Defaults,
     fill::Surroundings,
-    http::{Auth, AuthInForce, Http, HttpLimits, HttpTimeouts, ListenerTls, Pace, is_sendable},
+    http::{Auth, AuthInForce, Http, HttpLimits, HttpTimeouts, ListenerTls, Pace, StatusPage, is_sendable},
     plan::{Plan, PlanError, Suggestions},
     report::{Origin, Position, Problem, Report},
     schema::schema,

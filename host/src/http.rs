@@ -4,7 +4,10 @@
 //! (`rendered`), so readers wait for nobody and cause no run. All errors have one shape (`problem`), and the routes
 //! describe themselves at `/openapi.json`.
 
+mod accept;
+mod assets;
 mod auth;
+mod badge;
 mod body;
 mod check;
 mod circuit;
@@ -16,10 +19,12 @@ mod events;
 pub(crate) mod exposition;
 mod health;
 mod index;
+mod markup;
 mod metrics;
 mod origins;
 mod page;
 mod parts;
+mod past;
 mod probes;
 mod problem;
 mod process;
@@ -28,12 +33,15 @@ mod rendered;
 mod reports;
 mod schema;
 mod serve;
+mod signs;
+mod status_page;
 #[cfg(test)]
 mod tests;
 mod thread;
 mod tls;
 mod view;
 mod visitors;
+mod whoami;
 mod words;
 
 use std::sync::Arc;
@@ -113,6 +121,7 @@ struct App {
     metrics: Arc<Rendered>,
     index: Page,
     openapi: Page,
+    status_pages: status_page::Kept,
     /// Every path, for those who ask for one that does not exist.
     paths: Vec<String>,
 }
@@ -138,6 +147,7 @@ pub fn router(State { board, events, auth, control }: State) -> Router {
         metrics: rendered(metrics::METRICS),
         index: index::page(&board.node_id, &described),
         openapi: index::openapi(&described),
+        status_pages: status_page::Kept::default(),
         paths: described.paths.paths.keys().cloned().collect(),
         board,
         events,
@@ -145,6 +155,7 @@ pub fn router(State { board, events, auth, control }: State) -> Router {
         auth,
         control,
     };
+    let routes = routes.route(assets::ROUTE, axum::routing::get(assets::file));
     routes.fallback(problem::no_such_route).method_not_allowed_fallback(problem::wrong_method).with_state(Arc::new(app))
 }
 
@@ -169,6 +180,12 @@ fn described() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(index::index))
         .routes(routes!(index::description))
+        .routes(routes!(whoami::whoami))
+        .routes(routes!(status_page::status_page))
+        .routes(routes!(status_page::status_page_of_group))
+        .routes(routes!(badge::status_badge))
+        .routes(routes!(badge::uptime_badge))
+        .routes(routes!(badge::latency_badge))
         .routes(routes!(health::health))
         .routes(routes!(health::ready))
         .routes(routes!(health::live))

@@ -37,6 +37,12 @@ pub fn python_package(name: &str) -> Option<PathBuf> {
     or_said(Some(target.join("python").join(name)).filter(|folder| folder.is_dir()), name)
 }
 
+/// The folder with a package of npm and those that are used beside it, likewise.
+pub fn npm_package(name: &str) -> Option<PathBuf> {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent()?;
+    or_said(Some(target.join("npm").join(name)).filter(|folder| folder.is_dir()), name)
+}
+
 fn or_said(found: Option<PathBuf>, name: &str) -> Option<PathBuf> {
     if found.is_none() {
         assert!(std::env::var_os("PROBITY_TEST_STRICT").is_none(), "this test needs {name}");

@@ -58,6 +58,7 @@ mod tests {
                 labels: Default::default(),
                 policy: Arc::clone(&policy),
                 timeout: Duration::ZERO,
+                limits: None,
                 grants: vec![],
                 generation: 1,
                 digest: None,

@@ -46,6 +46,30 @@ pub struct Auth {
     /// Whether everybody on this machine may do everything without a token, provided that no other machine reaches the
     /// runner.
     pub allow_anonymous_control: bool,
+    /// What the status page shows, and whether it is for everybody.
+    pub status_page: StatusPage,
+}
+
+/// What the status page shows, and to whom.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StatusPage {
+    /// Whether anybody may see it, and the badges of its checks, though reading may take a token.
+    pub public: bool,
+    /// What stands above it; `None`: the name of the runner.
+    pub title: Option<String>,
+    /// The groups whose checks it shows, in this order; `None`: all checks.
+    pub groups: Option<Vec<String>>,
+    /// Whether it shows what probes say, which may name hosts and ports.
+    pub messages: bool,
+}
+
+impl StatusPage {
+    /// Whether it shows checks of this group.
+    #[must_use]
+    pub fn shows(&self, group: Option<&str>) -> bool {
+        let Some(groups) = &self.groups else { return true };
+        group.is_some_and(|group| groups.iter().any(|shown| shown == group))
+    }
 }
 
 /// The part of the configuration that says who may ask for what, as it is in force: it changes while the runner runs.
@@ -119,7 +143,10 @@ impl Http {
     /// Reads a section and the files that it names, and reports all that is wrong with them.
     pub(super) fn read(section: layout::Http, context: &Context<'_>, problems: &mut Report) -> Http {
         Http {
-            auth: read_auth(At::value(section.auth).unwrap_or_default(), context, problems),
+            auth: Auth {
+                status_page: read_status_page(At::value(section.status_page).unwrap_or_default()),
+                ..read_auth(At::value(section.auth).unwrap_or_default(), context, problems)
+            },
             tls: At::value(section.tls).and_then(|tls| read_tls(tls, context, problems)),
             limits: read_limits(At::value(section.limits).unwrap_or_default()),
             timeouts: read_timeouts(At::value(section.timeouts).unwrap_or_default()),
@@ -170,7 +197,16 @@ fn read_auth(section: layout::Auth, context: &Context<'_>, problems: &mut Report
                        `probity hash-token` writes it";
         problems.push(context.source.origin(read.at), message);
     }
-    Auth { protects_reads, tokens, allow_anonymous_control }
+    Auth { protects_reads, tokens, allow_anonymous_control, status_page: StatusPage::default() }
+}
+
+fn read_status_page(section: layout::StatusPage) -> StatusPage {
+    StatusPage {
+        public: At::value(section.public).unwrap_or(false),
+        title: At::value(section.title),
+        groups: At::value(section.groups),
+        messages: At::value(section.messages).unwrap_or(false),
+    }
 }
 
 /// The token that is written in the clear, filled in.

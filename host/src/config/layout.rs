@@ -149,6 +149,8 @@ const NODE_ID: usize = 253;
 const DESCRIPTION: usize = 500;
 /// As a check's name.
 const GROUP: usize = 100;
+/// A line of large type.
+const TITLE: usize = 100;
 /// Longer than any sensible list of times.
 const CRON: usize = 1_000;
 
@@ -279,6 +281,22 @@ section! {
         timeouts: Table<HttpTimeouts> = Table::new(), example { idle = "2m" };
         /// The origins whose pages may read the answers (CORS). Unless given: none but the runner's own.
         cors_origins: List<WebOrigin> = List(WebOrigin), example ["https://dashboard.example.com"];
+        /// The page for everybody at `/status`.
+        status_page: Table<StatusPage> = Table::new(), example { public = true };
+    }
+}
+
+section! {
+    /// The page for everybody at `/status`.
+    StatusPage {
+        /// Whether anybody may see it, and the badges of its checks, even where reading takes a token.
+        public: Flag = Flag, example true, default false;
+        /// What stands above it. Unless given: the name of the runner.
+        title: Line = Line(TITLE), example "Acme";
+        /// The groups whose checks it shows, in this order. Unless given: all checks.
+        groups: List<Line> = List(Line(GROUP)), example ["shop", "storage"];
+        /// Whether it shows what probes say, which may name hosts and ports.
+        messages: Flag = Flag, example true, default false;
     }
 }
 

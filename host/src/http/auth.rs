@@ -90,16 +90,21 @@ impl Rules<'_> {
     /// What the token that came with a request is good for; `None`: none came, or the runner has none. It is compared with
     /// all there are, each in constant time, so that how long that takes tells nothing of them.
     fn shown(&self, headers: &HeaderMap) -> Result<Option<Scopes>, Problem> {
+        Ok(self.known(headers)?.map(|token| token.scopes))
+    }
+
+    /// The token that came with a request, likewise.
+    fn known(&self, headers: &HeaderMap) -> Result<Option<&KnownToken>, Problem> {
         let Some(given) = bearer(headers).filter(|_| !self.auth.tokens.is_empty()) else {
             return Ok(None);
         };
         let digest = TokenDigest::of(given);
-        let compare = |found, token: &KnownToken| if token.digest.is(&digest) { Some(token.scopes) } else { found };
-        self.auth
+        let found = self
+            .auth
             .tokens
             .iter()
-            .fold(None, compare)
-            .map_or_else(|| Err(Problem::unauthorized(WRONG)), |scopes| Ok(Some(scopes)))
+            .fold(None, |found, token| if token.digest.is(&digest) { Some(token) } else { found });
+        found.map_or_else(|| Err(Problem::unauthorized(WRONG)), |token| Ok(Some(token)))
     }
 
     fn remedy(&self) -> &'static str {
@@ -152,6 +157,59 @@ proof! {
     Controls, |rules, parts| rules.admit(parts, Scope::Control)
 }
 
+/// Who sees the status page and its badges: everybody, where the operator says so, and otherwise those who may read.
+pub(super) enum SeesStatus {
+    /// Whoever may read, and so see any check.
+    Everything,
+    /// Anybody, who sees what the page shows.
+    WhatIsPublic,
+}
+
+impl FromRequestParts<Arc<App>> for SeesStatus {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<SeesStatus, Problem> {
+        let is_public = app.auth.rules.load().status_page.public;
+        match Reads::from_request_parts(parts, app).await {
+            Ok(Reads) => Ok(SeesStatus::Everything),
+            Err(_) if is_public => Ok(SeesStatus::WhatIsPublic),
+            Err(problem) => Err(problem),
+        }
+    }
+}
+
+/// What is said of whoever asks.
+pub(super) struct Caller {
+    /// The name of the token that came along.
+    pub(super) token: Option<String>,
+    /// Whether the runner has any.
+    pub(super) tokens: bool,
+    /// What a request like this one may ask for, of [`POWERS`].
+    pub(super) may: Vec<&'static str>,
+}
+
+/// What somebody may do.
+pub(super) const POWERS: [&str; 4] = ["read", "report", "run", "control"];
+
+impl FromRequestParts<Arc<App>> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Caller, Problem> {
+        let auth = app.auth.rules.load();
+        let rules = Rules { auth: &auth, anonymous: auth.allow_anonymous_control && app.auth.local };
+        let token = rules.known(&parts.headers)?.map(|token| token.name.clone());
+        let [read, report, run, control] = POWERS;
+        let granted = [
+            (read, !auth.protects_reads || rules.admit(parts, Scope::Read).is_ok()),
+            (report, rules.admit(parts, Scope::Report).is_ok()),
+            (run, rules.admit_run(parts).is_ok()),
+            (control, rules.admit(parts, Scope::Control).is_ok()),
+        ];
+        let may = granted.into_iter().filter_map(|(power, is_granted)| is_granted.then_some(power)).collect();
+        Ok(Caller { token, tokens: !auth.tokens.is_empty(), may })
+    }
+}
+
 /// A request that no page of a strange origin made: browsers keep pages from reading what they may not, but for WebSockets.
 pub(super) struct KnownPage;
 
@@ -159,18 +217,26 @@ impl FromRequestParts<Arc<App>> for KnownPage {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<KnownPage, Problem> {
-        let text = |name| parts.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-        let Some(origin) = text(header::ORIGIN) else {
+        let Some(origin) = text(&parts.headers, header::ORIGIN) else {
             return Ok(KnownPage);
         };
-        let asked = origin.split_once("://").map(|(_, host)| host);
-        if (asked.is_some() && asked == text(header::HOST)) || app.auth.origins.have(origin.as_bytes()) {
+        if is_own(origin, &parts.headers) || app.auth.origins.have(origin.as_bytes()) {
             return Ok(KnownPage);
         }
         Err(Problem::forbidden(format!(
             "pages of {origin} may not read this; `http.cors_origins` lists those that may"
         )))
     }
+}
+
+fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name)?.to_str().ok()
+}
+
+/// Whether pages of this origin came from where this request goes to.
+fn is_own(origin: &str, headers: &HeaderMap) -> bool {
+    let host = origin.split_once("://").map(|(_, host)| host);
+    host.is_some() && host == text(headers, header::HOST)
 }
 
 /// The token that came with a request (RFC 6750, section 2.1).
@@ -190,10 +256,13 @@ fn is_local(parts: &Parts) -> bool {
 fn astray(parts: &Parts) -> Option<&'static str> {
     let headers = &parts.headers;
     let elsewhere = |site: &[u8]| !matches!(site, b"same-origin" | b"none");
-    if headers.contains_key(header::ORIGIN)
+    // The dashboard is a page of this runner's own, and does what whoever looks at it wants. What the runner itself is called, is
+    // looked at below.
+    let strange = |origin: &HeaderValue| !origin.to_str().is_ok_and(|origin| is_own(origin, headers));
+    if headers.get_all(header::ORIGIN).iter().any(strange)
         || headers.get(SEC_FETCH_SITE).is_some_and(|site| elsewhere(site.as_bytes()))
     {
-        return Some("this request was sent by a page in a browser");
+        return Some("this request was sent by a page in a browser that is not the runner's own");
     }
     if PROXIED.iter().any(|name| headers.contains_key(name)) {
         return Some("this request came through a proxy");

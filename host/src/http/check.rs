@@ -10,19 +10,24 @@ use probity_core::{
     report::Kind,
     time::nanoseconds,
 };
-use serde::{Serialize, Serializer};
+use serde::{Serialize, Serializer, ser::SerializeMap};
 use utoipa::ToSchema;
 
 use super::{
     App,
     auth::{Reads, Runs},
+    circuit::CircuitPage,
     entry::Entry,
     page::json,
     parts::Name,
     problem::{PROBLEM, Problem},
     reports, schema,
 };
-use crate::{board::CheckState, worker::Ask};
+use crate::{
+    board::{Board, CheckState, Slot},
+    limits::{Each, Limits},
+    worker::Ask,
+};
 
 /// A check, with what it is for and when it runs.
 #[derive(Serialize, ToSchema)]
@@ -40,6 +45,12 @@ pub(super) struct Listed<'a> {
     schedule: String,
     /// How long a run may take, in nanoseconds.
     timeout: u64,
+    /// Whether calls to the target are let through.
+    #[serde(rename = "circuitState")]
+    #[schema(schema_with = schema::circuit_state)]
+    circuit_state: &'static str,
+    /// Whether the target changes its mind too often.
+    flapping: bool,
 }
 
 impl<'a> Listed<'a> {
@@ -52,6 +63,8 @@ impl<'a> Listed<'a> {
             labels: &info.labels,
             schedule: info.policy.schedule.to_string(),
             timeout: nanoseconds(info.timeout),
+            circuit_state: check.snapshot.circuit.state().as_str(),
+            flapping: check.snapshot.flapping,
         }
     }
 }
@@ -69,6 +82,15 @@ struct Full<'a> {
     since: Timestamp,
     /// Attempts to reach the target in the present outage.
     attempts: u32,
+    /// When the next run is due; null: not before somebody asks.
+    #[schema(required, value_type = Option<String>, format = DateTime)]
+    next_run: Option<Timestamp>,
+    /// Whether calls to the target are let through, and what comes next of that.
+    circuit: CircuitPage,
+    /// What a run may use up, by the name of the setting; null if it runs in no sandbox.
+    #[serde(serialize_with = "write_limits")]
+    #[schema(required, value_type = Option<BTreeMap<String, u64>>)]
+    limits: Option<Limits>,
     /// What it may reach, one grant each.
     grants: &'a [String],
     /// Counts the replacements of its probe or its configuration, from 1.
@@ -215,10 +237,10 @@ fn in_full(app: &App, name: &str) -> Result<Response, Problem> {
     let slot = app.board.check(name).ok_or_else(|| Problem::unknown_check(name, &app.board))?;
     let state = slot.state();
     let history = slot.history();
-    json(&full(&state, &history, slot.reported()))
+    json(&full(&state, &history, &slot, &app.board))
 }
 
-fn full<'a>(check: &'a CheckState, history: &'a history::History, reports: Option<[u64; Kind::ALL.len()]>) -> Full<'a> {
+fn full<'a>(check: &'a CheckState, history: &'a history::History, slot: &Slot, board: &Board) -> Full<'a> {
     let (info, snapshot) = (&check.info, &check.snapshot);
     let stats = &snapshot.stats;
     let last = snapshot.last.as_deref();
@@ -231,6 +253,9 @@ fn full<'a>(check: &'a CheckState, history: &'a history::History, reports: Optio
         listed: Listed::of(check),
         since: snapshot.connection.since(),
         attempts: snapshot.connection.attempts(),
+        next_run: snapshot.due.map(|due| board.at(due)),
+        circuit: CircuitPage::of(check, slot, board),
+        limits: info.limits,
         grants: &info.grants,
         generation: info.generation,
         digest: info.digest.as_deref(),
@@ -246,7 +271,7 @@ fn full<'a>(check: &'a CheckState, history: &'a history::History, reports: Optio
             fuel: stats.fuel,
             took: nanoseconds(stats.took),
         },
-        reports,
+        reports: slot.reported(),
         usage: last.map(|run| Usage { fuel: run.usage.fuel, peak_memory: run.usage.peak_memory }),
         measurements: measurements
             .iter()
@@ -259,4 +284,17 @@ fn full<'a>(check: &'a CheckState, history: &'a history::History, reports: Optio
 
 fn write_faults<S: Serializer>(faults: &[u64; FaultKind::ALL.len()], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_map(FaultKind::ALL.iter().map(|kind| (kind.as_str(), faults[kind.index()])))
+}
+
+fn write_limits<S: Serializer>(limits: &Option<Limits>, serializer: S) -> Result<S::Ok, S::Error> {
+    let Some(limits) = limits else { return serializer.serialize_none() };
+    let mut map = serializer.serialize_map(None)?;
+    let mut failed = Ok(());
+    let _ = Each::NAMES.with(*limits, |name, most| {
+        if failed.is_ok() {
+            failed = map.serialize_entry(name, &most);
+        }
+    });
+    failed?;
+    map.end()
 }

@@ -14,6 +14,7 @@ use hyper::body::{Body as _, Incoming};
 use tower::Service;
 
 use super::{
+    assets::IMMUTABLE,
     body::{Rest, Watched},
     origins::{Origins, is_preflight},
     problem::Problem,
@@ -22,13 +23,14 @@ use super::{
     visitors::Visit,
 };
 
-/// What every answer says. There is no page here that loads anything, so nothing may be; no other page may show one in a frame;
-/// and no browser is to guess at what a body is, or to tell others where it was.
-const TOLD: [(HeaderName, HeaderValue); 3] = [
+/// What every answer says: no browser is to guess at what a body is, or to tell others where it was.
+const TOLD: [(HeaderName, HeaderValue); 2] = [
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-    (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'")),
     (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
 ];
+/// What holds for all but our own pages, which say for themselves what they load: nothing is loaded, and no other page may show
+/// one in a frame.
+const POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 /// What is for nobody but those who asked is kept by nobody, not even their browser.
 pub(super) const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
@@ -72,7 +74,10 @@ impl Door {
         let status = response.status();
         let told = response.headers_mut();
         told.extend(TOLD);
-        if self.terms.auth.load().protects_reads || is_for_one(&method, status) {
+        told.entry(header::CONTENT_SECURITY_POLICY).or_insert(POLICY);
+        // What is part of every binary is no secret of this one.
+        let is_for_all = told.get(header::CACHE_CONTROL) == Some(&IMMUTABLE);
+        if (self.terms.auth.load().protects_reads && !is_for_all) || is_for_one(&method, status) {
             told.insert(header::CACHE_CONTROL, NO_STORE);
         }
         if !origins.is_empty() {

@@ -1,14 +1,11 @@
-//! What there is to ask for: for people at `/`, for programs at `/openapi.json`. Neither changes while the runner
-//! lives.
+//! What there is to ask for: at `/` the dashboard for browsers and a list for programs, and at `/openapi.json` the whole
+//! description. None of them changes while the runner lives.
 
-use std::{
-    hash::{DefaultHasher, Hasher},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use axum::{
-    extract::State,
-    http::{HeaderMap, HeaderValue, StatusCode},
+    extract::{FromRequestParts, State},
+    http::{HeaderMap, request::Parts},
     response::Response,
 };
 use serde::Serialize;
@@ -16,9 +13,15 @@ use utoipa::{ToSchema, openapi::OpenApi};
 
 use super::{
     App,
+    accept::preferred,
+    assets,
     auth::Reads,
     page::{JSON, Page},
+    problem::Problem,
 };
+
+/// What there is at `/`; the first is for those who do not care.
+const OFFERED: [&str; 2] = ["application/json", "text/html"];
 
 /// All routes.
 #[derive(Serialize, ToSchema)]
@@ -29,6 +32,8 @@ struct Index<'a> {
     version: &'static str,
     /// The name of this runner among others.
     node_id: &'a str,
+    /// Whether it keeps a history, which some routes tell of.
+    history: bool,
     /// Every route.
     routes: Vec<Route<'a>>,
 }
@@ -44,13 +49,31 @@ struct Route<'a> {
     summary: &'a str,
 }
 
-/// What there is to ask for.
+/// A request for `/`: the dashboard is for anybody, as it tells nothing of this runner; the list is for those who may read.
+pub(super) struct AtTheFront {
+    wants_dashboard: bool,
+}
+
+impl FromRequestParts<Arc<App>> for AtTheFront {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<AtTheFront, Problem> {
+        let wants_dashboard = preferred(&parts.headers, &OFFERED) == Some(1);
+        if !wants_dashboard {
+            Reads::from_request_parts(parts, app).await?;
+        }
+        Ok(AtTheFront { wants_dashboard })
+    }
+}
+
+/// What there is to ask for; for browsers, the dashboard.
 #[utoipa::path(get, path = "/", tag = "routes", responses(
-    (status = 200, description = "Every route", body = Index),
+    (status = 200, description = "Every route; or the dashboard, which takes no token: it asks for one",
+        content((Index = "application/json"), (String = "text/html; charset=utf-8"))),
     (status = 304, description = "The same as in the response that had this ETag"),
 ))]
-pub(super) async fn index(State(app): State<Arc<App>>, _: Reads, headers: HeaderMap) -> Response {
-    app.index.answer(&headers)
+pub(super) async fn index(State(app): State<Arc<App>>, at: AtTheFront, headers: HeaderMap) -> Response {
+    if at.wants_dashboard { assets::dashboard().answer(&headers) } else { app.index.answer(&headers) }
 }
 
 /// The description of all routes, as OpenAPI.
@@ -75,6 +98,7 @@ pub(super) fn page(node_id: &str, described: &OpenApi) -> Page {
         name: env!("CARGO_PKG_NAME"),
         version: env!("CARGO_PKG_VERSION"),
         node_id,
+        history: false,
         routes: routes.collect(),
     })
 }
@@ -84,12 +108,7 @@ pub(super) fn openapi(described: &OpenApi) -> Page {
     fixed(described)
 }
 
-/// A page that does not change. Its tag is made from what it says, so it stays the same when the runner starts again.
 fn fixed(body: &impl Serialize) -> Page {
     // All of its keys are texts, so it can always be written.
-    let body = serde_json::to_vec(body).unwrap_or_default();
-    let mut hasher = DefaultHasher::new();
-    hasher.write(&body);
-    let tag = HeaderValue::try_from(format!("W/\"{:x}\"", hasher.finish())).ok();
-    Page::new(StatusCode::OK, JSON, tag, body)
+    Page::fixed(JSON, serde_json::to_vec(body).unwrap_or_default())
 }

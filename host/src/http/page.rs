@@ -1,6 +1,9 @@
 //! A body that is kept, and how it is handed to those who ask: whole, compressed, or not at all because they have it.
 
-use std::io::Write;
+use std::{
+    hash::{DefaultHasher, Hasher},
+    io::Write,
+};
 
 use axum::{
     body::Body,
@@ -19,8 +22,13 @@ const WORTH_COMPRESSING: usize = 1_400;
 /// Everything may be kept by whoever asks, if they ask again before using it: what was true may no longer be.
 pub(super) const REVALIDATE: (HeaderName, HeaderValue) = (header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
 
-/// The media type of all bodies but the metrics.
+/// What an answer depends on beside what was asked for: what kind of it was welcome, and whether it might be compressed.
+const VARY: &str = "accept, accept-encoding";
+
+/// The media type of most bodies.
 pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// The media type of pages.
+pub(super) const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 
 /// One body and what is said with it.
 pub(super) struct Page {
@@ -30,19 +38,44 @@ pub(super) struct Page {
     body: Bytes,
     /// The same, compressed, if that is worth it.
     gzip: Option<Bytes>,
+    /// What is said beside that, or in place of what is usual.
+    more: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Page {
     /// Keeps a body. Its tag names what it tells; without one, nobody can ask whether it is still so.
     pub(super) fn new(status: StatusCode, media_type: HeaderValue, tag: Option<HeaderValue>, body: Vec<u8>) -> Page {
-        Page { status, media_type, tag, gzip: compress(&body), body: body.into() }
+        let gzip = compress(&body, Compression::fast());
+        Page { status, media_type, tag, gzip, body: body.into(), more: Vec::new() }
+    }
+
+    /// Keeps a body that does not change. Its tag is made from what it says, so it stays the same when the runner starts again.
+    pub(super) fn fixed(media_type: HeaderValue, body: Vec<u8>) -> Page {
+        let tag = tag_of(&body);
+        let gzip = compress(&body, Compression::best());
+        Page { status: StatusCode::OK, media_type, tag, gzip, body: body.into(), more: Vec::new() }
+    }
+
+    /// Says this as well, in place of what it said of the same.
+    pub(super) fn telling(mut self, name: HeaderName, value: HeaderValue) -> Page {
+        self.more.push((name, value));
+        self
+    }
+
+    /// Bytes that are sent to whoever takes it compressed.
+    #[cfg(test)]
+    pub(super) fn length(&self) -> usize {
+        self.gzip.as_ref().unwrap_or(&self.body).len()
     }
 
     /// Answers a request that came with these headers.
     pub(super) fn answer(&self, headers: &HeaderMap) -> Response {
         let mut response = Response::new(Body::empty());
         let told = response.headers_mut();
-        told.extend([REVALIDATE, (header::VARY, HeaderValue::from_static("accept-encoding"))]);
+        told.extend([REVALIDATE, (header::VARY, HeaderValue::from_static(VARY))]);
+        for (name, value) in &self.more {
+            told.insert(name, value.clone());
+        }
         if let Some(tag) = &self.tag {
             told.insert(header::ETAG, tag.clone());
             // What is not well must be seen in the status, so it is always told in full (RFC 9110, section 13.2.1).
@@ -98,18 +131,25 @@ fn opaque(tag: &str) -> &str {
 }
 
 /// The members of a header that is a list, and may be given as several. None that we look for has a comma in it.
-fn members(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
+pub(super) fn members(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
     let lines = headers.get_all(name).into_iter().filter_map(|line| line.to_str().ok());
     lines.flat_map(|line| line.split(',')).map(str::trim)
 }
 
-fn compress(body: &[u8]) -> Option<Bytes> {
+/// A tag that is made from what a body says.
+pub(super) fn tag_of(body: &[u8]) -> Option<HeaderValue> {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(body);
+    HeaderValue::try_from(format!("W/\"{:x}\"", hasher.finish())).ok()
+}
+
+/// The fastest level adds a third to the time of rendering, and a thousand checks shrink twenty-fold. The usual level is ten
+/// times slower for a quarter less: what is sent as it is, again and again, is worth the best.
+fn compress(body: &[u8], level: Compression) -> Option<Bytes> {
     if body.len() < WORTH_COMPRESSING {
         return None;
     }
-    // The fastest level adds a third to the time of rendering, and a thousand checks shrink twenty-fold. The usual
-    // level is ten times slower for a quarter less.
-    let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 8), Compression::fast());
+    let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 8), level);
     // Memory takes whatever is written to it; if it did not, the body would go out as it is.
     encoder.write_all(body).ok()?;
     encoder.finish().ok().map(Bytes::from)

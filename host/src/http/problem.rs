@@ -99,6 +99,32 @@ impl Problem {
         }
     }
 
+    /// The status page shows no check that is named so; whether there is one is nobody's business.
+    pub(super) fn no_such_badge(name: &str) -> Problem {
+        Problem {
+            field: Some("name".into()),
+            ..Problem::new(
+                StatusCode::NOT_FOUND,
+                "urn:probity:error:unknown-check",
+                "Unknown check",
+                format!("the status page shows no check `{name}`"),
+            )
+        }
+    }
+
+    /// The status page shows no such group; whether there is one is nobody's business.
+    pub(super) fn no_such_group(group: &str) -> Problem {
+        Problem {
+            field: Some("group".into()),
+            ..Problem::new(
+                StatusCode::NOT_FOUND,
+                "urn:probity:error:unknown-group",
+                "Unknown group",
+                format!("the status page shows no group `{group}`; /status shows all that it does"),
+            )
+        }
+    }
+
     pub(super) fn invalid_name(detail: impl Into<Box<str>>) -> Problem {
         Problem {
             field: Some("name".into()),

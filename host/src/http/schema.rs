@@ -11,13 +11,13 @@ use probity_core::{
 use utoipa::{
     Modify,
     openapi::{
-        ContentBuilder, ObjectBuilder, OpenApi, Ref, RefOr, Required, ResponseBuilder, Schema, Type,
+        ArrayBuilder, ContentBuilder, ObjectBuilder, OpenApi, Ref, RefOr, Required, ResponseBuilder, Schema, Type,
         schema::SchemaType,
         security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
     },
 };
 
-use super::{control, probes, problem::PROBLEM};
+use super::{auth, control, probes, problem::PROBLEM};
 
 /// The name, given in the description of the route, of the way in which a request shows that it may change something.
 const TOKEN: &str = "token";
@@ -128,6 +128,11 @@ pub(super) fn origin() -> Schema {
 
 pub(super) fn probe_state() -> Schema {
     one_of(probes::STATES)
+}
+
+/// What somebody may do.
+pub(super) fn powers() -> Schema {
+    ArrayBuilder::new().items(RefOr::T(one_of(auth::POWERS))).build().into()
 }
 
 /// The details of a verdict. A number that JSON has no word for, such as infinity, is null.

@@ -5,6 +5,7 @@ mod access;
 mod answers;
 mod caching;
 mod connections;
+mod dashboard;
 mod description;
 mod errors;
 mod events;
@@ -39,6 +40,7 @@ use crate::{
     clock::Clock,
     config::{self, KnownToken, Scopes, TokenDigest},
     events::{Events, Fact, Reload},
+    limits::Limits,
     worker,
 };
 
@@ -282,6 +284,7 @@ fn pending(name: &str) -> CheckState {
             labels: [].into(),
             policy: policy(),
             timeout: Duration::from_secs(10),
+            limits: Some(Limits::DEFAULT),
             grants: vec!["tcp:db.internal:5432".into()],
             generation: 1,
             digest: Some("5ca1ab1e".into()),

@@ -63,6 +63,7 @@ impl Life {
             labels: BTreeMap::new(),
             policy: Arc::clone(&policy),
             timeout,
+            limits: None,
             grants: Vec::new(),
             generation: 1,
             digest: None,

@@ -213,6 +213,7 @@ impl Checks {
             labels: check.labels.clone(),
             policy: Arc::clone(&policy),
             timeout: plan.timeout,
+            limits: Some(check.limits),
             // A setting that a grant is made of may be a secret.
             grants: grants(check, prepared.map(|prepared| &**prepared))
                 .iter()

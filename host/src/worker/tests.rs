@@ -71,6 +71,7 @@ fn assignment(examine: Arc<Script>, interval: Duration, generation: u64, afresh:
         labels: Default::default(),
         policy: Arc::clone(&policy),
         timeout: interval,
+        limits: None,
         grants: vec![],
         generation,
         digest: None,

@@ -8,6 +8,7 @@ mod debian;
 mod deny;
 mod examples;
 mod fuzz;
+mod npm;
 mod python;
 mod record;
 mod schema;

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Result, bail};
 
-use crate::{examples::Author, python, toolchain::run};
+use crate::{examples::Author, npm, python, toolchain::run};
 
 /// A program that tests use, and the Debian package that has it, with those that it is of no use without.
 struct Needed {
@@ -18,9 +18,10 @@ struct Needed {
 }
 
 /// What the tests need beyond Rust.
-const NEEDED: [Needed; 30] = [
+const NEEDED: [Needed; 32] = [
     Needed { program: "python3", package: "python3", why: "its HTTP server is a target that is not ours" },
     Needed { program: "pip3", package: "python3-pip", why: "some servers come as Python packages" },
+    Needed { program: "chromium", package: "chromium", why: "the dashboard is looked at in it" },
     Needed { program: "chronyd", package: "chrony", why: "a time server for the probe `ntp`" },
     Needed { program: "kcat", package: "kcat", why: "its library has brokers that the probe kafka is held to" },
     Needed { program: "etcd", package: "etcd-server", why: "the probe etcd is held to it" },
@@ -43,7 +44,12 @@ const NEEDED: [Needed; 30] = [
     Needed { program: "nft", package: "nftables", why: "it loses packets in that network" },
     Needed { program: "strace", package: "strace", why: "it sees whether a run that is replayed opens a socket" },
     Needed { program: "sysctl", package: "procps", why: "it says who may send echo requests there" },
-    Needed { program: "npm", package: "npm", why: "it gets the tool for probes in JavaScript" },
+    Needed { program: "node", package: "nodejs", why: "what is done in that browser is written for it" },
+    Needed {
+        program: "npm",
+        package: "npm",
+        why: "it gets the tool for probes in JavaScript, and what drives that browser",
+    },
     Needed { program: "nsenter", package: "util-linux", why: "it goes to where that network is" },
     Needed { program: "mount", package: "mount", why: "it makes file systems for the probe disk to look at" },
     Needed { program: "unbound", package: "unbound", why: "the probe dns is held to it" },
@@ -64,6 +70,7 @@ const POSTGRES: &str = "/usr/lib/postgresql";
 pub(crate) fn all(repository: &Path, target: &Path) -> Result<()> {
     provide()?;
     python::provide(target)?;
+    npm::provide(target)?;
     let author = Author::equipped(repository, target)?;
     let cargo = |folder: &str| {
         let mut command = Command::new(env!("CARGO"));

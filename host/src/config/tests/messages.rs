@@ -68,7 +68,7 @@ fn each_key_refuses_what_it_can_not_be() {
         (r#"http.auth.token = 12345"#, r#"token: must be a text, for example token = "${env:PROBITY_TOKEN}""#),
         (
             r#"http.quic = {}"#,
-            r#"unknown key `quic` in [http]; there can be `auth`, `tls`, `limits`, `timeouts`, `cors_origins`, as in [http.auth]"#,
+            r#"unknown key `quic` in [http]; there can be `auth`, `tls`, `limits`, `timeouts`, `cors_origins`, `status_page`, as in [http.auth]"#,
         ),
         (r#"check = { name = "a" }"#, r#"check: write [[check]], in double brackets, above each"#),
         (r#"check = [1]"#, r#"check: write [[check]], in double brackets, above each"#),

@@ -1,0 +1,261 @@
+//! The page for everybody: how the checks are that the operator wants to be seen, and how they have been. It is whole without a
+//! script, and has nothing in it of how the checks are made: no settings, addresses, grants or labels, and what probes say only if
+//! the operator wants that too.
+
+use std::{
+    collections::BTreeMap,
+    fmt::{self, Write as _},
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::{
+    extract::{Path, State, rejection::PathRejection},
+    http::{HeaderMap, StatusCode, header},
+    response::Response,
+};
+use probity_core::health::{Health, Overall, Tally};
+use tokio::sync::Mutex;
+
+use super::{
+    App, assets,
+    auth::SeesStatus,
+    markup::Escaped,
+    page::{HTML, Page, tag_of},
+    problem::{PROBLEM, Problem},
+    signs::sign,
+    view::View,
+};
+use crate::{board::CheckState, config::StatusPage};
+
+/// A page is used for this long though something changed: it is read by people, and its address may be known to many.
+const FRESH: Duration = Duration::from_secs(2);
+/// A page is used for this long if nothing changed: how it has been is then as old.
+const CURRENT: Duration = Duration::from_secs(30);
+/// Pages that are kept: of each group one, and no more than this, so that nothing grows for ever.
+const MOST: usize = 1_000;
+
+/// The pages that were made last, by group. Whoever makes one has the others wait: it is made once for all of them.
+#[derive(Default)]
+pub(super) struct Kept(Mutex<BTreeMap<Option<String>, Made>>);
+
+/// A page, and what it was made from.
+struct Made {
+    page: Arc<Page>,
+    version: u64,
+    rules: StatusPage,
+    /// Since the runner's start.
+    at: Duration,
+}
+
+/// How the checks are that the operator wants to be seen, for people.
+#[utoipa::path(get, path = "/status", tag = "status page",
+    responses(
+        (status = 200, description = "The page, however they are", body = String, content_type = "text/html; charset=utf-8"),
+        (status = 304, description = "The same as in the response that had this ETag"),
+    )
+)]
+pub(super) async fn status_page(
+    State(app): State<Arc<App>>,
+    _: SeesStatus,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    answer(&app, None, &headers).await
+}
+
+/// The same of one group.
+#[utoipa::path(get, path = "/status/{group}", tag = "status page",
+    params(("group" = String, Path, description = "The group of the checks")),
+    responses(
+        (status = 200, description = "The page, however they are", body = String, content_type = "text/html; charset=utf-8"),
+        (status = 304, description = "The same as in the response that had this ETag"),
+        (status = 400, description = "This can't be a group", body = Problem, content_type = PROBLEM),
+        (status = 404, description = "The page shows no such group", body = Problem, content_type = PROBLEM),
+    )
+)]
+pub(super) async fn status_page_of_group(
+    State(app): State<Arc<App>>,
+    _: SeesStatus,
+    group: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let Path(group) = group.map_err(|rejection| Problem::invalid_value("group", rejection.body_text()))?;
+    answer(&app, Some(group), &headers).await
+}
+
+async fn answer(app: &Arc<App>, group: Option<String>, headers: &HeaderMap) -> Result<Response, Problem> {
+    let rules = app.auth.rules.load().status_page.clone();
+    let mut kept = app.status_pages.0.lock().await;
+    let (version, now) = (app.board.version(), app.board.uptime());
+    if let Some(made) = kept.get(&group) {
+        let age = now.saturating_sub(made.at);
+        if made.rules == rules && (age < FRESH || (made.version == version && age < CURRENT)) {
+            return Ok(made.page.answer(headers));
+        }
+    }
+    let (made_for, wanted, by) = (Arc::clone(app), group.clone(), rules.clone());
+    let page = tokio::task::spawn_blocking(move || make(&made_for, wanted.as_deref(), &by))
+        .await
+        .map_err(|error| Problem::internal(&error))??;
+    let page = Arc::new(page);
+    if kept.len() >= MOST {
+        kept.clear();
+    }
+    kept.insert(group, Made { page: Arc::clone(&page), version, rules, at: now });
+    Ok(page.answer(headers))
+}
+
+fn make(app: &App, group: Option<&str>, rules: &StatusPage) -> Result<Page, Problem> {
+    let view = View::of(&app.board);
+    let shown: Vec<&CheckState> = view
+        .checks
+        .iter()
+        .map(|check| &**check)
+        .filter(|check| rules.shows(check.info.group.as_deref()))
+        .filter(|check| group.is_none() || check.info.group.as_deref() == group)
+        .collect();
+    if let Some(group) = group.filter(|_| shown.is_empty()) {
+        return Err(Problem::no_such_group(group));
+    }
+    let mut body = String::new();
+    let told = Told { view: &view, shown: &shown, group, rules };
+    // A text takes whatever is written to it.
+    let _ = told.write(&mut body);
+    let tag = tag_of(body.as_bytes());
+    Ok(Page::new(StatusCode::OK, HTML, tag, body.into_bytes()).telling(header::CONTENT_SECURITY_POLICY, assets::POLICY))
+}
+
+/// What the page tells.
+struct Told<'a> {
+    view: &'a View<'a>,
+    shown: &'a [&'a CheckState],
+    group: Option<&'a str>,
+    rules: &'a StatusPage,
+}
+
+impl Told<'_> {
+    fn write(&self, page: &mut String) -> fmt::Result {
+        let title = self.rules.title.as_deref().unwrap_or(&self.view.board.node_id);
+        let place = assets::place();
+        let overall = self.overall();
+        let words = in_words(overall);
+        write!(
+            page,
+            "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+             <meta name=\"color-scheme\" content=\"light dark\">\n<title>{words} · {title}</title>\n\
+             <link rel=\"icon\" href=\"{place}/icon.svg\" type=\"image/svg+xml\">\n\
+             <link rel=\"stylesheet\" href=\"{place}/style.css\">\n\
+             <script type=\"module\" src=\"{place}/status.js\"></script>\n</head>\n<body>\n\
+             <main class=\"public\">\n<header>\n<h1>{title}</h1>\n",
+            title = Escaped(title),
+        )?;
+        if let Some(group) = self.group {
+            writeln!(page, "<p class=\"crumbs\"><a href=\"/status\">All</a> / {}</p>", Escaped(group))?;
+        }
+        let status = overall.as_str();
+        writeln!(
+            page,
+            "<p class=\"overall {status}\" role=\"status\">{}<strong>{words}</strong></p>\n</header>",
+            sign(status)
+        )?;
+        for (group, members) in self.grouped() {
+            self.write_group(page, group, &members)?;
+        }
+        page.push_str("<footer><p>Kept by Probity.</p></footer>\n</main>\n</body>\n</html>\n");
+        Ok(())
+    }
+
+    /// The one word for what is shown.
+    fn overall(&self) -> Overall {
+        let mut tally = Tally::default();
+        for check in self.shown {
+            tally.count(check.snapshot.counts_as(), check.info.critical);
+        }
+        tally.overall(self.view.phase)
+    }
+
+    /// The checks of each group: in the order of the operator, or by name, and those of none at the end.
+    fn grouped(&self) -> Vec<(Option<&str>, Vec<&CheckState>)> {
+        let mut groups: BTreeMap<(usize, Option<&str>), Vec<&CheckState>> = BTreeMap::new();
+        for check in self.shown {
+            let group = check.info.group.as_deref();
+            let wanted = self.rules.groups.iter().flatten().position(|wanted| Some(wanted.as_str()) == group);
+            let place = if group.is_none() { usize::MAX } else { wanted.unwrap_or(0) };
+            groups.entry((place, group)).or_default().push(check);
+        }
+        groups.into_iter().map(|((_, group), members)| (group, members)).collect()
+    }
+
+    fn write_group(&self, page: &mut String, group: Option<&str>, members: &[&CheckState]) -> fmt::Result {
+        page.push_str("<section>\n");
+        match group {
+            Some(group) if self.group.is_none() => {
+                writeln!(page, "<h2><a href=\"/status/{}\">{}</a></h2>", Escaped(&in_path(group)), Escaped(group))?
+            }
+            Some(group) => writeln!(page, "<h2>{}</h2>", Escaped(group))?,
+            None if members.len() < self.shown.len() => page.push_str("<h2>Others</h2>\n"),
+            None => page.push_str("<h2>Checks</h2>\n"),
+        }
+        page.push_str("<ul>\n");
+        for check in members {
+            self.write_check(page, check)?;
+        }
+        page.push_str("</ul>\n</section>\n");
+        Ok(())
+    }
+
+    fn write_check(&self, page: &mut String, check: &CheckState) -> fmt::Result {
+        let (info, health) = (&check.info, check.snapshot.counts_as());
+        let (status, word) = (health.as_str(), word(health));
+        write!(
+            page,
+            "<li class=\"{status}\"><div class=\"line {status}\">{}<h3>{}</h3><span class=\"word\">{word}</span></div>",
+            sign(status),
+            Escaped(&info.name)
+        )?;
+        if !info.description.is_empty() {
+            write!(page, "<p class=\"muted\">{}</p>", Escaped(&info.description))?;
+        }
+        if let Some(run) = check.snapshot.last.as_deref().filter(|_| self.rules.messages && !health.is_up()) {
+            write!(page, "<p>{}</p>", Escaped(run.outcome.message()))?;
+        }
+        page.push_str("</li>\n");
+        Ok(())
+    }
+}
+
+/// How all of them are, for people.
+fn in_words(overall: Overall) -> &'static str {
+    match overall {
+        Overall::Healthy => "All is well",
+        Overall::Degraded => "Not all is well",
+        Overall::Unhealthy => "Something critical is down",
+        Overall::Starting => "Starting",
+        Overall::Stopping => "Stopping",
+    }
+}
+
+/// What is known of a target, for people.
+pub(super) fn word(health: Health) -> &'static str {
+    match health {
+        Health::Healthy => "Healthy",
+        Health::Degraded => "Degraded",
+        Health::Unhealthy => "Down",
+        Health::Unknown => "Unknown",
+        Health::Pending => "Not watched",
+    }
+}
+
+/// A text as one segment of a path (RFC 3986, section 3.3).
+fn in_path(text: &str) -> String {
+    let mut path = String::new();
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => path.push(byte.into()),
+            // A text takes whatever is written to it.
+            _ => drop(write!(path, "%{byte:02X}")),
+        }
+    }
+    path
+}
