@@ -172,6 +172,7 @@ fn where_reading_takes_a_token_the_dashboard_asks_for_it() {
          [[check]]\nname = \"hidden\"\nprobe = \"tcp\"\n{EAGER}settings = {{ host = \"127.0.0.1\", port = 1 }}\n"
     );
     let runner = Home::new(&config).start();
+    runner.wait_for_log("check=\"hidden\" kind=\"unhealthy\"");
     browser.walk("guarded", &runner, &words(1));
     runner.stop();
 }
@@ -182,6 +183,7 @@ fn whoever_is_at_the_machine_controls_from_the_dashboard_where_that_is_allowed()
     let config = "http.auth.allow_anonymous_control = true\n[[check]]\nname = \"here\"\nprobe = \"tcp\"\n\
                   settings = { host = \"${runner:host}\", port = \"${runner:port}\" }\n";
     let runner = Home::new(config).start();
+    runner.wait_for_check("here", "is up", |check| check.status() == "healthy");
     browser.walk("anonymous", &runner, &words(1));
     runner.stop();
 }
