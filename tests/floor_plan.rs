@@ -64,7 +64,7 @@ const BELONGS_TO: [(&str, &str); 14] = [
     ("clap", "cli"),
     ("clap_complete", "cli"),
     ("clap_mangen", "cli"),
-    ("crossterm", "cli"),
+    ("termion", "cli"),
 ];
 
 /// What the core may not name: whatever waits, reads a clock or touches the world.

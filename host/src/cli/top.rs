@@ -5,22 +5,23 @@ mod screen;
 use std::{
     io::{IsTerminal, Stdout, Write, stdin, stdout},
     process::ExitCode,
+    sync::mpsc::{Receiver, RecvTimeoutError, channel},
+    thread,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use crossterm::{
-    cursor::{Hide, MoveTo, Show},
-    event::{self, Event, KeyCode, KeyEventKind, KeyModifiers},
-    execute, queue,
-    style::{Attribute, Print, ResetColor, SetAttribute},
-    terminal::{
-        BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
-        disable_raw_mode, enable_raw_mode, size,
-    },
-};
 use jiff::Timestamp;
+use termion::{
+    clear,
+    cursor::{Goto, Hide, Show},
+    event::Key as Pressed,
+    input::TermRead,
+    raw::{IntoRawMode, RawTerminal},
+    screen::{ToAlternateScreen, ToMainScreen},
+    style,
+};
 
 use self::screen::{Key, Screen};
 use super::{remote::Remote, standing::Standing};
@@ -61,21 +62,16 @@ impl Top {
         let mut screen = Screen::new(runner.url.clone(), telemetry::wants_colours(&stdout()));
         screen.take(Ok(first), Timestamp::now());
         let mut terminal = Terminal::enter()?;
+        let keys = keys();
         let mut next = Instant::now() + self.interval;
         loop {
             terminal.draw(&mut screen)?;
             let wait = next.saturating_duration_since(Instant::now());
             // It blocks, as nothing else is to be done meanwhile: the connection's own task runs elsewhere.
-            if tokio::task::block_in_place(|| event::poll(wait))? {
-                match event::read()? {
-                    Event::Key(key) if key.kind != KeyEventKind::Release => {
-                        let ends = key.modifiers.contains(KeyModifiers::CONTROL) && key.code == KeyCode::Char('c');
-                        if ends || screen.press(translate(key.code)).is_break() {
-                            return Ok(ExitCode::SUCCESS);
-                        }
-                    }
-                    _ => {}
-                }
+            match tokio::task::block_in_place(|| keys.recv_timeout(wait)) {
+                Ok(Pressed::Ctrl('c')) | Err(RecvTimeoutError::Disconnected) => return Ok(ExitCode::SUCCESS),
+                Ok(key) if screen.press(translate(key)).is_break() => return Ok(ExitCode::SUCCESS),
+                Ok(_) | Err(RecvTimeoutError::Timeout) => {}
             }
             if Instant::now() >= next {
                 if !screen.is_held() {
@@ -87,51 +83,62 @@ impl Top {
     }
 }
 
-fn translate(code: KeyCode) -> Key {
-    match code {
-        KeyCode::Up => Key::Up(1),
-        KeyCode::Down => Key::Down(1),
-        KeyCode::PageUp => Key::PageUp,
-        KeyCode::PageDown => Key::PageDown,
-        KeyCode::Home => Key::Up(usize::MAX),
-        KeyCode::End => Key::Down(usize::MAX),
-        KeyCode::Enter => Key::Enter,
-        KeyCode::Esc => Key::Escape,
-        KeyCode::Backspace => Key::Erase,
-        KeyCode::Char(letter) => Key::Letter(letter),
+/// Keys, as they are pressed. They end with the terminal.
+fn keys() -> Receiver<Pressed> {
+    let (pressed, keys) = channel();
+    // It waits for the next key when this program ends, and ends with it.
+    thread::spawn(move || {
+        for key in stdin().keys() {
+            if key.is_ok_and(|key| pressed.send(key).is_ok()) {
+                continue;
+            }
+            return;
+        }
+    });
+    keys
+}
+
+fn translate(key: Pressed) -> Key {
+    match key {
+        Pressed::Up => Key::Up(1),
+        Pressed::Down => Key::Down(1),
+        Pressed::PageUp => Key::PageUp,
+        Pressed::PageDown => Key::PageDown,
+        Pressed::Home => Key::Up(usize::MAX),
+        Pressed::End => Key::Down(usize::MAX),
+        Pressed::Char('\n') => Key::Enter,
+        Pressed::Esc => Key::Escape,
+        Pressed::Backspace => Key::Erase,
+        Pressed::Char(letter) => Key::Letter(letter),
         _ => Key::Other,
     }
 }
 
 /// The terminal while it is ours: given back as it was, however this ends.
-struct Terminal(Stdout);
+struct Terminal(RawTerminal<Stdout>);
 
 impl Terminal {
     fn enter() -> Result<Terminal> {
-        enable_raw_mode().context("this terminal can't be drawn on")?;
-        let mut terminal = Terminal(stdout());
-        execute!(terminal.0, EnterAlternateScreen, Hide, Clear(ClearType::All))?;
+        let mut terminal = Terminal(stdout().into_raw_mode().context("this terminal can't be drawn on")?);
+        write!(terminal.0, "{ToAlternateScreen}{Hide}{}", clear::All)?;
         Ok(terminal)
     }
 
     fn draw(&mut self, screen: &mut Screen) -> Result<()> {
-        let (width, height) = size()?;
-        let lines = screen.lines(width.into(), height.into());
-        queue!(self.0, BeginSynchronizedUpdate)?;
-        for (row, line) in (0..height).zip(lines) {
+        let (width, height) = termion::terminal_size()?;
+        let mut picture = String::new();
+        for (row, line) in (1..=height).zip(screen.lines(width.into(), height.into())) {
             // What was there is overwritten and the rest cleared, so that nothing flickers.
-            queue!(self.0, MoveTo(0, row), Print(line), ResetColor, SetAttribute(Attribute::Reset))?;
-            queue!(self.0, Clear(ClearType::UntilNewLine))?;
+            picture += &format!("{}{line}{}{}", Goto(1, row), style::Reset, clear::UntilNewline);
         }
-        queue!(self.0, EndSynchronizedUpdate)?;
+        self.0.write_all(picture.as_bytes())?;
         Ok(self.0.flush()?)
     }
 }
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        // Whoever closed the terminal has no use for it any more.
-        let _ = execute!(self.0, Show, LeaveAlternateScreen);
-        let _ = disable_raw_mode();
+        // Whoever closed the terminal has no use for it any more. What follows is done by the terminal itself: it is as it was.
+        let _ = write!(self.0, "{Show}{ToMainScreen}").and_then(|()| self.0.flush());
     }
 }
