@@ -41,7 +41,7 @@ const PARAMETERS: [(&str, &str); 6] = [
     ("name", NAME),
     ("kind", "^(start|success|fail|log|[0-9]|[1-9][0-9]|1[0-9][0-9]|2[0-4][0-9]|25[0-5])$"),
     ("label", "^[^\\x00-\\x1f\\x7f-\\x9f]{0,60}$"),
-    ("window", "^([1-9][0-9]?|[1-6][0-9]{2})[hd]$"),
+    ("window", "^[1-9][0-9]{0,3}[mh]$|^([1-9][0-9]{0,1}|[1-6][0-9]{2})d$"),
     ("timeout", "^([1-9][0-9]{0,2}(ms|s)|[1-9]m)$"),
 ];
 /// What a check can be called ([`crate::name::is_name`]).
