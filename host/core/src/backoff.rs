@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// A validated back-off: the first delay, how it grows, where it stops growing, and how many attempts there are.
@@ -104,7 +105,7 @@ impl Policy {
 }
 
 /// How far one outage has come in the delays of a policy.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delays {
     taken: u32,
 }

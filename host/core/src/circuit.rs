@@ -4,21 +4,26 @@
 //! generation of the circuit under which it was let through: what comes of it counts for that generation alone.
 
 mod policy;
+mod saved;
 #[cfg(test)]
 mod tests;
 
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
-pub use self::policy::{Expiry, Policy, PolicyError, Rate, Trip};
+pub use self::{
+    policy::{Expiry, Policy, PolicyError, Rate, Trip},
+    saved::Saved,
+};
 use crate::time::Now;
 
 /// After how long a permit is given up whose call was never told of, where the expiry does not say: as the usual expiry.
 const LEASE: Duration = Duration::from_secs(60);
 
 /// Whether calls are let through.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum State {
     /// They are.
     Closed,
@@ -44,7 +49,7 @@ impl State {
 }
 
 /// Who decides on the state.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Control {
     /// The outcomes of calls.
     #[default]
@@ -71,7 +76,7 @@ impl Control {
 }
 
 /// Why the state changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Cause {
     /// Too many calls failed.
     Tripped,
@@ -107,7 +112,7 @@ impl Cause {
 }
 
 /// A change of state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
     /// The state it was in.
     pub from: State,

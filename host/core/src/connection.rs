@@ -1,16 +1,20 @@
 //! The five states of the connection to one target.
 
+mod saved;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
+pub use self::saved::Saved;
 use crate::{
     backoff::{Delays, Policy},
     time::Now,
 };
 
 /// Where the connection to a target stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum State {
     /// Nobody is watching the target.
     Disconnected,
@@ -43,7 +47,7 @@ impl State {
 }
 
 /// Why the state changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Cause {
     /// Somebody asked for it.
     Requested,
@@ -97,7 +101,7 @@ impl Cause {
 }
 
 /// A change of state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
     /// The state it was in.
     pub from: State,
@@ -122,7 +126,7 @@ pub enum Retry {
 }
 
 /// How often the connection to one target was made and lost.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
     /// How often it was made: the first time, and after each loss.
     pub connections: u64,

@@ -2,6 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     circuit,
     connection::{Cause, Change, State},
@@ -10,7 +12,7 @@ use crate::{
 };
 
 /// One fact of one check's life. Every change is told once.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Event {
     /// The connection changed its state.
     StateChange(Change),
@@ -83,7 +85,7 @@ pub enum Event {
 }
 
 /// Whom a circuit protects.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Breaker {
     /// The target, from calls that can't succeed.
     Target,

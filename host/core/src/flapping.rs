@@ -4,6 +4,7 @@
 //! evenly in between (Icinga 2 documentation, "Monitoring basics", flapping detection). Above the high share it flaps; it
 //! does until the share falls to the low one.
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::outcome::Status;
@@ -62,7 +63,7 @@ pub enum Turn {
 }
 
 /// The latest results of one target, as far as they tell whether it flaps.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flapping {
     /// The latest results, the latest in the lowest bit: set if it differs from the one before.
     changes: u32,

@@ -2,12 +2,13 @@
 
 use std::num::NonZeroU32;
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::outcome::Status;
 
 /// What is known of a check's target.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Health {
     /// The check has not run yet, has nothing to judge yet, or nobody watches its target for now.
     Pending,
@@ -56,7 +57,7 @@ impl From<Status> for Health {
 }
 
 /// What the operator decreed, whatever is found.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Mode {
     /// Nothing: what is found counts.
     #[default]
@@ -164,7 +165,7 @@ pub enum Finding {
 }
 
 /// The judgement of one target, which follows the verdicts with some reluctance.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Judge {
     judged: Option<Status>,
     against: u32,
@@ -273,6 +274,8 @@ pub struct Tally {
     pub critical: usize,
     /// Failing and not critical.
     pub failing: usize,
+    /// Parts of the runner itself that do not do what they are for.
+    pub impaired: usize,
 }
 
 impl Tally {
@@ -289,14 +292,14 @@ impl Tally {
         }
     }
 
-    /// The one word for all. What is unknown degrades: nobody can vouch for it.
+    /// The one word for all. What is unknown degrades: nobody can vouch for it. So does a runner that is not whole.
     #[must_use]
     pub fn overall(&self, phase: Phase) -> Overall {
         match phase {
             Phase::Stopping => Overall::Stopping,
             Phase::Starting => Overall::Starting,
             Phase::Running if self.critical > 0 => Overall::Unhealthy,
-            Phase::Running if self.failing + self.degraded + self.unknown > 0 => Overall::Degraded,
+            Phase::Running if self.failing + self.degraded + self.unknown + self.impaired > 0 => Overall::Degraded,
             Phase::Running => Overall::Healthy,
         }
     }

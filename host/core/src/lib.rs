@@ -4,6 +4,7 @@
 //! takes the present as a [`Now`](time::Now) and randomness as a number. So a year of operation is tested in
 //! milliseconds, and the runner's shell is left with input and output alone.
 
+pub mod account;
 pub mod activity;
 pub mod backoff;
 pub mod circuit;
@@ -15,6 +16,7 @@ pub mod history;
 pub mod machine;
 pub mod outcome;
 pub mod report;
+pub mod rollup;
 pub mod schedule;
 pub mod snapshot;
 pub mod stats;

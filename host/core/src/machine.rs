@@ -6,13 +6,17 @@
 
 mod command;
 mod due;
+mod saved;
 #[cfg(test)]
 mod tests;
 
 use std::{sync::Arc, time::Duration};
 
-pub use self::command::{Acquired, Command, Unavailable};
 use self::due::{Due, Next, Start};
+pub use self::{
+    command::{Acquired, Command, Unavailable},
+    saved::Saved,
+};
 use crate::{
     activity::{self, Activity},
     backoff,
@@ -144,6 +148,8 @@ pub struct Machine {
     flight: Option<Flight>,
     /// Leave is to be taken of the target.
     close: bool,
+    /// What is known was known to the runner before this one, and nothing has come in since.
+    restored: bool,
 }
 
 impl Machine {
@@ -171,6 +177,7 @@ impl Machine {
             held: false,
             flight: None,
             close: false,
+            restored: false,
             policy,
         }
     }
@@ -255,7 +262,7 @@ impl Machine {
                 Next::Schedule
             }
         };
-        self.last = Some(run);
+        (self.last, self.restored) = (Some(run), false);
         if self.watched() {
             self.plan(next, now, random, events);
         } else {
@@ -298,12 +305,18 @@ impl Machine {
             },
             Next::After(_) => was_up,
         };
-        self.last = Some(run);
+        (self.last, self.restored) = (Some(run), false);
         // A run under way will see to the plan when it ends.
         if changes_the_plan && self.flight.is_none() {
             self.plan(next, now, random, events);
         }
         true
+    }
+
+    /// What is known of the target.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.health
     }
 
     /// All that is published of the check.
@@ -320,6 +333,7 @@ impl Machine {
             due: self.due_at(),
             last: self.last.clone(),
             stats: self.stats,
+            restored: self.restored,
         }
     }
 

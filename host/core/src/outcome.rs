@@ -3,9 +3,10 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
 /// How a target is, in its probe's judgement.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Status {
     /// It does what it is for.
     Healthy,
@@ -113,7 +114,7 @@ impl From<()> for Verdict {
 }
 
 /// Why there is no verdict.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum FaultKind {
     /// The run's time was used up, computing or waiting.
     Timeout,
@@ -251,7 +252,7 @@ impl fmt::Display for FaultKind {
 }
 
 /// A probe's failure to give a verdict. It says nothing of the target.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Fault {
     /// What kind of failure.
     pub kind: FaultKind,

@@ -34,6 +34,8 @@ pub struct Snapshot {
     pub last: Option<Arc<Run>>,
     /// Counters since the check was made, or reset.
     pub stats: Stats,
+    /// Whether what is known was known to the runner before this one, and nothing has come in since.
+    pub restored: bool,
 }
 
 impl Snapshot {
@@ -43,9 +45,11 @@ impl Snapshot {
         self.mode.over(self.health)
     }
 
-    /// Whether there is still something to be learned at the start: the check is watched, and has no outcome yet.
+    /// Whether there is still something to be learned at the start: the check is watched, and has no outcome yet, or none of
+    /// this life of the runner though it is about to.
     #[must_use]
     pub fn is_awaited(&self) -> bool {
-        self.watched && self.health == Health::Pending && self.last.is_none()
+        let nothing_yet = self.health == Health::Pending && self.last.is_none();
+        self.watched && (nothing_yet || self.restored && self.due.is_some())
     }
 }

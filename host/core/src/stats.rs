@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use crate::outcome::{FaultKind, Outcome, Run, Status};
 
 /// What a check has done since it was made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stats {
     /// Runs whose verdict was healthy.
     pub healthy: u64,
@@ -18,6 +20,7 @@ pub struct Stats {
     /// Outcomes of others' calls to the target that were reported as failures.
     pub reported_failures: u64,
     /// Runs that ended in a fault, by [`FaultKind::index`].
+    #[serde(serialize_with = "write_faults", deserialize_with = "read_faults")]
     pub faults: [u64; FaultKind::ALL.len()],
     /// Scheduled ticks that passed while the run before was still going.
     pub missed_ticks: u64,
@@ -88,4 +91,17 @@ impl Stats {
     pub fn runs(&self) -> u64 {
         self.healthy + self.degraded + self.unhealthy + self.faults.iter().sum::<u64>()
     }
+}
+
+/// As a list: one that was written when there were fewer kinds can still be read.
+fn write_faults<S: Serializer>(faults: &[u64; FaultKind::ALL.len()], serializer: S) -> Result<S::Ok, S::Error> {
+    faults.as_slice().serialize(serializer)
+}
+
+fn read_faults<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u64; FaultKind::ALL.len()], D::Error> {
+    let mut faults = [0; FaultKind::ALL.len()];
+    for (fault, count) in faults.iter_mut().zip(Vec::<u64>::deserialize(deserializer)?) {
+        *fault = count;
+    }
+    Ok(faults)
 }

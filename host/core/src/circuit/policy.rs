@@ -2,6 +2,7 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// The usual wait until an open circuit is tried again.
@@ -104,7 +105,7 @@ impl Rate {
 }
 
 /// How long a circuit stays open.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Expiry {
     /// The same time each time.
     Fixed(Duration),

@@ -213,7 +213,7 @@ impl Machine {
         self.flapping = Flapping::default();
         self.tell_of_flapping(turn, events);
         (self.connection, self.stats) = (Connection::new(now), Stats::default());
-        (self.last, self.last_fault) = (None, None);
+        (self.last, self.last_fault, self.restored) = (None, None, false);
         self.wanted = self.policy.autoconnect;
         if self.watched() {
             self.due = Due::At(now.elapsed);

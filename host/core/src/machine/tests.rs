@@ -554,6 +554,7 @@ fn a_target_that_keeps_changing_its_mind_flaps_until_it_stops() {
 }
 
 mod model;
+mod saved;
 
 #[test]
 fn a_year_of_runs_takes_no_time_at_all() {

@@ -1,0 +1,128 @@
+//! A check that outlives its runner.
+
+use super::*;
+use crate::connection;
+
+/// How long there is no runner.
+const AWAY: Duration = Duration::from_secs(600);
+
+impl Life {
+    /// The same check under the next runner, whose clock begins anew after nobody was there for a while.
+    fn restarted(&self, policy: Policy) -> Life {
+        let until = self.now.wall;
+        let now = Now { elapsed: Duration::ZERO, wall: self.now.plus(AWAY).wall };
+        let saved = self.machine.save(self.now);
+        let last = self.machine.snapshot().last;
+        let machine = Machine::restored(Arc::new(policy), &saved, last, until, now, 0.0);
+        Life { machine, now, events: vec![], closed: 0 }
+    }
+}
+
+/// What must be the same before and after.
+fn standing(life: &Life) -> (Health, Mode, State, connection::Totals, u32, circuit::State, bool, Stats, Duration) {
+    let Snapshot { health, mode, connection, circuit, flapping, stats, .. } = life.machine.snapshot();
+    let uptime = connection.uptime(life.now.elapsed);
+    let (state, attempts) = (connection.state(), connection.attempts());
+    (health, mode, state, connection.totals(), attempts, circuit.state(), flapping, stats, uptime)
+}
+
+#[test]
+fn a_check_goes_on_where_it_was_and_the_time_away_counts_for_nothing() {
+    let flapping = || [up(), down(), up(), down(), up(), down(), up(), down(), up(), down(), up()].into_iter();
+    let scripts: [Vec<Outcome>; 7] = [
+        vec![],
+        vec![up(), up(), down()],
+        vec![up(), down(), down(), down(), down()],
+        vec![down(), down()],
+        vec![said(Status::Unhealthy, true)],
+        vec![up(), fault(FaultKind::Trap), fault(FaultKind::Trap), fault(FaultKind::Trap)],
+        flapping().chain(flapping()).collect(),
+    ];
+    for (case, script) in scripts.into_iter().enumerate() {
+        let mut life = Life::new(policy());
+        life.live(script.clone());
+        let mut next = life.restarted(policy());
+        assert_eq!(standing(&next), standing(&life), "case {case}");
+        let (before, after) = (life.machine.snapshot(), next.machine.snapshot());
+        assert_eq!(after.connection.since(), before.connection.since(), "case {case}");
+        assert_eq!((after.watched, &after.last), (before.watched, &before.last), "case {case}");
+        assert!(after.is_awaited(), "case {case}: it is yet to be found out");
+        // Nothing is told of what is only remembered; and what comes next does what it would have done.
+        life.kinds();
+        assert!(next.kinds().is_empty(), "case {case}");
+        next.live([down()]);
+        life.live([down()]);
+        assert_eq!(next.kinds(), life.kinds(), "case {case}");
+        assert_eq!(standing(&next).2, standing(&life).2, "case {case}");
+        assert!(!next.machine.snapshot().is_awaited(), "case {case}");
+    }
+}
+
+#[test]
+fn what_is_connected_is_so_up_to_when_the_runner_was_there_last() {
+    let mut life = Life::new(policy());
+    life.live([up(), up()]);
+    let saved = life.machine.save(life.now);
+    let until = life.now.plus(20 * SECOND);
+    let now = Now { elapsed: Duration::ZERO, wall: until.plus(AWAY).wall };
+    let machine = Machine::restored(Arc::new(policy()), &saved, None, until.wall, now, 0.0);
+    let uptime = |machine: &Machine, at| machine.snapshot().connection.uptime(at);
+    assert_eq!(uptime(&machine, Duration::ZERO), uptime(&life.machine, life.now.elapsed) + 20 * SECOND);
+    assert_eq!(uptime(&machine, SECOND), uptime(&machine, Duration::ZERO) + SECOND);
+}
+
+#[test]
+fn a_circuit_opens_no_sooner_for_a_restart_and_expires_meanwhile() {
+    let circuit = |expiry| circuit::Policy { expiry: circuit::Expiry::fixed(expiry).unwrap(), ..policy().circuit };
+    for (expiry, left) in [(AWAY + 30 * SECOND, Some(30 * SECOND)), (60 * SECOND, Some(Duration::ZERO))] {
+        let with = Policy { circuit: circuit(expiry), ..policy() };
+        let mut life = Life::new(with.clone());
+        while life.machine.snapshot().circuit.state() != circuit::State::Open {
+            life.live([down()]);
+        }
+        let next = life.restarted(with);
+        let circuit = next.machine.snapshot().circuit;
+        assert_eq!((circuit.state(), circuit.expires()), (circuit::State::Open, left));
+        assert_eq!(circuit.generation(), life.machine.snapshot().circuit.generation());
+    }
+}
+
+#[test]
+fn what_was_decreed_and_what_rests_stays_so() {
+    let mut life = Life::new(policy());
+    life.live([up()]);
+    life.obey(Command::Mode(Mode::Disabled));
+    let mut next = life.restarted(policy());
+    assert_eq!((next.machine.snapshot().mode, next.wait()), (Mode::Disabled, None));
+    next.obey(Command::Mode(Mode::Auto));
+    assert!(next.wait().is_some());
+
+    let mut life = Life::new(policy());
+    life.live([up()]);
+    life.obey(Command::Disconnect);
+    let mut next = life.restarted(policy());
+    assert_eq!((next.state(), next.wait()), (State::Disconnected, None));
+
+    let resting = Policy { down_interval: None, ..policy() };
+    let mut life = Life::new(resting.clone());
+    life.live([said(Status::Unhealthy, true)]);
+    let mut next = life.restarted(resting);
+    assert_eq!((next.state(), next.wait()), (State::Failed, None));
+    assert!(!next.machine.snapshot().is_awaited(), "nobody waits for what does not come");
+}
+
+#[test]
+fn runs_that_came_after_it_was_saved_are_counted() {
+    let mut life = Life::new(policy());
+    life.live([up(), up()]);
+    let mut saved = life.machine.save(life.now);
+    life.live([up(), said(Status::Healthy, false)]);
+    let run = life.machine.snapshot().last.unwrap();
+    saved.take(&run, false);
+    saved.take(&run, false);
+    let next = Machine::restored(Arc::new(policy()), &saved, None, life.now.wall, life.now, 0.0);
+    assert_eq!(next.snapshot().stats, life.machine.snapshot().stats);
+    saved.take(&run, true);
+    let next = Machine::restored(Arc::new(policy()), &saved, None, life.now.wall, life.now, 0.0);
+    assert_eq!(next.snapshot().stats.reported_successes, 1);
+}
