@@ -9,9 +9,9 @@ use std::{
 };
 
 /// What each module of the host may see of the others. Arrows point down only, so nothing here may lead in a circle.
-const MAY_SEE: [(&str, &[&str]); 20] = [
-    ("app", &["board", "clock", "config", "engine", "events", "http", "supervisor", "worker"]),
-    ("board", &["clock", "limits"]),
+const MAY_SEE: [(&str, &[&str]); 21] = [
+    ("app", &["board", "clock", "config", "engine", "events", "http", "store", "supervisor", "worker"]),
+    ("board", &["clock", "limits", "store"]),
     ("catalog", &["config", "engine", "trust"]),
     (
         "cli",
@@ -19,11 +19,13 @@ const MAY_SEE: [(&str, &[&str]); 20] = [
             "app",
             "board",
             "catalog",
+            "clock",
             "config",
             "engine",
             "events",
             "http",
             "name",
+            "store",
             "supervisor",
             "telemetry",
             "trust",
@@ -35,22 +37,25 @@ const MAY_SEE: [(&str, &[&str]); 20] = [
     ("engine", &["board", "grant", "identity", "limits"]),
     ("events", &[]),
     ("grant", &["name"]),
-    ("http", &["board", "config", "events", "limits", "totals", "worker"]),
+    ("http", &["board", "config", "events", "limits", "store", "totals", "worker"]),
     ("identity", &[]),
     ("limits", &[]),
     ("manager", &["board", "clock", "events", "totals", "worker"]),
     ("name", &[]),
-    ("supervisor", &["board", "catalog", "config", "engine", "events", "grant", "trust", "watch", "worker"]),
+    ("store", &["clock", "events"]),
+    ("supervisor", &["board", "catalog", "config", "engine", "events", "grant", "store", "trust", "watch", "worker"]),
     ("telemetry", &[]),
     ("totals", &[]),
     ("trust", &[]),
     ("watch", &[]),
-    ("worker", &["board", "clock", "events"]),
+    ("worker", &["board", "clock", "events", "store"]),
 ];
 
 /// Who alone may name a library. Those that write components belong to nobody: the engine adapts modules, and the command line
 /// builds them.
-const BELONGS_TO: [(&str, &str); 14] = [
+const BELONGS_TO: [(&str, &str); 16] = [
+    ("fjall", "store"),
+    ("postcard", "store"),
     ("wasmtime", "engine"),
     ("wasmtime_wasi", "engine"),
     ("wasmtime_wasi_http", "engine"),

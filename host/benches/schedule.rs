@@ -184,10 +184,11 @@ fn start(runtime: &Runtime, shared: &Arc<Shared>, name: Arc<str>) -> (Arc<str>, 
     });
     let snapshot = Machine::new(Arc::clone(&policy), shared.clock.now(), 0.0).snapshot();
     let slot = Arc::new(Slot::new(CheckState { info: Arc::clone(&info), snapshot }));
-    let assignment = Assignment { info, policy, examine: Arc::new(Nothing), afresh: true };
+    let assignment = Assignment { info, policy, examine: Arc::new(Nothing), afresh: true, target: 0 };
     let inbox = Arc::new(Inbox::default());
     shared.inboxes.add(Arc::clone(&name), Arc::clone(&inbox));
-    runtime.spawn(worker::work(Arc::clone(shared), Arc::clone(&slot), inbox, assignment));
+    let life = worker::life(shared, &assignment, fastrand::f64());
+    runtime.spawn(worker::work(Arc::clone(shared), Arc::clone(&slot), inbox, assignment, life));
     (name, slot)
 }
 

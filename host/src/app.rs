@@ -22,12 +22,13 @@ use tokio::{
 };
 
 use crate::{
-    board::Board,
+    board::{Board, Component},
     clock::Clock,
     config::{AuthInForce, Config, Http, Overrides, Report, Surroundings},
     engine::{Apart, Compiler, Engine, Options},
     events::Events,
     http,
+    store::{self, Store},
     supervisor::{Command, Loader, Supervisor, standard},
     worker::{Inboxes, Shared},
 };
@@ -38,6 +39,9 @@ const COMMANDS: usize = 8;
 const STARTING: Duration = Duration::from_millis(20);
 /// How long connections that are open when everything else has ended may take to end as well.
 const CONNECTIONS: Duration = Duration::from_secs(2);
+
+/// How long what happened last may take to be written.
+const HISTORY: Duration = Duration::from_secs(5);
 
 /// After how many turns of tasks a thread looks at its timers. A guest that computes takes a turn of a whole tick of the engine's
 /// clock; with tokio's 61, a few of them make every other run late by most of a second. To look costs a microsecond.
@@ -139,7 +143,7 @@ pub async fn run_beside(configuration: Configuration, started: impl FnOnce(&Arc<
         let engine = Arc::clone(&engine);
         move || engine.live()
     });
-    let events = Arc::new(Events::new(board.started, config.events.capacity));
+    let events = remember(&config, &board, clock)?;
     let shared = Arc::new(Shared {
         board: Arc::clone(&board),
         events: Arc::clone(&events),
@@ -185,8 +189,37 @@ pub async fn run_beside(configuration: Configuration, started: impl FnOnce(&Arc<
     // The server may have ended by itself.
     let _ = close.send(());
     server.await.context("the HTTP server failed")??;
+    if board.store().is_some_and(|store| !store.close(HISTORY)) {
+        tracing::warn!("not all that happened was written within {HISTORY:?}");
+    }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Goes on with what is kept of the runners before this one, unless nothing is to be kept.
+fn remember(config: &Config, board: &Arc<Board>, clock: Clock) -> Result<Arc<Events>> {
+    if config.history.ephemeral {
+        return Ok(Arc::new(Events::new(board.started, config.events.capacity)));
+    }
+    let options = store::Options {
+        folder: config.data_dir.join("history"),
+        entries: config.history.max_history_entries as u64,
+        events: config.events.capacity as u64,
+        flush_interval: config.history.flush_interval,
+    };
+    let tell = {
+        let board = Arc::clone(board);
+        move |standing: &store::Standing| {
+            let component = Component { healthy: standing.keeps, message: standing.message.clone() };
+            board.take_component("store", component);
+        }
+    };
+    let (store, before) = Store::open(options, &Events::instance_of(board.started), clock, tell)?;
+    let store = Arc::new(store);
+    board.remember(Arc::clone(&store));
+    let events = Events::resumed(before.instance, before.last, before.events, config.events.capacity);
+    events.keep(move |record| store.event(record));
+    Ok(Arc::new(events))
 }
 
 /// The one line that other programs wait for.

@@ -5,6 +5,7 @@
 //! check's target lies in its slot as well, and so does which other checks its probe reads.
 
 mod circle;
+mod components;
 mod slot;
 
 use std::{
@@ -27,8 +28,9 @@ use probity_core::{
     time::Now,
 };
 
-pub use self::slot::Slot;
-use crate::{clock::Clock, limits::Limits};
+use self::components::Components;
+pub use self::{components::Component, slot::Slot};
+use crate::{clock::Clock, limits::Limits, store::Store};
 
 /// What is known of a check before it runs.
 #[derive(Clone, Debug, PartialEq)]
@@ -182,6 +184,8 @@ pub struct Board {
     changed: tokio::sync::Notify,
     in_flight: AtomicU64,
     live: OnceLock<Box<dyn Fn() -> usize + Send + Sync>>,
+    components: Components,
+    store: OnceLock<Arc<Store>>,
 }
 
 impl Board {
@@ -200,6 +204,8 @@ impl Board {
             changed: tokio::sync::Notify::new(),
             in_flight: AtomicU64::new(0),
             live: OnceLock::new(),
+            components: Components::default(),
+            store: OnceLock::new(),
         }
     }
 
@@ -207,6 +213,30 @@ impl Board {
     pub fn count_live(&self, count: impl Fn() -> usize + Send + Sync + 'static) {
         // A second way to count the same would come to the same.
         let _ = self.live.set(Box::new(count));
+    }
+
+    /// The parts of the runner itself that tell how they are, by name.
+    #[must_use]
+    pub fn components(&self) -> Arc<BTreeMap<&'static str, Component>> {
+        self.components.all()
+    }
+
+    /// Publishes how a part of the runner is.
+    pub fn take_component(&self, name: &'static str, component: Component) {
+        self.components.take(name, component);
+        self.bump();
+    }
+
+    /// Takes in where what happens is kept. Only the first that is told counts.
+    pub fn remember(&self, store: Arc<Store>) {
+        // There is one for each runner.
+        let _ = self.store.set(store);
+    }
+
+    /// Where what happens is kept, if it is.
+    #[must_use]
+    pub fn store(&self) -> Option<&Arc<Store>> {
+        self.store.get()
     }
 
     /// How many connections are kept open between runs.
@@ -285,7 +315,7 @@ impl Board {
     /// How many checks are how, and the one word for it.
     #[must_use]
     pub fn tally(&self) -> (Tally, Overall) {
-        let mut tally = Tally::default();
+        let mut tally = Tally { impaired: self.components.impaired(), ..Tally::default() };
         for slot in self.slots.load().values() {
             let state = slot.look();
             tally.count(state.snapshot.counts_as(), state.info.critical);

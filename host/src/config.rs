@@ -98,6 +98,8 @@ pub struct Config {
     pub trust: Arc<Trust>,
     /// The log of events.
     pub events: EventLog,
+    /// What is kept of what happened.
+    pub history: History,
     /// What holds for each check that does not say otherwise.
     pub defaults: Defaults,
     /// The checks, in their order. Whoever runs one shares it: there may be a hundred thousand.
@@ -132,6 +134,17 @@ pub struct EventLog {
     pub capacity: usize,
 }
 
+/// What is kept of what happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct History {
+    /// How many of the latest results of each check.
+    pub max_history_entries: usize,
+    /// How often it is written.
+    pub flush_interval: Duration,
+    /// Nothing is.
+    pub ephemeral: bool,
+}
+
 /// What the command line says in place of the config. Its relative paths are relative to the working directory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Overrides {
@@ -141,6 +154,8 @@ pub struct Overrides {
     pub probes: Option<PathBuf>,
     /// For [`Config::data_dir`].
     pub data_dir: Option<PathBuf>,
+    /// For [`History::ephemeral`], if it is said.
+    pub ephemeral: bool,
 }
 
 impl Config {
@@ -198,6 +213,7 @@ impl Config {
         let sections = sections.map(|At { value, at }| At { value: value.check, at });
         let checks = check::read_all(sections, &context, &mut problems);
         let events = At::value(top.events).unwrap_or_default();
+        let history = At::value(top.history).unwrap_or_default();
         let http = Http::read(At::value(top.http).unwrap_or_default(), &context, &mut problems);
         let config = Config {
             listen,
@@ -216,6 +232,11 @@ impl Config {
             http,
             trust: Arc::new(Trust::of_section(At::value(security.trust).unwrap_or_default())),
             events: EventLog { capacity: At::value(events.capacity).unwrap_or(layout::EVENTS_KEPT) },
+            history: History {
+                max_history_entries: At::value(history.max_history_entries).unwrap_or(layout::HISTORY_KEPT),
+                flush_interval: At::value(history.flush_interval).unwrap_or(layout::FLUSH_INTERVAL),
+                ephemeral: overrides.ephemeral || At::value(history.ephemeral).unwrap_or(false),
+            },
             defaults,
             checks,
         };

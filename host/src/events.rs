@@ -10,15 +10,17 @@ mod schema;
 
 use std::{
     collections::VecDeque,
+    fmt,
     ops::RangeInclusive,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
 };
 
-use jiff::Timestamp;
+use jiff::{Timestamp, fmt::serde::timestamp::microsecond};
 use probity_core::event::Event;
+use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
 pub use self::{
@@ -33,7 +35,7 @@ pub const RELOAD: &str = "reload";
 pub const GAP: &str = "gap";
 
 /// What there is to tell.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Fact {
     /// Something of one check.
     Check {
@@ -49,7 +51,7 @@ pub enum Fact {
 }
 
 /// A changed probe or configuration.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reload {
     /// What changed: the name of a probe, or the path of a file.
     pub what: String,
@@ -89,21 +91,26 @@ impl Fact {
 }
 
 /// One event in the log.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// Counted without gaps from 1, since the runner's start.
+    /// Counted without gaps from 1, over all lives of a runner that keeps its history. After one that did not end as it should
+    /// some numbers are left out.
     pub seq: u64,
     /// When it was told.
+    #[serde(with = "microsecond::required")]
     pub time: Timestamp,
     /// What happened.
     pub fact: Fact,
 }
 
+/// Whoever is handed each event as it is told, and waits for nobody.
+type Keep = Box<dyn Fn(&Arc<Record>) + Send + Sync>;
+
 /// Where every event passes.
-#[derive(Debug)]
 pub struct Events {
-    /// Tells one life of the runner from the next, whose numbers begin anew.
+    /// Tells one history from another, whose numbers begin anew: that of a runner that keeps none is one of its lives.
     instance: String,
+    keep: OnceLock<Keep>,
     log: Mutex<Log>,
     changed: Notify,
     followers: AtomicUsize,
@@ -119,6 +126,12 @@ struct Log {
     closed: bool,
 }
 
+impl fmt::Debug for Events {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Events").field("instance", &self.instance).field("log", &self.log).finish_non_exhaustive()
+    }
+}
+
 /// What there is after a number.
 struct Batch {
     /// What is not in the log any more.
@@ -131,9 +144,25 @@ impl Events {
     /// An empty log of a runner that started then; it keeps the latest `capacity` events, at least one.
     #[must_use]
     pub fn new(started: Timestamp, capacity: usize) -> Events {
-        let log = Log { records: VecDeque::new(), last: 0, capacity: capacity.max(1), closed: false };
+        Events::resumed(Events::instance_of(started), 0, Vec::new(), capacity)
+    }
+
+    /// What a history is named after that begins then.
+    #[must_use]
+    pub fn instance_of(started: Timestamp) -> String {
+        format!("{:x}", started.as_millisecond())
+    }
+
+    /// The log of a history that goes on: with these events, the oldest first, and after this number.
+    #[must_use]
+    pub fn resumed(instance: String, last: u64, records: Vec<Arc<Record>>, capacity: usize) -> Events {
+        let capacity = capacity.max(1);
+        let mut records = VecDeque::from(records);
+        records.drain(..records.len().saturating_sub(capacity));
+        let log = Log { records, last, capacity, closed: false };
         Events {
-            instance: format!("{:x}", started.as_millisecond()),
+            instance,
+            keep: OnceLock::new(),
             log: Mutex::new(log),
             changed: Notify::new(),
             followers: AtomicUsize::new(0),
@@ -141,7 +170,13 @@ impl Events {
         }
     }
 
-    /// What tells the numbers of this life of the runner from those of others.
+    /// Has each event that is told from now on handed to somebody else as well. Only the first who is named counts.
+    pub fn keep(&self, keep: impl Fn(&Arc<Record>) + Send + Sync + 'static) {
+        // One who keeps them is enough.
+        let _ = self.keep.set(Box::new(keep));
+    }
+
+    /// What tells the numbers of this history from those of others.
     #[must_use]
     pub fn instance(&self) -> &str {
         &self.instance
@@ -156,6 +191,10 @@ impl Events {
             log.records.pop_front();
         }
         log.records.push_back(Arc::clone(&record));
+        // While nobody else can tell one, so that they are kept in their order.
+        if let Some(keep) = self.keep.get() {
+            keep(&record);
+        }
         drop(log);
         self.changed.notify_waiters();
         line::write(&record);
@@ -192,10 +231,12 @@ impl Events {
 
     fn after(&self, seq: u64, most: usize) -> Batch {
         let log = self.log();
-        let first = log.last + 1 - log.records.len() as u64;
-        let gap = (seq + 1 < first).then(|| seq + 1..=first - 1);
-        let read = usize::try_from((seq + 1).saturating_sub(first)).unwrap_or(usize::MAX);
-        let records = log.records.iter().skip(read).take(most).cloned().collect();
+        let read = log.records.partition_point(|record| record.seq <= seq);
+        let next = log.records.get(read).map_or(log.last.max(seq) + 1, |record| record.seq);
+        let gap = (seq + 1 < next).then(|| seq + 1..=next - 1);
+        // Numbers are left out where a runner did not end as it should.
+        let numbered = log.records.iter().skip(read).zip(next..).take_while(|(record, number)| record.seq == *number);
+        let records = numbered.map(|(record, _)| Arc::clone(record)).take(most).collect();
         Batch { gap, records, closed: log.closed }
     }
 
@@ -261,6 +302,32 @@ mod tests {
         assert_eq!(rest, ["4", "5", "6-6", "7", "8", "9"], "what was read in one go is not lost meanwhile");
         let mut none = events.follow(9);
         assert_eq!(next(&mut none).await, "end");
+    }
+
+    #[tokio::test]
+    async fn a_history_goes_on_and_numbers_that_nobody_knows_of_are_a_gap() {
+        let before = told(3, 10);
+        let kept = before.after(0, 10).records;
+        let events = Arc::new(Events::resumed("abc".into(), 100, kept, 10));
+        events.tell(Timestamp::UNIX_EPOCH, reload("101"));
+        events.close();
+        let mut follower = events.follow(1);
+        let mut read = vec![];
+        for _ in 0..5 {
+            read.push(next(&mut follower).await);
+        }
+        assert_eq!(read, ["2", "3", "4-100", "101", "end"]);
+        assert_eq!(events.id(101), "abc-101");
+    }
+
+    #[tokio::test]
+    async fn whoever_keeps_events_is_handed_each() {
+        let events = told(1, 10);
+        let kept = Arc::new(Mutex::new(vec![]));
+        let keeper = Arc::clone(&kept);
+        events.keep(move |record| keeper.lock().unwrap().push(record.seq));
+        events.tell(Timestamp::UNIX_EPOCH, reload("2"));
+        assert_eq!(*kept.lock().unwrap(), [2]);
     }
 
     #[tokio::test]

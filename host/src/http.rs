@@ -18,6 +18,7 @@ mod entry;
 mod events;
 pub(crate) mod exposition;
 mod health;
+mod history;
 mod index;
 mod markup;
 mod metrics;
@@ -113,6 +114,8 @@ struct App {
     followers: Arc<Semaphore>,
     auth: Auth,
     control: Arc<dyn Control>,
+    /// Room for those who read what is kept of the past: each waits for the disk.
+    readers: Semaphore,
     health: Arc<Rendered>,
     ready: Arc<Rendered>,
     checks: Arc<Rendered>,
@@ -154,6 +157,7 @@ pub fn router(State { board, events, auth, control }: State) -> Router {
         followers: Arc::new(Semaphore::new(events::FOLLOWERS)),
         auth,
         control,
+        readers: Semaphore::new(history::READERS),
     };
     let routes = routes.route(assets::ROUTE, axum::routing::get(assets::file));
     routes.fallback(problem::no_such_route).method_not_allowed_fallback(problem::wrong_method).with_state(Arc::new(app))
@@ -192,6 +196,11 @@ fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(health::checks))
         .routes(routes!(check::check))
         .routes(routes!(check::run))
+        .routes(routes!(history::history))
+        .routes(routes!(history::uptime))
+        .routes(routes!(history::latency))
+        .routes(routes!(history::incidents))
+        .routes(routes!(history::everything))
         .routes(routes!(reports::report))
         .routes(routes!(reports::report_kind))
         .routes(routes!(reports::reports))

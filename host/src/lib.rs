@@ -17,6 +17,7 @@ pub mod identity;
 pub mod limits;
 pub mod manager;
 pub mod name;
+pub mod store;
 pub mod supervisor;
 pub mod telemetry;
 pub mod totals;

@@ -415,6 +415,7 @@ fn warn_of_what_needs_a_restart(old: &Config, new: &Config) {
         // Who may ask is taken up at once.
         ("http", old.http != Http { auth: old.http.auth.clone(), ..new.http.clone() }),
         ("events", old.events != new.events),
+        ("history", old.history != new.history),
     ];
     for (key, _) in changed.iter().filter(|(_, changed)| *changed) {
         tracing::warn!("`{key}` was changed, and takes effect when the runner is started again");

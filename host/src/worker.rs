@@ -26,6 +26,7 @@ use crate::{
     board::{Board, CheckInfo, CheckState, Slot},
     clock::Clock,
     events::{Events, Fact},
+    store::Keeper,
 };
 
 /// An attempt that is under way.
@@ -58,6 +59,8 @@ pub struct Assignment {
     pub examine: Arc<dyn Examine>,
     /// The target, or what is asked of it, is another: what was learned of the old one is forgotten.
     pub afresh: bool,
+    /// Tells the target, and what is asked of it, from others: what was learned of it outlives the runner.
+    pub target: u64,
 }
 
 /// What all workers share.
@@ -74,6 +77,21 @@ pub struct Shared {
     pub room: Arc<Semaphore>,
 }
 
+/// The life of a check that begins to run, and who keeps it: it goes on where it was if it is known to the store, or else it is
+/// new. `random` is from `[0, 1)` and places its first run.
+#[must_use]
+pub fn life(shared: &Shared, first: &Assignment, random: f64) -> (Machine, Option<Box<Keeper>>) {
+    let now = shared.clock.now();
+    let store = shared.board.store();
+    let keeper =
+        store.map(|store| Box::new(Keeper::new(Arc::clone(store), Arc::clone(&first.info.name), first.target, now)));
+    let machine = match &keeper {
+        Some(keeper) => keeper.machine(Arc::clone(&first.policy), now, random),
+        None => Machine::new(Arc::clone(&first.policy), now, random),
+    };
+    (machine, keeper)
+}
+
 /// Runs a check until its inbox says to stop. There may be a hundred thousand of these, so what is made of the arguments is
 /// all that the future holds.
 pub fn work(
@@ -81,13 +99,15 @@ pub fn work(
     slot: Arc<Slot>,
     inbox: Arc<Inbox>,
     first: Assignment,
+    (machine, keeper): (Machine, Option<Box<Keeper>>),
 ) -> impl Future<Output = ()> + Send + 'static {
-    let machine = Machine::new(Arc::clone(&first.policy), shared.clock.now(), fastrand::f64());
     let mut worker = Worker {
         machine,
+        keeper,
         assignment: first,
         state: Vec::new(),
         events: Vec::new(),
+        kept: 0,
         waiting: Vec::new(),
         for_the_next: Vec::new(),
         shared,
@@ -98,6 +118,7 @@ pub fn work(
         while worker.read_mail().await {
             worker.step().await;
         }
+        worker.leave();
         worker.assignment.examine.close().await;
     }
 }
@@ -108,9 +129,12 @@ struct Worker {
     inbox: Arc<Inbox>,
     assignment: Assignment,
     machine: Machine,
+    keeper: Option<Box<Keeper>>,
     state: Vec<u8>,
     /// What is yet to be told.
     events: Vec<Event>,
+    /// How many of these the store knows the consequences of.
+    kept: usize,
     /// Who waits for the outcome of the run that is under way, or else of the next one.
     waiting: Vec<Waiting>,
     /// Who waits for the outcome of a run that starts after the one under way.
@@ -143,6 +167,9 @@ impl Worker {
         let afresh = assignment.afresh;
         self.machine.adopt(Arc::clone(&assignment.policy), now, &mut self.events);
         self.slot.forget_reads();
+        if let Some(keeper) = &mut self.keeper {
+            keeper.aim(assignment.target);
+        }
         let old = std::mem::replace(&mut self.assignment, assignment);
         if afresh {
             self.machine.obey(Command::Reset, now, &mut self.events);
@@ -203,7 +230,8 @@ impl Worker {
                 Ask::Report { run, generation } => {
                     let counts =
                         self.machine.reported(Arc::clone(&run), generation, now, fastrand::f64(), &mut self.events);
-                    self.publish(Some(&*run).filter(|_| counts));
+                    self.publish(Some(&run).filter(|_| counts));
+                    self.keep(Some(&run).filter(|_| counts), true);
                     answers.push((reply, Answer::Done));
                 }
             }
@@ -287,6 +315,7 @@ impl Worker {
         }
         self.machine.finished(Arc::clone(&run), now, fastrand::f64(), &mut self.events);
         self.publish(Some(&run));
+        self.keep(Some(&run), false);
         self.tell();
         self.settle(now);
     }
@@ -305,15 +334,41 @@ impl Worker {
         }
     }
 
-    fn publish(&self, run: Option<&Run>) {
+    fn publish(&self, run: Option<&Arc<Run>>) {
         let state = CheckState { info: Arc::clone(&self.assignment.info), snapshot: self.machine.snapshot() };
-        self.shared.board.publish(&self.slot, state, run);
+        self.shared.board.publish(&self.slot, state, run.map(|run| &**run));
+    }
+
+    /// Has a run kept, or the report of somebody else's call, and whatever changed by it.
+    fn keep(&mut self, run: Option<&Arc<Run>>, reported: bool) {
+        if let Some(keeper) = &mut self.keeper {
+            let (generation, changed) = (self.assignment.info.generation, self.events.len() > self.kept);
+            keeper.keep(&self.machine, run.map(|run| (run, generation, reported)), changed, self.shared.clock.now());
+            self.kept = self.events.len();
+        }
+    }
+
+    /// Has it kept where the check stands at its end.
+    fn leave(&mut self) {
+        let now = self.shared.clock.now();
+        let Some(keeper) = &mut self.keeper else {
+            return;
+        };
+        match self.inbox.take().stop {
+            Some(Stop::Removed) => keeper.gone(now),
+            _ => keeper.keep(&self.machine, None, true, now),
+        }
     }
 
     fn tell(&mut self) {
         if self.events.is_empty() {
             return;
         }
+        // What changed without a run.
+        if self.events.len() > self.kept {
+            self.keep(None, false);
+        }
+        self.kept = 0;
         let time = self.shared.clock.now().wall;
         for event in self.events.drain(..) {
             let info = &self.assignment.info;

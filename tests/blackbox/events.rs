@@ -32,10 +32,10 @@ fn stir(runner: &Runner, events: usize) {
 }
 
 /// Server-sent events, as they come.
-struct Stream(BufReader<TcpStream>);
+pub struct Stream(BufReader<TcpStream>);
 
 impl Stream {
-    fn open(runner: &Runner, path: &str, last: Option<&str>) -> Stream {
+    pub fn open(runner: &Runner, path: &str, last: Option<&str>) -> Stream {
         let mut stream = TcpStream::connect(runner.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let last = last.map(|last| format!("last-event-id: {last}\r\n")).unwrap_or_default();

@@ -38,6 +38,7 @@ mod folder;
 mod grants;
 mod grpc;
 mod heartbeat;
+mod history;
 mod hostile;
 mod http;
 mod http_probe;

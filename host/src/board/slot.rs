@@ -35,9 +35,15 @@ impl Slot {
     /// A place with its first state.
     #[must_use]
     pub fn new(state: CheckState) -> Slot {
+        Slot::resumed(state, History::default())
+    }
+
+    /// A place with its first state, of a check that has a past.
+    #[must_use]
+    pub fn resumed(state: CheckState, history: History) -> Slot {
         Slot {
             state: ArcSwap::from_pointee(state),
-            history: Mutex::default(),
+            history: Mutex::new(history),
             touched: AtomicU64::new(0),
             reports: Mutex::default(),
             reads: Mutex::default(),

@@ -74,8 +74,13 @@ impl Dev {
         fs::create_dir_all(&probes).with_context(|| format!("can't make the folder {}", probes.display()))?;
         let target = fs::canonicalize(target)?;
 
-        let overrides =
-            Overrides { listen: Some(self.listen), probes: Some(probes.clone()), data_dir: Some(runner.join("state")) };
+        let overrides = Overrides {
+            listen: Some(self.listen),
+            probes: Some(probes.clone()),
+            data_dir: Some(runner.join("state")),
+            // A probe that is being written has no past worth keeping.
+            ephemeral: true,
+        };
         let workshop = Workshop { folder, target, probes };
         let building = tokio::spawn(async move { workshop.build_forever().await });
         let ended = app::run_beside(Configuration { path: None, overrides }, |board| {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::Result;
-use clap::Args;
+use clap::{ArgAction, Args, builder::FalseyValueParser};
 
 use super::quickstart;
 use crate::{
@@ -24,7 +24,8 @@ const CONFIG: &str = "probity.toml";
 #[derive(Debug, Default, Args)]
 #[command(
     after_help = "Examples:\n  probity run\n  probity run --config /etc/probity/probity.toml --log probity=debug\n  \
-                        probity run --probes probes.d --listen 0.0.0.0:8081 --data-dir /var/lib/probity"
+                        probity run --probes probes.d --listen 0.0.0.0:8081 --data-dir /var/lib/probity\n  \
+                        probity run --ephemeral"
 )]
 pub(super) struct Run {
     /// The configuration; without it `probity.toml` in the working directory is used if there is one.
@@ -36,9 +37,12 @@ pub(super) struct Run {
     /// Where to answer HTTP; port 0 takes any free one.
     #[arg(long, env = "PROBITY_LISTEN", value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
-    /// Where to keep what must outlive the runner, such as compiled code.
+    /// Where to keep what must outlive the runner: what happened, and compiled code. One runner at a time keeps its history there.
     #[arg(long, env = "PROBITY_DATA_DIR", value_name = "DIR")]
     data_dir: Option<PathBuf>,
+    /// Keep nothing of what happens: the next runner begins anew.
+    #[arg(long, env = "PROBITY_EPHEMERAL", value_parser = FalseyValueParser::new(), action = ArgAction::SetTrue)]
+    ephemeral: bool,
 }
 
 impl Run {
@@ -51,7 +55,8 @@ impl Run {
             None if self.probes.is_some() => None,
             None => Some(quickstart::unpack(Path::new("."))?),
         };
-        let overrides = Overrides { listen: self.listen, probes: self.probes, data_dir: self.data_dir };
+        let overrides =
+            Overrides { listen: self.listen, probes: self.probes, data_dir: self.data_dir, ephemeral: self.ephemeral };
         app::run(Configuration { path, overrides }).await?;
         Ok(ExitCode::SUCCESS)
     }

@@ -65,6 +65,11 @@ pub(super) const IDLE: Duration = Duration::from_secs(75);
 /// Some hours of an eventful day, and a few megabytes.
 pub(super) const EVENTS_KEPT: usize = 10_000;
 
+/// A day of runs every minute and a half, and a hundred kilobytes.
+pub(super) const HISTORY_KEPT: usize = 1_000;
+/// As often as people look, and as databases that are asked to be quick write theirs.
+pub(super) const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
+
 /// From a timer's precision to an hour, past which a run is a job rather than a probe.
 pub(super) const TIMEOUTS: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(3600);
 /// Up to an hour; at once is fine too.
@@ -93,6 +98,10 @@ const PERMITS: RangeInclusive<u32> = 1..=100;
 const EXPIRIES: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(24 * 3600);
 /// A million events are some hundred megabytes.
 const EVENTS: RangeInclusive<usize> = 1..=1_000_000;
+/// From what a screen shows to ten megabytes a check.
+const HISTORY: RangeInclusive<usize> = 10..=100_000;
+/// More than a minute of what happened is more than anybody wants to lose.
+const FLUSHES: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(60);
 /// Up to eleven days of computing, and far from where the counting of it would overflow.
 const FUELS: RangeInclusive<u64> = 1..=1_000_000_000_000_000;
 /// From one page of a Wasm memory to all that its 32-bit addresses reach.
@@ -178,6 +187,8 @@ section! {
         security: Table<Security> = Table::new(), example { trust = { allow_unlisted = false } };
         /// The log of events.
         events: Table<EventLog> = Table::new(), example { capacity = 50_000 };
+        /// What is kept of what happened, in `data_dir`.
+        history: Table<History> = Table::new(), example { max_history_entries = 5_000 };
         /// What components may take until they are ready to run, and what any check may allow its probe.
         limits: Table<Bounds> = Table::new(), example { component_size = "16MiB" };
         /// What holds for each check that does not say otherwise.
@@ -265,6 +276,19 @@ section! {
     EventLog {
         /// How many of the latest events are kept for those who follow them.
         capacity: Count<usize> = Count(EVENTS), example 50_000, default 10_000;
+    }
+}
+
+section! {
+    /// What is kept of what happened, in `data_dir`.
+    History {
+        /// How many of the latest results of each check are kept in full. Its last 50 failures are kept beside them, and what its
+        /// time came to by the minute for an hour, by the hour for 30 days, and by the day for two years.
+        max_history_entries: Count<usize> = Count(HISTORY), example 5_000, default 1_000;
+        /// How often what happened is written to the disk: what a runner can lose that is killed. `0s`: each as it happens.
+        flush_interval: Span = Span(FLUSHES), example "5s", default "1s";
+        /// Whether nothing is kept: what happened is forgotten when the runner ends. The same as `--ephemeral`.
+        ephemeral: Flag = Flag, example true, default false;
     }
 }
 

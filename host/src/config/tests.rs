@@ -249,6 +249,7 @@ fn the_schema_says_what_the_reading_does() {
 #[test]
 fn the_command_line_wins_and_paths_are_relative_to_the_config() {
     let overrides = Overrides {
+        ephemeral: false,
         listen: Some("[::1]:0".parse().unwrap()),
         probes: Some("here".into()),
         data_dir: Some("there".into()),

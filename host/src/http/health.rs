@@ -1,6 +1,6 @@
 //! Whether all is well: the whole, whether traffic may come, whether the runner lives, and all checks.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     extract::State,
@@ -28,7 +28,7 @@ use super::{
     view::View,
     words::in_words,
 };
-use crate::board::CheckState;
+use crate::board::{self, CheckState};
 
 /// How many checks the message names; a line with more is not read.
 const NAMED: usize = 5;
@@ -58,6 +58,20 @@ struct Whole<'a> {
     version: &'static str,
     /// The name of this runner among others.
     node_id: &'a str,
+    /// The parts of the runner itself that tell how they are, by name: `store`, unless it keeps no history.
+    #[serde(serialize_with = "write_components")]
+    #[schema(value_type = HashMap<String, Component>)]
+    components: &'a BTreeMap<&'static str, board::Component>,
+}
+
+/// A part of the runner itself.
+#[derive(Serialize, ToSchema)]
+struct Component<'a> {
+    /// `healthy`, or `degraded` while it does not do what it is for.
+    #[schema(example = "healthy")]
+    status: &'static str,
+    /// How it is.
+    message: &'a str,
 }
 
 /// Whether traffic may be sent to what is probed.
@@ -162,6 +176,7 @@ fn draw_health(view: &View<'_>) -> Drawn {
         last_update: last_update(view),
         version: env!("CARGO_PKG_VERSION"),
         node_id: &view.board.node_id,
+        components: &view.board.components(),
     })?;
     Ok((status(view.overall), body))
 }
@@ -219,11 +234,24 @@ fn what_is_wrong(view: &View<'_>) -> String {
     if wrong.len() > NAMED {
         told.push(format!("and {} more", wrong.len() - NAMED));
     }
+    let components = view.board.components();
+    let impaired = components.iter().filter(|(_, component)| !component.healthy);
+    told.extend(impaired.map(|(name, component)| format!("{name}: {}", component.message)));
     told.join("; ")
 }
 
 fn count(checks: usize) -> String {
     if checks == 1 { "1 check".into() } else { format!("{checks} checks") }
+}
+
+fn write_components<S: Serializer>(
+    components: &BTreeMap<&'static str, board::Component>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(components.iter().map(|(name, component)| {
+        let status = if component.healthy { Overall::Healthy } else { Overall::Degraded };
+        (name, Component { status: status.as_str(), message: &component.message })
+    }))
 }
 
 fn write_entries<S: Serializer>(checks: &[Arc<CheckState>], serializer: S) -> Result<S::Ok, S::Error> {

@@ -202,6 +202,7 @@ fn runner(out: &mut Exposition, view: &View<'_>) {
     family.sample(&[("result", "ok")], inventory.reloads_ok);
     family.sample(&[("result", "failed")], inventory.reloads_failed);
     lag(out, view);
+    store(out, view);
     out.family("probity_runs_in_flight", Gauge, "Runs that are under way.").sample(&[], view.board.in_flight());
     out.family("probity_live_connections", Gauge, "Connections that are kept open between runs.")
         .sample(&[], view.board.live() as u64);
@@ -209,6 +210,34 @@ fn runner(out: &mut Exposition, view: &View<'_>) {
         .sample(&[], view.uptime.as_secs_f64());
     out.family("probity_build_info", Gauge, "The runner's version; always 1.")
         .sample(&[("version", env!("CARGO_PKG_VERSION"))], 1);
+}
+
+/// What keeps history, if anything does.
+fn store(out: &mut Exposition, view: &View<'_>) {
+    let Some(store) = view.board.store() else {
+        return;
+    };
+    let figures = store.figures();
+    out.family("probity_store_up", Gauge, "Whether history is kept.").sample(&[], u64::from(store.standing().keeps));
+    let counts = [
+        ("probity_store_queue", Gauge, "What waits to be kept.", figures.queued),
+        ("probity_store_dropped_total", Counter, "Results and events that could not be kept.", figures.dropped),
+        ("probity_store_written_total", Counter, "Records that were written.", figures.written),
+        ("probity_store_size_bytes", Gauge, "What history takes of the disk.", figures.size),
+        ("probity_store_errors_total", Counter, "How often history could not be written or read.", figures.errors),
+        (
+            "probity_store_damaged_total",
+            Counter,
+            "How often history was found damaged, and begun anew.",
+            figures.damaged,
+        ),
+    ];
+    for (name, kind, help, value) in counts {
+        out.family(name, kind, help).sample(&[], value);
+    }
+    let mut flushes = out.family("probity_store_flush_seconds", Summary, "Time that it took to write what there was.");
+    flushes.part("_sum", &[], figures.flush_time.as_secs_f64());
+    flushes.part("_count", &[], figures.flushes);
 }
 
 fn lag(out: &mut Exposition, view: &View<'_>) {

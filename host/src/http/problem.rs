@@ -11,11 +11,13 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{App, Refused, page::REVALIDATE};
-use crate::board::Board;
+use crate::{board::Board, store::Unreadable};
 
 /// The media type of problem details.
 pub(super) const PROBLEM: &str = "application/problem+json";
 
+/// When to ask again for a history that can't be read, in seconds: as often as the runner looks itself, once it is in earnest.
+const HISTORY_BACK: u32 = 30;
 /// How many names are suggested in place of one that does not exist.
 const SUGGESTIONS: usize = 3;
 /// How many names are compared with one that does not exist: about a millisecond's work, so that asking is no attack.
@@ -234,6 +236,29 @@ impl Problem {
         Problem {
             retry_after: Some(retry_after),
             ..Problem::new(StatusCode::SERVICE_UNAVAILABLE, "urn:probity:error:too-many", "Too many", detail)
+        }
+    }
+
+    /// The runner is to forget what happens.
+    pub(super) fn no_history() -> Problem {
+        Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "urn:probity:error:no-history",
+            "No history",
+            "this runner keeps no history, as it was told by --ephemeral or `history.ephemeral`",
+        )
+    }
+
+    /// What happened can't be read now.
+    pub(super) fn history_unreadable(why: &Unreadable) -> Problem {
+        Problem {
+            retry_after: Some(HISTORY_BACK),
+            ..Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "urn:probity:error:no-history",
+                "No history",
+                format!("{why}; checks go on, and the runner looks again by itself"),
+            )
         }
     }
 

@@ -36,13 +36,15 @@ impl Modify for Security {
 }
 
 /// What is named in paths and queries: by the name of the parameter, and what it must look like.
-const PARAMETERS: [(&str, &str); 6] = [
+const PARAMETERS: [(&str, &str); 8] = [
     ("check", NAME),
     ("name", NAME),
     ("kind", "^(start|success|fail|log|[0-9]|[1-9][0-9]|1[0-9][0-9]|2[0-4][0-9]|25[0-5])$"),
     ("label", "^[^\\x00-\\x1f\\x7f-\\x9f]{0,60}$"),
     ("window", "^[1-9][0-9]{0,3}[mh]$|^([1-9][0-9]{0,1}|[1-6][0-9]{2})d$"),
     ("timeout", "^([1-9][0-9]{0,2}(ms|s)|[1-9]m)$"),
+    ("cursor", "^[0-9]{1,19}$"),
+    ("status", "^(healthy|degraded|unhealthy|unknown|pending)(,(healthy|degraded|unhealthy|unknown|pending))*$"),
 ];
 /// What a check can be called ([`crate::name::is_name`]).
 const NAME: &str = "^([a-z0-9_-]|[a-z0-9._-][a-z0-9_-]|[a-z0-9._-]{3,100})$";

@@ -9,6 +9,7 @@ mod dashboard;
 mod description;
 mod errors;
 mod events;
+mod history;
 mod metrics;
 mod reports;
 mod serving;

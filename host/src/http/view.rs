@@ -34,7 +34,8 @@ impl<'a> View<'a> {
         let version = board.version();
         let phase = board.phase();
         let checks: Vec<_> = board.checks().values().map(|slot| slot.state()).collect();
-        let mut tally = Tally::default();
+        let impaired = board.components().values().filter(|component| !component.healthy).count();
+        let mut tally = Tally { impaired, ..Tally::default() };
         for check in &checks {
             tally.count(check.snapshot.counts_as(), check.info.critical);
         }

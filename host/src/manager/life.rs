@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use futures_util::{FutureExt, future::join};
 use probity_core::{
-    machine::{Command, Machine, Policy},
+    machine::{Command, Policy},
     time::Now,
 };
 use tokio::{
@@ -77,13 +77,13 @@ impl Life {
             clock,
             room: Arc::new(Semaphore::new(1)),
         });
-        let snapshot = Machine::new(Arc::clone(&policy), clock.now(), 0.0).snapshot();
-        let slot = Arc::new(Slot::new(CheckState { info: Arc::clone(&info), snapshot }));
         let inbox = Arc::new(Inbox::default());
         let (closing, told) = watch::channel(false);
         let (ending, ended) = watch::channel(());
-        let first = Assignment { info, policy, examine, afresh: true };
-        let work = worker::work(shared, Arc::clone(&slot), Arc::clone(&inbox), first);
+        let first = Assignment { info: Arc::clone(&info), policy, examine, afresh: true, target: 0 };
+        let life = worker::life(&shared, &first, fastrand::f64());
+        let slot = Arc::new(Slot::new(CheckState { info, snapshot: life.0.snapshot() }));
+        let work = worker::work(shared, Arc::clone(&slot), Arc::clone(&inbox), first, life);
         runtime.spawn(live(work, Arc::clone(&inbox), Arc::clone(&events), told, ending));
         let listening = watch::Sender::new(());
         Arc::new(Life { name, slot, events, runtime, listening, inbox, clock, closing, ended })

@@ -10,6 +10,7 @@ use probity_core::{
     machine::Machine,
     outcome::{Fault, FaultKind},
 };
+use sha2::{Digest, Sha256};
 use tokio::{task::JoinSet, time::Instant};
 
 use super::examiner::{Absent, Examiner, grants};
@@ -17,6 +18,7 @@ use crate::{
     board::{CheckInfo, CheckState, Slot},
     config::{Check, Plan, PlanError, Suggestions},
     engine::{Engine, Prepared},
+    store::Keeper,
     worker::{self, Assignment, Examine, Inbox, Shared, Stop},
 };
 
@@ -62,6 +64,7 @@ struct Beginning {
     slot: Arc<Slot>,
     inbox: Arc<Inbox>,
     assignment: Assignment,
+    life: (Machine, Option<Box<Keeper>>),
 }
 
 /// All checks that run, by name.
@@ -112,8 +115,8 @@ impl Checks {
             self.shared.board.arrange(places, &gone);
         }
         // A probe may look for its own place on the board.
-        for Beginning { slot, inbox, assignment } in added {
-            self.workers.spawn(worker::work(Arc::clone(&self.shared), slot, inbox, assignment));
+        for Beginning { slot, inbox, assignment, life } in added {
+            self.workers.spawn(worker::work(Arc::clone(&self.shared), slot, inbox, assignment, life));
         }
     }
 
@@ -132,14 +135,16 @@ impl Checks {
     fn start(&mut self, check: Arc<Check>, with: With, spread: Duration) -> Beginning {
         let assignment = self.assignment(&check, &with, 1, true, spread);
         let name = Arc::clone(&assignment.info.name);
-        let machine = Machine::new(Arc::clone(&assignment.policy), self.shared.clock.now(), 0.0);
-        let slot = Arc::new(Slot::new(CheckState { info: Arc::clone(&assignment.info), snapshot: machine.snapshot() }));
+        let life = worker::life(&self.shared, &assignment, fastrand::f64());
+        let (machine, keeper) = &life;
+        let state = CheckState { info: Arc::clone(&assignment.info), snapshot: machine.snapshot() };
+        let slot = Arc::new(Slot::resumed(state, keeper.as_ref().map(|keeper| keeper.history()).unwrap_or_default()));
         self.listen(&slot, &with);
         let inbox = Arc::new(Inbox::default());
         self.shared.inboxes.add(Arc::clone(&name), Arc::clone(&inbox));
         let running = Running { check, with, generation: 1, inbox: Arc::clone(&inbox), slot: Arc::clone(&slot) };
         self.running.insert(name, running);
-        Beginning { slot, inbox, assignment }
+        Beginning { slot, inbox, assignment, life }
     }
 
     fn replace(&mut self, check: Arc<Check>, with: With, spread: Duration) {
@@ -225,8 +230,18 @@ impl Checks {
                 With::Nothing(_) => None,
             },
         };
-        Assignment { info: Arc::new(info), policy, examine, afresh }
+        Assignment { info: Arc::new(info), policy, examine, afresh, target: target(check) }
     }
+}
+
+/// What tells a check's target from others: its probe, and its settings as they are written. So a password that is changed where
+/// it is kept does not make another target of it.
+fn target(check: &Check) -> u64 {
+    let mut digest = Sha256::new();
+    digest.update(check.probe.as_bytes());
+    digest.update([0]);
+    digest.update(check.settings.written().to_string());
+    digest.finalize().iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 /// The plan of a check; where the probe suggests the impossible, what is built in, and the error to show.

@@ -76,7 +76,7 @@ fn assignment(examine: Arc<Script>, interval: Duration, generation: u64, afresh:
         generation,
         digest: None,
     };
-    Assignment { info: Arc::new(info), policy, examine, afresh }
+    Assignment { info: Arc::new(info), policy, examine, afresh, target: 0 }
 }
 
 impl Office {
@@ -92,7 +92,8 @@ impl Office {
         let machine = Machine::new(Arc::clone(&first.policy), clock.now(), 0.0);
         let state = CheckState { info: Arc::clone(&first.info), snapshot: machine.snapshot() };
         let (slot, inbox) = (Arc::new(Slot::new(state)), Arc::new(Inbox::default()));
-        let worker = tokio::spawn(work(Arc::clone(&shared), Arc::clone(&slot), Arc::clone(&inbox), first));
+        let life = life(&shared, &first, 0.0);
+        let worker = tokio::spawn(work(Arc::clone(&shared), Arc::clone(&slot), Arc::clone(&inbox), first, life));
         Office { shared, slot, inbox, worker }
     }
 

@@ -49,7 +49,9 @@ async fn health_tells_everything_in_one_document() {
     let house = House::running();
     let body = get("/health").of(&house.router).await.json();
     let keys: Vec<_> = body.as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(keys, ["status", "message", "checks", "uptime", "start_time", "last_update", "version", "node_id"]);
+    let expected =
+        ["status", "message", "checks", "uptime", "start_time", "last_update", "version", "node_id", "components"];
+    assert_eq!(keys, expected);
     assert_eq!(body["status"], "degraded");
     assert_eq!(body["message"], "queue is failing; cache is degraded; dns is unknown, as its probe fails");
     assert_eq!(body["last_update"], "2026-03-02T12:00:01.5Z");

@@ -50,8 +50,9 @@ impl Living {
         let inbox = Arc::new(Inbox::default());
         shared.inboxes.add(Arc::clone(&info.name), Arc::clone(&inbox));
         let examine = Arc::new(Target(Mutex::new(script.iter().copied().collect())));
-        let assignment = Assignment { info, policy, examine, afresh: true };
-        tokio::spawn(work(Arc::clone(&shared), slot, inbox, assignment));
+        let assignment = Assignment { info, policy, examine, afresh: true, target: 0 };
+        let life = worker::life(&shared, &assignment, 0.0);
+        tokio::spawn(work(Arc::clone(&shared), slot, inbox, assignment, life));
         let router = router(State {
             board,
             events,

@@ -90,6 +90,7 @@ fn is_seen_elsewhere(path: &str, status: &str) -> bool {
 #[tokio::test]
 async fn every_response_is_as_described() {
     let description = super::super::openapi();
+    let keeping = history::Keeping::new();
     let (starting, running) = (House::with(Some("s3cret")), House::running());
     let stopping = router_of(&running.board, None, Some(Refused::Stopping));
     let protected = scoped(true);
@@ -216,8 +217,12 @@ async fn every_response_is_as_described() {
         let other = ask().header("authorization", "Bearer t-report");
         [(path.as_str(), ask(), &protected), (path.as_str(), other, &protected)]
     });
+    let past = keeping.questions().into_iter().map(|(route, ask)| (route, ask, &keeping.house.router));
+    let forgotten = keeping.questions().into_iter().map(|(route, ask)| (route, ask, &running.router));
     let mut seen = BTreeSet::new();
-    for (route, ask, router) in asked.into_iter().chain(changed).chain(reported).chain(read) {
+    for (route, ask, router) in
+        asked.into_iter().chain(changed).chain(reported).chain(read).chain(past).chain(forgotten)
+    {
         let method = ask.method.as_str().to_lowercase();
         let answer = ask.of(router).await;
         let status = answer.status.as_str().to_owned();

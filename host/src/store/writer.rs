@@ -1,0 +1,445 @@
+//! The thread that writes: everything that there is, once in a while, all of it or none.
+
+use std::{
+    collections::HashMap,
+    fs,
+    path::PathBuf,
+    sync::{Arc, PoisonError, atomic::Ordering},
+    time::{Duration, Instant},
+};
+
+use jiff::{SignedDuration, Timestamp};
+use probity_core::time::nanoseconds;
+
+use super::{
+    Before, Common, Handover, Options,
+    db::{Db, Trouble},
+    holder::{Holder, Unheld},
+    keys::{self, CheckId},
+    load::{self, ALIVE, ENDED, FRAME, Loaded, RESERVED, load},
+    lock,
+    phases::Phases,
+    queue::{Item, Taken},
+    record::{self, Frame},
+    track::{Pending, Track},
+};
+
+/// What is said while all is well.
+pub(super) const WELL: &str = "keeps what happens";
+/// How often it is written that the runner is there, if nothing else is: what happened last is known up to here.
+const HEARTBEAT: Duration = Duration::from_secs(10);
+/// How often what is of no more use is removed.
+const CLEAN_UP: Duration = Duration::from_secs(3600);
+/// How long a check that is gone is remembered: as long as its hours are.
+const GONE: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// How much may wait for a store in trouble to come back: beyond this the oldest is not worth more than the memory.
+const MOST: usize = 65_536;
+/// When a store in trouble is looked at again, at first and at the latest.
+const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+/// A store that gives up so often without keeping anything for a while, though there is room on its disk, is damaged.
+const GIVEN_UP: u32 = 3;
+/// For how long it has to keep things to be taken for sound again.
+const SOUND: Duration = Duration::from_secs(60);
+/// What the library needs to go on: its journals.
+const ROOM_ON_DISK: u64 = 64 << 20;
+
+/// The thread that writes.
+pub(super) struct Writer {
+    folder: PathBuf,
+    flush_interval: Duration,
+    instance: String,
+    common: Arc<Common>,
+    holder: Option<Holder>,
+    db: Option<Arc<Db>>,
+    /// What was there before has been read, once.
+    loaded: bool,
+    frame: Frame,
+    tracks: HashMap<Arc<str>, Track>,
+    next: CheckId,
+    phases: Phases,
+    pending: Pending,
+    /// The number of the latest event.
+    last: u64,
+    /// More may be missing of what is kept than waits to be written.
+    incomplete: bool,
+    /// When to look at a store in trouble again, and how long it is until then.
+    retry: (Instant, Duration),
+    given_up: u32,
+    opened: Instant,
+    beat: Instant,
+    cleaned: Instant,
+    /// What became of a store that was damaged.
+    set_aside: Option<String>,
+}
+
+impl Writer {
+    pub(super) fn new(options: Options, instance: String, common: Arc<Common>) -> Writer {
+        let now = Instant::now();
+        Writer {
+            folder: options.folder,
+            flush_interval: options.flush_interval,
+            frame: Frame {
+                instance: instance.clone(),
+                results: common.sizes.places(),
+                events: common.sizes.events,
+                reserved: RESERVED,
+            },
+            instance,
+            holder: None,
+            db: None,
+            loaded: false,
+            tracks: HashMap::new(),
+            next: 1,
+            phases: Phases::new(Arc::clone(&common.phases), Vec::new()),
+            pending: Pending::new(),
+            last: 0,
+            incomplete: false,
+            retry: (now, RETRY.0),
+            given_up: 0,
+            opened: now,
+            beat: now,
+            cleaned: now,
+            set_aside: None,
+            common,
+        }
+    }
+
+    /// Opens what there is. Only that another runner has it is an error.
+    pub(super) fn begin(&mut self) -> Result<Before, Unheld> {
+        match Holder::hold(&self.folder) {
+            Ok(holder) => self.holder = Some(holder),
+            Err(unheld @ Unheld::ByAnother { .. }) => return Err(unheld),
+            Err(unheld @ Unheld::Io { .. }) => {
+                self.trouble(Trouble::Disk(unheld.to_string()));
+                return Ok(self.nothing_before());
+            }
+        }
+        match self.open() {
+            Ok(before) => Ok(before.unwrap_or_else(|| self.nothing_before())),
+            Err(trouble) => {
+                self.trouble(trouble);
+                Ok(self.nothing_before())
+            }
+        }
+    }
+
+    fn nothing_before(&self) -> Before {
+        Before { instance: self.instance.clone(), last: 0, events: Vec::new() }
+    }
+
+    /// Writes until the store is closed.
+    pub(super) fn run(mut self) {
+        loop {
+            let Taken { items, asked, closed } = self.common.queue.take(self.wait());
+            for item in items {
+                self.take(item);
+            }
+            if self.db.is_none() && (self.retry.0 <= Instant::now() || closed) {
+                self.reopen();
+            }
+            if self.cleaned.elapsed() >= CLEAN_UP {
+                self.clean_up();
+            }
+            if closed {
+                self.end();
+                break;
+            }
+            if !self.pending.is_empty() || self.beat.elapsed() >= HEARTBEAT {
+                self.flush();
+            }
+            self.common.queue.answer(asked);
+        }
+        // Whoever waits for the end waits for the files to be closed.
+        let Writer { common, db, holder, .. } = self;
+        common.db.store(None);
+        drop((db, holder));
+        common.queue.end();
+    }
+
+    /// How long nothing needs to be done unless something comes in.
+    fn wait(&self) -> Duration {
+        let beat = HEARTBEAT.saturating_sub(self.beat.elapsed());
+        let flush = if self.flush_interval.is_zero() { beat } else { self.flush_interval.min(beat) };
+        match self.db {
+            Some(_) => flush,
+            None => flush.min(self.retry.0.saturating_duration_since(Instant::now())),
+        }
+        // With a clock that stands still, a loop that never waits would do nothing else.
+        .max(Duration::from_millis(1))
+    }
+
+    fn take(&mut self, item: Item) {
+        // Where nothing has been read yet, nobody knows what a check's number is, or an event's place.
+        if !self.loaded {
+            if !matches!(item, Item::Begun(..) | Item::Gone(..)) {
+                self.common.queue.drop_some(1);
+            }
+            return;
+        }
+        match item {
+            Item::Begun(check, at) => self.track(&check, at).claimed = true,
+            Item::News(check, news) => {
+                let places = self.common.sizes.places();
+                self.track(&check, news.at);
+                if let Some(track) = self.tracks.get_mut(&check) {
+                    track.take(&news, places, &mut self.phases, &mut self.pending);
+                }
+            }
+            Item::Gone(check, at) => {
+                if let Some(track) = self.tracks.get_mut(&check) {
+                    track.gone(at, &mut self.pending);
+                }
+            }
+            Item::Event(event) => {
+                self.last = event.seq;
+                let key = keys::event(event.seq, self.common.sizes.events);
+                self.pending.insert(key, Some(record::write(&*event)));
+            }
+        }
+        for (number, name) in self.phases.take_new() {
+            self.pending.insert(keys::phase(number), Some(name.as_bytes().to_vec()));
+        }
+    }
+
+    fn track(&mut self, check: &Arc<str>, now: Timestamp) -> &mut Track {
+        self.tracks.entry(Arc::clone(check)).or_insert_with(|| {
+            let id = self.next;
+            self.next += 1;
+            self.common.ids.write().unwrap_or_else(PoisonError::into_inner).insert(Arc::clone(check), id);
+            Track::new(id, check, now, &mut self.pending)
+        })
+    }
+
+    /// Writes all that there is.
+    fn flush(&mut self) {
+        let Some(db) = &self.db else {
+            return self.make_room();
+        };
+        let begun = Instant::now();
+        if self.last + RESERVED / 2 > self.frame.reserved {
+            self.frame.reserved = self.last + RESERVED;
+            self.pending.insert(keys::meta(FRAME), Some(record::write(&self.frame)));
+        }
+        let now = self.common.clock.now().wall.as_millisecond();
+        self.pending.insert(keys::meta(ALIVE), Some(record::write(&now)));
+        match db.commit(self.pending.iter()) {
+            Ok(()) => {
+                let Common { written, flushes, flush_nanos, size, .. } = &*self.common;
+                written.fetch_add(self.pending.len() as u64, Ordering::Relaxed);
+                flushes.fetch_add(1, Ordering::Relaxed);
+                flush_nanos.fetch_add(nanoseconds(begun.elapsed()), Ordering::Relaxed);
+                if self.beat.elapsed() >= HEARTBEAT || size.load(Ordering::Relaxed) == 0 {
+                    size.store(db.size(), Ordering::Relaxed);
+                    self.beat = begun;
+                }
+                if self.given_up > 0 && self.opened.elapsed() > SOUND {
+                    self.given_up = 0;
+                }
+                self.pending.clear();
+            }
+            Err(trouble) => self.trouble(trouble),
+        }
+    }
+
+    /// Forgets what a store in trouble could not take for too long: results first, for where checks stand can be told again.
+    fn make_room(&mut self) {
+        self.beat = Instant::now();
+        if self.pending.len() <= MOST {
+            return;
+        }
+        let before = self.pending.len();
+        self.pending.retain(|key, _| !matches!(key.first(), Some(b'R' | b'F' | b'E')));
+        self.common.queue.drop_some((before - self.pending.len()) as u64);
+        if self.pending.len() > MOST / 2 {
+            self.pending.clear();
+            self.incomplete = true;
+        }
+    }
+
+    /// The store can't be used for now.
+    fn trouble(&mut self, trouble: Trouble) {
+        self.common.errors.fetch_add(1, Ordering::Relaxed);
+        self.common.db.store(None);
+        self.db = None;
+        let mut message = format!("nothing is kept for now: {trouble}");
+        match trouble {
+            Trouble::Damaged(why) => {
+                if let Err(error) = self.set_aside(&why) {
+                    message = format!(
+                        "nothing is kept for now: the history is damaged ({why}), and can't be set aside: {error}"
+                    );
+                }
+            }
+            Trouble::GivenUp => {
+                self.given_up += 1;
+                if self.given_up >= GIVEN_UP && self.room_on_disk().is_none_or(|room| room > ROOM_ON_DISK) {
+                    self.given_up = 0;
+                    // If it can't be, it is found again.
+                    let _ = self.set_aside("it keeps giving up");
+                }
+            }
+            Trouble::Disk(_) | Trouble::Busy => {}
+        }
+        if self.common.standing.load().message != message {
+            tracing::error!("{message}; checks go on");
+        }
+        self.common.stand(false, message);
+        self.retry = (Instant::now() + self.retry.1, (self.retry.1 * 2).min(RETRY.1));
+    }
+
+    fn room_on_disk(&self) -> Option<u64> {
+        let disk = rustix::fs::statvfs(&self.folder).ok()?;
+        Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+    }
+
+    fn reopen(&mut self) {
+        let held = match &self.holder {
+            Some(_) => Ok(()),
+            None => Holder::hold(&self.folder).map(|holder| self.holder = Some(holder)),
+        };
+        let late = !self.loaded;
+        let opened = held.map_err(|unheld| Trouble::Disk(unheld.to_string())).and_then(|()| self.open());
+        match opened {
+            Ok(_) => {
+                if late {
+                    self.take_over();
+                }
+                tracing::info!("history is kept again");
+                self.flush();
+            }
+            Err(trouble) => self.trouble(trouble),
+        }
+    }
+
+    /// Opens what there is, and reads it if nothing was read before; returns what the events were then.
+    fn open(&mut self) -> Result<Option<Before>, Trouble> {
+        let db = match Db::open(&self.folder.join("db")) {
+            Err(Trouble::Damaged(why)) => {
+                self.set_aside(&why)
+                    .map_err(|error| Trouble::Disk(format!("{why}; it can't be set aside: {error}")))?;
+                Db::open(&self.folder.join("db"))?
+            }
+            opened => opened?,
+        };
+        let before = if self.loaded {
+            self.go_on(&db)?;
+            None
+        } else {
+            match self.read(&db) {
+                Err(Trouble::Damaged(why)) => {
+                    drop(db);
+                    self.set_aside(&why)
+                        .map_err(|error| Trouble::Disk(format!("{why}; it can't be set aside: {error}")))?;
+                    return self.open();
+                }
+                read => Some(read?),
+            }
+        };
+        let db = Arc::new(db);
+        self.common.size.store(db.size(), Ordering::Relaxed);
+        self.common.db.store(Some(Arc::clone(&db)));
+        self.db = Some(db);
+        (self.opened, self.retry) = (Instant::now(), (Instant::now(), RETRY.0));
+        self.common.stand(true, self.set_aside.clone().unwrap_or_else(|| WELL.into()));
+        Ok(before)
+    }
+
+    fn read(&mut self, db: &Db) -> Result<Before, Trouble> {
+        let opened = self.common.clock.now().wall;
+        let Loaded { frame, last, until, events, tracks, lives, phases } =
+            load(db, self.common.sizes, &self.instance, opened)?;
+        self.next = tracks.values().map(|track| track.id).max().unwrap_or(0) + 1;
+        let ids = tracks.iter().map(|(name, track)| (Arc::clone(name), track.id)).collect();
+        *self.common.ids.write().unwrap_or_else(PoisonError::into_inner) = ids;
+        self.common.handover.store(Arc::new(Handover { until, opened }));
+        *lock(&self.common.lives) = lives;
+        self.phases = Phases::new(Arc::clone(&self.common.phases), phases);
+        let before = Before { instance: frame.instance.clone(), last, events };
+        (self.frame, self.tracks, self.last, self.loaded) = (frame, tracks, last, true);
+        Ok(before)
+    }
+
+    /// Goes on with what was read only after this runner had begun: its checks live already, and its events have numbers of their
+    /// own.
+    fn take_over(&mut self) {
+        lock(&self.common.lives).clear();
+        self.frame = Frame { instance: self.instance.clone(), reserved: RESERVED, ..self.frame.clone() };
+        for place in 0..self.common.sizes.events {
+            self.pending.insert(keys::event(place, self.common.sizes.events), None);
+        }
+        self.pending.insert(keys::meta(FRAME), Some(record::write(&self.frame)));
+        self.last = 0;
+    }
+
+    /// Goes on with a store that was open before, or with an empty one in its place.
+    fn go_on(&mut self, db: &Db) -> Result<(), Trouble> {
+        let same = db.get(&keys::meta(FRAME))?.and_then(|bytes| record::read::<Frame>(&bytes));
+        if same.is_some_and(|frame| frame.instance == self.frame.instance) && !std::mem::take(&mut self.incomplete) {
+            return Ok(());
+        }
+        for (name, track) in &self.tracks {
+            self.pending.insert(keys::name(track.id), Some(name.as_bytes().to_vec()));
+            track.save(&mut self.pending);
+        }
+        for (number, name) in self.phases.all() {
+            self.pending.insert(keys::phase(number), Some(name.as_bytes().to_vec()));
+        }
+        self.pending.insert(keys::meta(FRAME), Some(record::write(&self.frame)));
+        Ok(())
+    }
+
+    /// Moves a damaged store out of the way, in the place of one that was before.
+    fn set_aside(&mut self, why: &str) -> std::io::Result<()> {
+        let (damaged, aside) = (self.folder.join("db"), self.folder.join("damaged"));
+        if aside.exists() {
+            fs::remove_dir_all(&aside)?;
+        }
+        fs::rename(&damaged, &aside)?;
+        self.common.damaged.fetch_add(1, Ordering::Relaxed);
+        self.incomplete = true;
+        let when = self.common.clock.now().wall.round(jiff::Unit::Second).unwrap_or_default();
+        let message = format!(
+            "keeps what happens since {when}: what there was before was damaged ({why}) and lies in {}",
+            aside.display()
+        );
+        tracing::error!("history {message}");
+        self.set_aside = Some(message);
+        Ok(())
+    }
+
+    /// Removes what is of no more use: what is kept of checks that are long gone. All else takes the place of what is older.
+    fn clean_up(&mut self) {
+        self.cleaned = Instant::now();
+        let Some(db) = self.db.clone() else {
+            return;
+        };
+        let now = self.common.clock.now().wall;
+        let gone: Vec<Arc<str>> =
+            self.tracks.iter().filter(|(_, track)| !track.claimed).map(|(name, _)| Arc::clone(name)).collect();
+        for name in gone {
+            let Some(track) = self.tracks.get_mut(&name) else {
+                continue;
+            };
+            if track.unheard.is_some() {
+                track.gone(now, &mut self.pending);
+            }
+            if track.state.account.at() >= (now - GONE).as_millisecond() {
+                continue;
+            }
+            if let Err(trouble) = load::forget(&db, track.id, &mut self.pending) {
+                drop(db);
+                return self.trouble(trouble);
+            }
+            self.tracks.remove(&name);
+            self.common.ids.write().unwrap_or_else(PoisonError::into_inner).remove(&name);
+        }
+    }
+
+    /// Writes that this was the end.
+    fn end(&mut self) {
+        if self.loaded {
+            self.pending.insert(keys::meta(ENDED), Some(record::write(&self.last)));
+        }
+        self.flush();
+    }
+}
