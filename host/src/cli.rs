@@ -10,6 +10,7 @@ mod compose;
 mod configured;
 mod dev;
 mod doctor;
+mod export;
 mod hash_token;
 mod inspect;
 mod keygen;
@@ -77,6 +78,7 @@ enum Command {
     Inspect(inspect::Inspect),
     Compose(compose::Compose),
     Validate(validate::Validate),
+    Export(export::Export),
     Schema(schema::Schema),
     HashToken(hash_token::HashToken),
     Keygen(keygen::Keygen),
@@ -135,6 +137,7 @@ pub fn main() -> ExitCode {
                 Command::Inspect(inspect) => inspect.execute().await,
                 Command::Compose(compose) => compose.execute(),
                 Command::Validate(validate) => validate.execute().await,
+                Command::Export(export) => export.execute(),
                 Command::Schema(schema) => schema.execute(),
                 Command::HashToken(hash) => hash.execute(),
                 Command::Keygen(keygen) => keygen.execute(),
