@@ -33,6 +33,7 @@ mod embedding;
 mod etcd;
 mod etcd_impostors;
 mod events;
+mod export;
 mod faults;
 mod folder;
 mod grants;

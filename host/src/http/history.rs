@@ -12,8 +12,9 @@ use axum::{extract::State, response::Response};
 use jiff::Timestamp;
 use probity_core::rollup::Level;
 
+pub(super) use self::asked::Window;
 use self::{
-    asked::{Days, HistoryAsked, IncidentsAsked, LatencyAsked, UptimeAsked, UptimesAsked, Window},
+    asked::{Days, HistoryAsked, IncidentsAsked, LatencyAsked, UptimeAsked, UptimesAsked},
     told::{Day, Incidents, Latencies, Results, Uptime, UptimeOf, Uptimes},
 };
 use super::{

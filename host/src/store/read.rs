@@ -1,6 +1,10 @@
 //! What can be asked of the store. All of it reads the disk, so it is for threads that may wait.
 
-use std::{collections::BTreeMap, ops::Range, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    ops::Range,
+    sync::{Arc, PoisonError, atomic::Ordering},
+};
 
 use jiff::Timestamp;
 use probity_core::{
@@ -187,14 +191,21 @@ impl Store {
         let read = self.read(check, |db, id| {
             let mut history = History::default();
             let mut latest = BTreeMap::new();
-            let number = self.load(db, id)?.map_or(0, |state| state.number);
-            // So that what each says is among them.
-            let first = number.saturating_sub(RESULTS as u64 + super::SAID_AGAIN);
-            let mut take =
-                |bytes: &[u8]| latest.extend(record::read_kept(bytes).map(|kept| (kept.number, bytes.to_vec())));
-            db.each(&keys::failures(id), |_, bytes| take(bytes))?;
-            for number in first + 1..=number {
-                db.get(&keys::result(id, number, self.common.sizes.places()))?.iter().for_each(|bytes| take(bytes));
+            let mut take = |_: &[u8], bytes: &[u8]| {
+                latest.extend(record::read_kept(bytes).map(|kept| (kept.number, bytes.to_vec())));
+            };
+            db.each(&keys::failures(id), &mut take)?;
+            let places = self.common.sizes.places();
+            let last = self.load(db, id)?.map_or(0, |state| state.number);
+            // So many more that what each says is among them.
+            let first = (last + 1).saturating_sub((RESULTS as u64 + super::SAID_AGAIN).min(places));
+            let key = |number| keys::result(id, number, places);
+            // Places go round.
+            if first % places <= last % places {
+                db.between(key(first)..=key(last), &mut take)?;
+            } else {
+                db.between(key(first)..=key(places - 1), &mut take)?;
+                db.between(key(0)..=key(last), &mut take)?;
             }
             self.told(&latest).into_values().for_each(|recorded| history.push(&recorded.run));
             Ok(history)
@@ -205,7 +216,7 @@ impl Store {
     /// The names of all checks that the store knows.
     #[must_use]
     pub fn checks(&self) -> Vec<Arc<str>> {
-        let ids = self.common.ids.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let ids = self.common.ids.read().unwrap_or_else(PoisonError::into_inner);
         let mut names: Vec<Arc<str>> = ids.keys().cloned().collect();
         names.sort_unstable();
         names
@@ -222,7 +233,10 @@ impl Store {
         let Some(id) = self.common.id(check) else {
             return Ok(None);
         };
-        read(&db, id).map(Some).map_err(|trouble| Unreadable(trouble.to_string()))
+        read(&db, id).map(Some).map_err(|trouble| {
+            self.common.errors.fetch_add(1, Ordering::Relaxed);
+            Unreadable(trouble.to_string())
+        })
     }
 
     /// All that is kept of the results of a check, by number.

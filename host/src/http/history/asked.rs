@@ -132,16 +132,16 @@ impl Days {
 
 /// So much time up to now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Window {
+pub(in crate::http) struct Window {
     /// As it was asked for.
     pub(super) text: String,
-    pub(super) span: Duration,
+    span: Duration,
     /// The shortest stretches that are kept for so long.
-    pub(super) level: Level,
+    pub(in crate::http) level: Level,
 }
 
 impl Window {
-    fn read(text: &str) -> Result<Window, Problem> {
+    pub(in crate::http) fn read(text: &str) -> Result<Window, Problem> {
         let problem = || {
             let detail = format!(
                 "must be a number of minutes, hours or days up to 732d, such as `90m`, `24h` or `7d`; not `{text}`"
@@ -164,7 +164,7 @@ impl Window {
     }
 
     /// When it begins, if it ends now.
-    pub(super) fn from(&self, now: Timestamp) -> Timestamp {
+    pub(in crate::http) fn from(&self, now: Timestamp) -> Timestamp {
         SignedDuration::try_from(self.span).ok().and_then(|span| now.checked_sub(span).ok()).unwrap_or(Timestamp::MIN)
     }
 }
