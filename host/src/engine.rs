@@ -10,6 +10,7 @@ mod command;
 mod compiled;
 mod compiler;
 mod component;
+mod contract;
 mod ctx;
 mod exceeded;
 mod exit;

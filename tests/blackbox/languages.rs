@@ -58,7 +58,7 @@ fn build(folder: &Path, target: &Path, name: &str) -> Vec<u8> {
 }
 
 /// A check that uses the probe of its name.
-fn side_car(name: &str, port: u16) -> String {
+pub fn side_car(name: &str, port: u16) -> String {
     format!(
         "[[check]]\nname = \"{name}\"\nsettings = {{ host = \"127.0.0.1\", port = {port}, expect = \"hello\" }}\n{EAGER}"
     )
@@ -66,7 +66,7 @@ fn side_car(name: &str, port: u16) -> String {
 
 /// Waits until a component is compiled.
 #[track_caller]
-fn wait_until_loaded(runner: &Runner, name: &str) {
+pub fn wait_until_loaded(runner: &Runner, name: &str) {
     let begun = Instant::now();
     while runner.probe(name).is_none_or(|probe| probe["state"] != "loaded") {
         assert!(begun.elapsed() < COMPILING, "{:?}\n{}", runner.probe(name), runner.log());
@@ -75,7 +75,7 @@ fn wait_until_loaded(runner: &Runner, name: &str) {
 }
 
 #[track_caller]
-fn wait_for(runner: &Runner, name: &str, status: &str, part: &str) -> Check {
+pub fn wait_for(runner: &Runner, name: &str, status: &str, part: &str) -> Check {
     runner.wait_for_check(name, &format!("is {status}: {part}"), |check| {
         check.status() == status && check.message().contains(part)
     })

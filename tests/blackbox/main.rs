@@ -36,6 +36,7 @@ mod events;
 mod export;
 mod faults;
 mod folder;
+mod golden;
 mod grants;
 mod grpc;
 mod heartbeat;

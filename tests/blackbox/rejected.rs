@@ -38,7 +38,9 @@ fn what_can_not_run_says_why_and_what_to_do() {
         (
             "other-version",
             exports("probity:probe/checker@9.0.0"),
-            &["or `wasi:cli/run@0.2.12`, and exports `probity:probe/checker@9.0.0`"],
+            &[
+                "this component speaks `probity:probe/checker@9.0.0`, and this runner speaks `probity:probe/connector@0.1.0`, `probity:probe/checker@0.2.0-draft`, `probity:probe/checker@0.1.0`: build it for one of these",
+            ],
         ),
         (
             "moon",

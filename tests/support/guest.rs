@@ -22,6 +22,7 @@ pub fn component(wat: &str, world: &str) -> Vec<u8> {
     let mut module = wat::parse_str(wat).expect("the module's text is valid");
     let mut resolve = Resolve::default();
     let (package, _) = resolve.push_dir(repository().join("wit")).expect("the contract is valid");
+    resolve.push_dir(repository().join("wit/draft")).expect("the draft of the next contract is valid");
     let package = match world {
         "command" | "described-command" => resolve.push_str("command.wit", COMMAND).expect("the world is valid"),
         _ => package,
@@ -76,7 +77,13 @@ pub fn hostile(name: &str, written: &[(&str, &str)]) -> Vec<u8> {
 
 fn from(folder: &str, name: &str, written: &[(&str, &str)]) -> Vec<u8> {
     let code = code_of(folder, name, written);
-    let world = if code.contains("probe/connector") { "bare-connector-probe" } else { "bare-checker-probe" };
+    let world = if code.contains("probe/connector") {
+        "bare-connector-probe"
+    } else if code.contains("@0.2.0-draft") {
+        "probity:probe/bare-checker-probe@0.2.0-draft"
+    } else {
+        "bare-checker-probe"
+    };
     component(&code, world)
 }
 

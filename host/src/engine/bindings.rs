@@ -17,11 +17,12 @@ wasmtime::component::bindgen!({
             import probity:probe/tls@0.1.0;
             import wasi:sockets/ip-name-lookup@0.2.12;
             export probity:probe/checker@0.1.0;
+            export probity:probe/checker@0.2.0-draft;
             export probity:probe/connector@0.1.0;
             export probity:probe/manifest@0.1.0;
         }
     ",
-    path: "../wit",
+    path: ["../wit", "../wit/draft"],
     world: "probity:host/host",
     imports: {
         "probity:probe/icmp": async | trappable,
@@ -43,27 +44,34 @@ wasmtime::component::bindgen!({
 });
 
 pub use self::{
-    exports::probity::probe::{checker, connector, manifest},
-    probity::probe::{calendar, checks, http, icmp, log, reports, system, tls, types},
+    exports::probity::{
+        probe0_1_0::{checker, connector, manifest},
+        probe0_2_0_draft::checker as draft,
+    },
+    probity::probe0_1_0::{calendar, checks, http, icmp, log, reports, system, tls, types},
     wasi::sockets::ip_name_lookup,
 };
 pub use wasmtime_wasi::p2::bindings::exports::wasi::cli::run;
 
 /// The export that makes a component a probe which examines its target from nothing.
 pub const CHECKER: &str = "probity:probe/checker@0.1.0";
+/// The same, in the version that is in the making.
+pub const CHECKER_DRAFT: &str = "probity:probe/checker@0.2.0-draft";
 /// The export that makes it one which keeps a connection open.
 pub const CONNECTOR: &str = "probity:probe/connector@0.1.0";
 /// The export that makes it a command, which is started for each run.
 pub const RUN: &str = "wasi:cli/run@0.2.12";
+/// All of those that make it a probe of the contract. Of several that it has, it is called by the first.
+pub const CALLED_BY: [&str; 3] = [CONNECTOR, CHECKER_DRAFT, CHECKER];
 /// The export that describes a probe.
 pub const MANIFEST: &str = "probity:probe/manifest@0.1.0";
 
 /// The import that makes it one which wants to know what others report.
 pub const REPORTS: &str = "probity:probe/reports@0.1.0";
 
-/// Every interface that a component may import, with the newest version there is of each. An older one of the same
-/// compatible series (0.2.x, 0.1.0) is served by it.
-pub const OFFERED: [&str; 39] = [
+/// Every interface that a component may import, in each version that is offered. An older one of the same compatible series
+/// (0.2.x, 0.1.0) is served by it.
+pub const OFFERED: [&str; 40] = [
     "probity:probe/calendar@0.1.0",
     "probity:probe/checks@0.1.0",
     "probity:probe/http@0.1.0",
@@ -73,6 +81,7 @@ pub const OFFERED: [&str; 39] = [
     "probity:probe/system@0.1.0",
     "probity:probe/tls@0.1.0",
     "probity:probe/types@0.1.0",
+    "probity:probe/types@0.2.0-draft",
     "wasi:cli/environment@0.2.12",
     "wasi:cli/exit@0.2.12",
     "wasi:cli/stderr@0.2.12",

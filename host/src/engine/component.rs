@@ -8,10 +8,11 @@ use wasmtime::component::{Component, InstancePre, Linker};
 
 use super::{
     Engine, Profile, Request,
-    bindings::{CHECKER, CONNECTOR, MANIFEST, REPORTS, RUN, checker, connector, manifest, run, types},
+    bindings::{CHECKER, CONNECTOR, MANIFEST, REPORTS, RUN, connector, manifest, run, types},
     command::Start,
     compiled,
     compiler::Compiler,
+    contract::Checker,
     ctx::Ctx,
     output::{self, Redactor},
     preview_1,
@@ -80,6 +81,17 @@ pub enum LoadError {
         /// What it does export.
         found: String,
     },
+    /// It speaks another version of the contract.
+    #[error(
+        "this component speaks `{wanted}`, and this runner speaks {offered}: build it for one of these, or run it by a runner \
+         that knows its version"
+    )]
+    Version {
+        /// The version that it speaks.
+        wanted: String,
+        /// Those that there are here.
+        offered: String,
+    },
     /// It is an adapter.
     #[error(
         "this is an adapter, and a probe only together with one that needs `{0}`: \
@@ -145,7 +157,7 @@ pub struct Manifest {
 /// How a probe is called.
 pub(super) enum Entry {
     /// From nothing, once for each run.
-    Checker(checker::GuestIndices),
+    Checker(Checker),
     /// To open a connection, and then over it.
     Connector(connector::GuestIndices),
     /// As a program, once for each run.
@@ -157,17 +169,18 @@ impl Entry {
     fn find(pre: &InstancePre<Ctx>, shape: &Shape) -> wasmtime::Result<Entry> {
         if shape.has(CONNECTOR) {
             connector::GuestIndices::new(pre).map(Entry::Connector)
-        } else if shape.has(CHECKER) {
-            checker::GuestIndices::new(pre).map(Entry::Checker)
         } else {
-            run::GuestIndices::new(pre).map(Entry::Command)
+            match Checker::find(pre, shape) {
+                Some(checker) => checker.map(Entry::Checker),
+                None => run::GuestIndices::new(pre).map(Entry::Command),
+            }
         }
     }
 
     /// # Errors
     ///
     /// It is called in another way.
-    pub(super) fn checker(&self) -> wasmtime::Result<&checker::GuestIndices> {
+    pub(super) fn checker(&self) -> wasmtime::Result<&Checker> {
         match self {
             Entry::Checker(checker) => Ok(checker),
             Entry::Connector(_) => wasmtime::bail!("it keeps a connection open, and has to be opened first"),
@@ -318,7 +331,7 @@ impl Engine {
             .call(async |store| {
                 let instance = prepared.pre.instantiate_async(&mut *store).await?;
                 match &prepared.entry {
-                    Entry::Checker(checker) => checker.load(&mut *store, &instance).map(|_| ())?,
+                    Entry::Checker(checker) => checker.load(&mut *store, &instance)?,
                     Entry::Connector(connector) => connector.load(&mut *store, &instance).map(|_| ())?,
                     Entry::Command(command) => command.load(&mut *store, &instance).map(|_| ())?,
                 }

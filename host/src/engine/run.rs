@@ -104,9 +104,8 @@ impl Engine {
         let mut sandbox = Sandbox::new(self, prepared, &request, term);
         let call = async |store: &mut Store<Ctx>| {
             let instance = prepared.pre.instantiate_async(&mut *store).await?;
-            let guest = prepared.entry.checker()?.load(&mut *store, &instance)?;
             let run = store.data().told(term.run(&request))?;
-            guest.call_check(&mut *store, request.settings, &run).await
+            prepared.entry.checker()?.check(store, &instance, request.settings, &run).await
         };
         let said = sandbox.call(call).await;
         sandbox.settle(said, request.redact)

@@ -5,7 +5,7 @@ use wasmparser::{BinaryReaderError, ComponentExternalKind, Parser, Payload};
 use wasmtime::component::Component;
 
 use super::{
-    bindings::{CHECKER, CONNECTOR, OFFERED, RUN},
+    bindings::{CALLED_BY, OFFERED, RUN},
     component::LoadError,
     features, preview_1,
 };
@@ -30,7 +30,7 @@ impl Shape {
     /// The export by which it is called, with its version. One that has several is called as the one that can do more.
     #[must_use]
     pub fn world(&self) -> &str {
-        let known = [CONNECTOR, CHECKER].into_iter().find(|known| self.has(known));
+        let known = CALLED_BY.into_iter().find(|known| self.has(known));
         known.or(self.exports.first().map(String::as_str)).unwrap_or_default()
     }
 
@@ -75,9 +75,15 @@ pub fn examine(bytes: &[u8], limit: u64) -> Result<Shape, LoadError> {
     if let Some(adapter) = shape.imports.iter().find(|name| is_adapter(name)) {
         return Err(LoadError::NeedsAdapter(adapter.clone()));
     }
-    if !shape.has(CHECKER) && !shape.has(CONNECTOR) && !shape.is_command() {
+    if !CALLED_BY.iter().any(|known| shape.has(known)) && !shape.is_command() {
         if let Some(adapter) = shape.exports.iter().find(|name| is_adapter(name)) {
             return Err(LoadError::Adapter(adapter.clone()));
+        }
+        let of_another_version =
+            |export: &&String| CALLED_BY.iter().any(|known| known.split('@').next() == export.split('@').next());
+        if let Some(wanted) = shape.exports.iter().find(of_another_version) {
+            let offered = quoted(&CALLED_BY.map(str::to_owned));
+            return Err(LoadError::Version { wanted: wanted.clone(), offered });
         }
         return Err(LoadError::NotAProbe {
             found: if shape.exports.is_empty() { "nothing".into() } else { quoted(&shape.exports) },
@@ -122,11 +128,15 @@ fn is_adapter(name: &str) -> bool {
 /// Why an import can't be served, if it can't.
 fn why_not_offered(wanted: &str) -> Option<String> {
     let (interface, version) = wanted.split_once('@').unwrap_or((wanted, ""));
-    let offered = OFFERED.iter().find(|offered| offered.split_once('@').is_some_and(|(name, _)| name == interface));
-    match offered {
-        Some(offered) if offered.split_once('@').is_some_and(|(_, have)| series(have) == series(version)) => None,
-        Some(offered) => Some(format!("it wants `{wanted}`, and there is `{offered}`")),
-        None => {
+    let of_this = OFFERED.iter().filter_map(|offered| offered.split_once('@').filter(|(name, _)| *name == interface));
+    let versions: Vec<&str> = of_this.map(|(_, version)| version).collect();
+    match versions[..] {
+        [..] if versions.iter().any(|have| series(have) == series(version)) => None,
+        [_, ..] => {
+            let offered: Vec<String> = versions.iter().map(|version| format!("{interface}@{version}")).collect();
+            Some(format!("it wants `{wanted}`, and there is {}", quoted(&offered)))
+        }
+        [] => {
             let package = interface.split_once('/').map_or(interface, |(package, _)| package);
             let same_package =
                 |offered: &&&str| offered.starts_with(package) && offered[package.len()..].starts_with('/');
