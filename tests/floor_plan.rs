@@ -51,16 +51,15 @@ const MAY_SEE: [(&str, &[&str]); 21] = [
     ("worker", &["board", "clock", "events", "store"]),
 ];
 
-/// Who alone may name a library. Those that write components belong to nobody: the engine adapts modules, and the command line
-/// builds them.
-const BELONGS_TO: [(&str, &str); 16] = [
+/// Who alone may name a library. Those that read and write components belong to nobody: the engine adapts modules, and the command
+/// line builds them.
+const BELONGS_TO: [(&str, &str); 15] = [
     ("fjall", "store"),
     ("postcard", "store"),
     ("wasmtime", "engine"),
     ("wasmtime_wasi", "engine"),
     ("wasmtime_wasi_http", "engine"),
     ("wasmtime_wasi_tls", "engine"),
-    ("wasmparser", "engine"),
     ("nix", "engine"),
     ("socket2", "engine"),
     ("axum", "http"),

@@ -23,6 +23,7 @@ mod recording;
 mod remote;
 mod run;
 mod schema;
+mod sdk;
 mod sign;
 mod spread;
 mod standing;
@@ -33,8 +34,9 @@ mod top;
 mod validate;
 mod verify;
 
-use std::process::ExitCode;
+use std::{fs, path::Path, process::ExitCode};
 
+use anyhow::Context;
 use clap::{Parser, Subcommand};
 
 use crate::{
@@ -88,6 +90,16 @@ enum Command {
     Man(man::Man),
     #[command(name = engine::COMPILE, hide = true)]
     Compile(compile::Compile),
+}
+
+/// Writes a file, and makes its folder.
+///
+/// # Errors
+///
+/// It can't be written; the message names it.
+fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+    let written = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(path, text));
+    written.with_context(|| format!("can't write {}", path.display()))
 }
 
 /// The exit code of a program that could not do what it was asked for; 2 would mean that a target is unhealthy.

@@ -45,8 +45,21 @@ pub const TRIED_PROBES: [&str; 28] = [
 /// The probes that an adapter makes beside the one that it is named as.
 pub const MORE_PROBES: [&str; 2] = ["redis-kv", "redis-pubsub"];
 /// The examples that some test here tries out.
-const TRIED_EXAMPLES: [&str; 11] =
-    ["c", "cpp", "embedding", "javascript", "python", "quickstart", "reconnection", "rust", "typescript", "wat", "zig"];
+const TRIED_EXAMPLES: [&str; 13] = [
+    "assemblyscript",
+    "c",
+    "cpp",
+    "embedding",
+    "go",
+    "javascript",
+    "python",
+    "quickstart",
+    "reconnection",
+    "rust",
+    "typescript",
+    "wat",
+    "zig",
+];
 
 fn folders(parent: &str) -> BTreeSet<String> {
     let entries = fs::read_dir(repository().join(parent)).unwrap().map(Result::unwrap);

@@ -56,7 +56,7 @@ fn what_was_built_for_a_released_version_still_runs() {
     }
     let runner = home.start();
     for (name, _) in &components {
-        wait_until_loaded(&runner, name);
+        wait_until_loaded(&runner, name, 1);
     }
     for (name, _) in &components {
         wait_for(&runner, name, "healthy", if name == CONNECTOR { "answered" } else { "hello from a server" });

@@ -1,13 +1,16 @@
 //! `probity build`
 
+mod assemblyscript;
 mod c;
 pub(super) mod contract;
 mod encode;
+mod go;
 mod javascript;
 pub(super) mod language;
 pub(super) mod project;
 mod python;
 mod rust;
+pub(super) mod sources;
 pub(super) mod tools;
 
 use std::{
@@ -19,7 +22,12 @@ use std::{
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use self::{language::Language, project::Project, tools::Tools};
+use self::{
+    language::{Kind, Language},
+    project::Project,
+    tools::Tools,
+};
+use super::sdk;
 
 /// Builds the probe in a folder: compiles it, makes a component of it, and says what came out.
 ///
@@ -46,7 +54,15 @@ struct Job<'a> {
     target: &'a Path,
     /// The WIT of the probe, with what it depends on.
     wit: &'a Path,
+    language: Language,
     tools: &'a Tools,
+}
+
+impl Job<'_> {
+    /// Where what probes share in this language is.
+    fn sdk(&self) -> Result<PathBuf> {
+        sdk::lay_out(self.folder, self.target, self.language)
+    }
 }
 
 impl Build {
@@ -60,18 +76,13 @@ impl Build {
         let wit = contract::lay_out(&folder, &target)?;
         let tools = Tools::for_folder(&folder);
 
-        let job = Job { folder: &folder, target: &target, wit: &wit, tools: &tools };
-        let component = match project.language {
-            Language::Rust => encode::component_of(&rust::module(&job)?)?,
-            Language::C => encode::component_of(&c::module(&job, c::Dialect::C)?)?,
-            Language::Cpp => encode::component_of(&c::module(&job, c::Dialect::Cpp)?)?,
-            Language::Zig => encode::component_of(&c::module(&job, c::Dialect::Zig)?)?,
-            Language::Js => javascript::component(&job)?,
-            Language::Ts => javascript::component_of_typescript(&job)?,
-            Language::Python => python::component(&job)?,
-            Language::Wat => encode::with_world(&wat::parse_file(folder.join("probe.wat"))?, &wit)?,
+        let job = Job { folder: &folder, target: &target, wit: &wit, language: project.language, tools: &tools };
+        let component = match project.kind {
+            Kind::Command => command(&job)?,
+            Kind::Checker | Kind::Connector => component(&job)?,
         };
-        let component = encode::with_metadata(&component, &project)?;
+        let digest = sources::digest(&folder, &target)?;
+        let component = encode::with_metadata(&component, &project, &digest)?;
         let file = target.join(format!("{}.wasm", project.name));
         // Whoever watches the folder must not find half of it.
         let partial = file.with_extension("part");
@@ -80,6 +91,30 @@ impl Build {
             .with_context(|| format!("can't write {}", file.display()))?;
         print!("{}", encode::summary(&file, &component)?);
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Builds a component.
+fn component(job: &Job<'_>) -> Result<Vec<u8>> {
+    match job.language {
+        Language::Rust => encode::component_of(&rust::module(job)?),
+        Language::C | Language::Cpp | Language::Zig => encode::component_of(&c::module(job)?),
+        Language::Go => encode::adapted(&go::module(job)?, job.wit),
+        Language::Js => javascript::component(job),
+        Language::Ts => javascript::component_of_typescript(job),
+        Language::Python => python::component(job),
+        Language::Assemblyscript => encode::with_world(&assemblyscript::module(job)?, job.wit),
+        Language::Wat => encode::with_world(&wat::parse_file(job.folder.join("probe.wat"))?, job.wit),
+    }
+}
+
+/// Builds a program for WASI preview 1, which a runner makes a component of when it loads it.
+fn command(job: &Job<'_>) -> Result<Vec<u8>> {
+    match job.language {
+        Language::Rust => rust::command(job),
+        Language::C | Language::Cpp | Language::Zig => c::command(job),
+        Language::Go => go::command(job),
+        language => bail!("a command can't be built of {}; those of C, C++, Go, Rust and Zig can", language.title()),
     }
 }
 

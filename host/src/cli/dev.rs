@@ -2,7 +2,6 @@
 
 mod builds;
 mod show;
-mod sources;
 
 use std::{
     fs,
@@ -16,8 +15,11 @@ use std::{
 use anyhow::{Context, Result};
 use clap::Args;
 
-use self::{builds::Build, sources::Sources};
-use super::{build::project::Project, out};
+use self::builds::Build;
+use super::{
+    build::{project::Project, sources::Sources},
+    out,
+};
 use crate::{
     app::{self, Configuration},
     config::Overrides,

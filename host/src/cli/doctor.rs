@@ -32,7 +32,7 @@ impl Doctor {
         let mut missing = false;
         for language in languages {
             if language.tools().is_empty() {
-                println!("{language:<8} ready    with nothing but this program");
+                println!("{language:<14} ready    with nothing but this program");
             }
             for tool in language.tools().iter().copied() {
                 let mut place = tools.find(tool)?;
@@ -41,10 +41,10 @@ impl Doctor {
                     place = tools.find(tool)?;
                 }
                 if let Some(place) = place {
-                    println!("{language:<8} ready    {} ({})", version(&place, tool)?, place.display());
+                    println!("{language:<14} ready    {} ({})", version(&place, tool)?, place.display());
                 } else {
                     missing = true;
-                    println!("{language:<8} missing  {}", tool.install().join(" "));
+                    println!("{language:<14} missing  {}", tool.line());
                 }
             }
         }

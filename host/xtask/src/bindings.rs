@@ -1,6 +1,7 @@
-//! `bindings`: the Rust bindings of the contract, generated from `wit/` and checked in.
+//! `bindings`: the contract in Rust and in Go, generated from `wit/` and checked in.
 //!
-//! Checked in because the alternative, a proc macro in every guest, costs two minutes of compiling its own dependencies.
+//! Checked in because the alternatives are a proc macro in every guest, which costs two minutes of compiling its own dependencies, and
+//! a tool that every author of a probe needs.
 
 use std::{fs, path::Path};
 
@@ -36,6 +37,13 @@ const MORE: [(&str, Part, &str); 7] = [
     ("pubsub-adapter", Part::Exports, "probes/sdk/src/more_bindings/pubsub_adapter.rs"),
     ("pubsub-probe", Part::Imports, "probes/sdk/src/more_bindings/pubsub_probe.rs"),
 ];
+/// Where those in Go are kept, and what the module there is called.
+const GO: (&str, &str) = ("sdk/go/wit", "probity/guest/wit");
+/// The packages of a module in a registry that they are made for, and those that have them here, so that nothing has to be fetched.
+const GO_PACKAGES: [(&str, &str); 2] = [
+    ("go.bytecodealliance.org/pkg/wit/runtime", "probity/guest/wit/witruntime"),
+    ("go.bytecodealliance.org/pkg/wit/types", "probity/guest/wit/wittypes"),
+];
 /// What the macros begin with that export an interface. A crate can't have two of one name, and some interfaces are exported by
 /// several worlds.
 const EXPORT_MACRO: &str = "__export_probity_probe_";
@@ -46,14 +54,16 @@ const FEATURES: [&str; 1] = ["tls"];
 /// Writes the bindings; with `check`, compares them with the checked-in ones instead.
 pub(crate) fn run(repository: &Path, check: bool) -> Result<()> {
     let contract = Contract::read(&repository.join("wit"))?;
-    let mut all = vec![(BINDINGS, contract.generate(WORLD, None)?)];
+    let mut all = vec![(BINDINGS.to_owned(), contract.generate(WORLD, None)?)];
     for (world, part, file) in MORE {
         let own = format!("__export_{}_probity_probe_", world.replace('-', "_"));
-        all.push((file, contract.generate(world, Some(part))?.replace(EXPORT_MACRO, &own)));
+        all.push((file.to_owned(), contract.generate(world, Some(part))?.replace(EXPORT_MACRO, &own)));
     }
+    all.extend(contract.generate_go()?);
     for (file, generated) in all {
-        let path = repository.join(file);
+        let path = repository.join(&file);
         if !check {
+            fs::create_dir_all(path.parent().unwrap_or(repository))?;
             fs::write(&path, generated).with_context(|| format!("writing {}", path.display()))?;
             continue;
         }
@@ -107,6 +117,28 @@ impl Contract {
         };
         let source = std::str::from_utf8(source).context("the generated bindings are not text")?;
         Ok(source.to_owned())
+    }
+
+    /// The bindings of the first world in Go: the path of each file, and what is in it.
+    fn generate_go(&self) -> Result<Vec<(String, String)>> {
+        let mut resolve = self.resolve.clone();
+        let world = resolve.select_world(&[self.package], Some(WORLD))?;
+        let options = wit_bindgen_go::Opts {
+            // What comes out must not depend on which tools are here.
+            format: wit_bindgen_go::Format::False,
+            pkg_name: Some(GO.1.to_owned()),
+            ..Default::default()
+        };
+        let mut files = Files::default();
+        options.build().generate(&mut resolve, world, &mut files)?;
+        files
+            .iter()
+            .map(|(name, source)| {
+                let source = std::str::from_utf8(source).context("the generated bindings are not text")?.to_owned();
+                let source = GO_PACKAGES.iter().fold(source, |source, (theirs, ours)| source.replace(theirs, ours));
+                Ok((format!("{}/{name}", GO.0), source))
+            })
+            .collect()
     }
 
     /// The interfaces that the first world imports, and where the Rust of each is.

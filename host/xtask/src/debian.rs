@@ -1,4 +1,4 @@
-//! Debian's Rust for Wasm, unpacked below the target folder: nothing is installed, and no rights are needed.
+//! Debian's Rust for Wasm and Debian's Go, unpacked below the target folder: nothing is installed, and no rights are needed.
 //!
 //! A toolchain of rustup without its Wasm target can't be given one where rustup's server is out of reach; Debian's mirrors
 //! often are not. The compiler comes from a newer Debian than the one it runs on, and therefore with all its libraries, down
@@ -20,11 +20,15 @@ const SUITE: &str = "forky";
 /// Signs what the mirror serves.
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/// What is unpacked together with everything that it depends on.
+/// What is unpacked of Rust together with everything that it depends on.
 const WITH_DEPENDENCIES: [&str; 2] = ["libstd-rust-dev", "libstd-rust-dev-wasm32"];
 
 /// What is unpacked alone: it depends on a C compiler, which compiling for Wasm does not take.
-const ALONE: &str = "rustc";
+const ALONE: [&str; 1] = ["rustc"];
+
+/// What is unpacked of Go, whose programs need nothing else, and the folder in it that Go's makers call `go`.
+const GO: [&str; 2] = ["golang-1.27-go", "golang-1.27-src"];
+const GO_ROOT: &str = "usr/lib/go-1.27";
 
 /// Starts the compiler through its own loader, with its own libraries.
 const WRAPPER: &str = r#"#!/bin/sh
@@ -56,7 +60,7 @@ pub(crate) fn unpacked_rustc(folder: &Path) -> Result<Option<PathBuf>> {
         fs::remove_dir_all(&partial)?;
     }
     fs::create_dir_all(&partial)?;
-    for package in fetch(&partial.join("apt"), &mirror)? {
+    for package in fetch(&partial.join("apt"), &mirror, &WITH_DEPENDENCIES, &ALONE)? {
         run(Command::new("dpkg-deb").arg("--extract").arg(package).arg(&partial))?;
     }
     for needless in ["apt", "etc", "var", "usr/share"] {
@@ -68,6 +72,43 @@ pub(crate) fn unpacked_rustc(folder: &Path) -> Result<Option<PathBuf>> {
     write_wrapper(&partial.join("rustc"))?;
     fs::rename(&partial, folder)?;
     Ok(Some(rustc))
+}
+
+/// Puts a Go into the folder that tools are looked for in, unless there is one; nothing if this is no Debian on x86-64, or has no
+/// mirror. Debian's stable releases have one that is too old.
+pub(crate) fn provide_go(tools: &Path) -> Result<()> {
+    let (place, unpacked) = (tools.join("go"), tools.join("go-debian"));
+    if place.exists() || !is_debian() {
+        return Ok(());
+    }
+    let Some(mirror) = mirror()? else {
+        return Ok(());
+    };
+    eprintln!("unpacking Debian's Go into {} (50 MB to fetch, 280 MB on disk)", unpacked.display());
+    let partial = unpacked.with_extension("partial");
+    for begun in [&partial, &unpacked] {
+        if begun.exists() {
+            fs::remove_dir_all(begun)?;
+        }
+    }
+    fs::create_dir_all(&partial)?;
+    for package in fetch(&partial.join("apt"), &mirror, &[], &GO)? {
+        run(Command::new("dpkg-deb").arg("--extract").arg(package).arg(&partial))?;
+    }
+    fs::remove_dir_all(partial.join("apt"))?;
+    fs::rename(&partial, &unpacked)?;
+    // The last step, so that what is there is whole.
+    link(&Path::new("go-debian").join(GO_ROOT), &place)
+}
+
+#[cfg(unix)]
+fn link(to: &Path, place: &Path) -> Result<()> {
+    Ok(std::os::unix::fs::symlink(to, place)?)
+}
+
+#[cfg(not(unix))]
+fn link(_: &Path, _: &Path) -> Result<()> {
+    anyhow::bail!("there is no Debian without links")
 }
 
 fn is_debian() -> bool {
@@ -85,7 +126,7 @@ fn mirror() -> Result<Option<String>> {
 }
 
 /// Fetches the packages by an APT whose every folder is within `apt`.
-fn fetch(apt: &Path, mirror: &str) -> Result<Vec<PathBuf>> {
+fn fetch(apt: &Path, mirror: &str, with_dependencies: &[&str], alone: &[&str]) -> Result<Vec<PathBuf>> {
     let archives = apt.join("var/cache/apt/archives");
     for folder in ["etc/apt/sources.list.d", "etc/apt/preferences.d", "var/lib/apt/lists/partial", "alone"] {
         fs::create_dir_all(apt.join(folder))?;
@@ -106,9 +147,11 @@ fn fetch(apt: &Path, mirror: &str) -> Result<Vec<PathBuf>> {
         command
     };
     run(apt_get().arg("update"))?;
-    // It prints what it would install, which is of no interest.
-    output(apt_get().args(["--yes", "--download-only", "install"]).args(WITH_DEPENDENCIES))?;
-    run(apt_get().args(["download", ALONE]).current_dir(apt.join("alone")))?;
+    if !with_dependencies.is_empty() {
+        // It prints what it would install, which is of no interest.
+        output(apt_get().args(["--yes", "--download-only", "install"]).args(with_dependencies))?;
+    }
+    run(apt_get().arg("download").args(alone).current_dir(apt.join("alone")))?;
 
     let mut packages = Vec::new();
     for folder in [archives, apt.join("alone")] {
@@ -119,7 +162,7 @@ fn fetch(apt: &Path, mirror: &str) -> Result<Vec<PathBuf>> {
             }
         }
     }
-    ensure!(packages.len() > WITH_DEPENDENCIES.len(), "APT fetched too little: {packages:?}");
+    ensure!(packages.len() >= with_dependencies.len() + alone.len(), "APT fetched too little: {packages:?}");
     Ok(packages)
 }
 

@@ -12,7 +12,10 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::toolchain::{Toolchain, output, run};
+use crate::{
+    debian,
+    toolchain::{Toolchain, output, run},
+};
 use measure::Measured;
 
 /// The page with the table, relative to the repository.
@@ -35,12 +38,14 @@ struct Example {
 }
 
 /// All of them.
-const ALL: [Example; 8] = [
+const ALL: [Example; 10] = [
     Example { folder: "wat", title: "WebAssembly text", language: "wat" },
+    Example { folder: "assemblyscript", title: "AssemblyScript", language: "assemblyscript" },
     Example { folder: "c", title: "C", language: "c" },
     Example { folder: "cpp", title: "C++", language: "cpp" },
     Example { folder: "zig", title: "Zig", language: "zig" },
     Example { folder: "rust", title: "Rust", language: "rust" },
+    Example { folder: "go", title: "Go", language: "go" },
     Example { folder: "javascript", title: "JavaScript", language: "js" },
     Example { folder: "typescript", title: "TypeScript", language: "ts" },
     Example { folder: "python", title: "Python", language: "python" },
@@ -67,6 +72,7 @@ impl<'a> Author<'a> {
             target,
             environment: [("PROBITY_TOOLS", target.join("tools").into()), ("PROBITY_WASM_RUST", rust.into())],
         };
+        debian::provide_go(&target.join("tools")).context("getting Go")?;
         run(author.command().args(["doctor", "--install"])).context("getting the tools of the examples")?;
         Ok(author)
     }
@@ -92,7 +98,12 @@ impl<'a> Author<'a> {
         });
         let versions = versions.collect::<Result<Vec<&str>>>()?.join(", componentize-qjs ");
         Ok(match example.language {
+            "assemblyscript" => versions.replace("Version", "assemblyscript"),
             "c" | "cpp" | "zig" => format!("ziglang {versions}"),
+            // After it comes what it runs on.
+            "go" => {
+                versions.split_whitespace().take(3).skip(1).collect::<Vec<_>>().join(" ").replace("version go", "go ")
+            }
             "js" => format!("componentize-qjs {versions}"),
             "ts" => versions.replace("Version", "typescript"),
             "wat" => "none".to_owned(),

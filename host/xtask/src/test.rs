@@ -83,7 +83,24 @@ pub(crate) fn all(repository: &Path, target: &Path) -> Result<()> {
     author.tell(&mut host);
     run(&mut host)?;
     // The guests are a workspace of their own, and here built for this machine: a folder apart keeps both builds warm.
-    run(cargo("probes").env("CARGO_TARGET_DIR", target.join("probes")))
+    run(cargo("probes").env("CARGO_TARGET_DIR", target.join("probes")))?;
+    sdks(&repository.join("sdk"), target)
+}
+
+/// Runs the tests of what probes in other languages share, each by its language's own means.
+fn sdks(folder: &Path, target: &Path) -> Result<()> {
+    let test = target.join("sdk-settings-test");
+    let mut compile = Command::new("cc");
+    compile.args(["-std=c11", "-Wall", "-Wextra", "-Werror", "-g", "-fsanitize=address,undefined", "-I."]);
+    compile.args(["tests/settings_test.c", "settings.c", "-o"]).arg(&test);
+    run(compile.current_dir(folder.join("c")))?;
+    // What it allocates lives for one run, in a test as in a probe.
+    run(Command::new(&test).env("ASAN_OPTIONS", "detect_leaks=0"))?;
+    let mut go = Command::new(target.join("tools/go/bin/go"));
+    run(go.args(["test", "."]).env("GOTOOLCHAIN", "local").current_dir(folder.join("go")))?;
+    run(Command::new("node").args(["--test", "test/"]).current_dir(folder.join("javascript")))?;
+    let mut python = Command::new("python3");
+    run(python.args(["-B", "-m", "unittest", "discover", "-s", "tests"]).current_dir(folder.join("python")))
 }
 
 /// Has the packages of all missing programs installed, in one go.

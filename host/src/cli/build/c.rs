@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, Result};
 use wit_bindgen_core::Files;
 
-use super::{Job, built, encode, printed, run, tools::Tool};
+use super::{Job, built, encode, language::Language, printed, run, tools::Tool};
 
 /// Where the generated headers go, below the target folder.
 const BINDINGS: &str = "bindings";
@@ -19,27 +19,62 @@ const TARGET: &str = "wasm32-wasi";
 /// Bytes of a probe's stack. Zig's own choice of 16 MiB would be most of what an instance occupies.
 const STACK: &str = "-Wl,-z,stack-size=65536";
 
-/// What the probe's own source is written in.
-#[derive(Clone, Copy)]
-pub(super) enum Dialect {
-    /// `probe.c`.
-    C,
-    /// `probe.cpp`, without exceptions, which are off in a runner.
-    Cpp,
-    /// `probe.zig`.
-    Zig,
-}
+/// What a source includes that is made with the library.
+const HEADER: &str = "\"probity.h\"";
+/// What the library consists of.
+const LIBRARY: [&str; 3] = ["net", "probity", "settings"];
 
 /// Compiles the probe to a core module.
 ///
 /// # Errors
 /// If the WIT or the source is not as it should be, or Zig is missing.
-pub(super) fn module(job: &Job<'_>, dialect: Dialect) -> Result<Vec<u8>> {
+pub(super) fn module(job: &Job<'_>) -> Result<Vec<u8>> {
     let bindings = job.target.join(BINDINGS);
     generate(job, &bindings)?;
     let core = job.target.join("probe.core.wasm");
-    compile(job, dialect, &bindings, &core)?;
+    compile(job, &bindings, &core)?;
     built(&core)
+}
+
+/// Compiles a program to a core module for WASI preview 1.
+///
+/// # Errors
+/// If it does not compile, or Zig is missing.
+pub(super) fn command(job: &Job<'_>) -> Result<Vec<u8>> {
+    let core = job.target.join("probe.core.wasm");
+    let mut compile = compiler(job)?;
+    if job.language == Language::Zig {
+        let mut emit = OsString::from("-femit-bin=");
+        emit.push(&core);
+        compile = job.tools.command(Tool::Zig)?;
+        compile.args(["build-exe", "-target", TARGET, "-O", "ReleaseSmall", "-fstrip"]).arg(source(job)).arg(emit);
+    } else {
+        compile.args(["-target", TARGET, "-Oz", "-s", "-Wall", "-Wextra", STACK]).arg(source(job)).arg("-o").arg(&core);
+    }
+    run(cached(&mut compile, job))?;
+    built(&core)
+}
+
+/// The probe's own source.
+fn source(job: &Job<'_>) -> PathBuf {
+    job.folder.join(match job.language {
+        Language::Cpp => "probe.cpp",
+        Language::Zig => "probe.zig",
+        _ => "probe.c",
+    })
+}
+
+/// What compiles C, or C++ without exceptions, which are off in a runner.
+fn compiler(job: &Job<'_>) -> Result<Command> {
+    let mut compile = job.tools.command(Tool::Zig)?;
+    if job.language == Language::Cpp {
+        // A setting says what is special about it, and nothing of the rest.
+        let off = ["-fno-exceptions", "-fno-rtti", "-Wno-missing-designated-field-initializers"];
+        compile.args(["c++", "-std=c++20"]).args(off);
+    } else {
+        compile.arg("cc");
+    }
+    Ok(compile)
 }
 
 /// Generates `probe.h`, `probe.c`, and an object that names the world.
@@ -58,32 +93,37 @@ fn generate(job: &Job<'_>, bindings: &Path) -> Result<()> {
     Ok(())
 }
 
-fn compile(job: &Job<'_>, dialect: Dialect, bindings: &Path, core: &Path) -> Result<()> {
-    // What is generated is C in any case.
-    let object = job.target.join("bindings.o");
-    let mut generated = job.tools.command(Tool::Zig)?;
-    generated.args(["cc", "-target", TARGET, "-Oz", "-c"]).arg(bindings.join("probe.c")).arg("-o").arg(&object);
-    run(cached(&mut generated, job))?;
-    let mut compile = job.tools.command(Tool::Zig)?;
-    let source = match dialect {
-        Dialect::C => {
-            compile.arg("cc");
-            job.folder.join("probe.c")
+fn compile(job: &Job<'_>, bindings: &Path, core: &Path) -> Result<()> {
+    // What is generated is C in any case, and so is the library.
+    let mut objects = vec![object_of(job, bindings, &bindings.join("probe.c"), "bindings.o")?];
+    let source = source(job);
+    let text = fs::read(&source).with_context(|| format!("can't read {}", source.display()))?;
+    let mut compile = compiler(job)?;
+    if String::from_utf8_lossy(&text).contains(HEADER) {
+        let library = job.sdk()?;
+        for part in LIBRARY {
+            objects.push(object_of(job, bindings, &library.join(part).with_extension("c"), &format!("sdk-{part}.o"))?);
         }
-        Dialect::Cpp => {
-            compile.args(["c++", "-std=c++20", "-fno-exceptions", "-fno-rtti"]);
-            job.folder.join("probe.cpp")
+        if job.language == Language::Cpp {
+            compile.arg(library.join("abort.cpp"));
         }
-        Dialect::Zig => {
-            compile.arg("cc");
-            object_of_zig(job, bindings)?
-        }
-    };
+        compile.arg("-I").arg(library);
+    }
+    let source = if job.language == Language::Zig { object_of_zig(job, bindings)? } else { source };
     compile.args(["-target", TARGET, "-mexec-model=reactor", "-Oz", "-s", "-Wall", "-Wextra", STACK]);
-    compile.arg("-I").arg(bindings).arg(source).arg(&object);
+    compile.arg("-I").arg(bindings).arg(source).args(&objects);
     // The world, for whoever makes a component of what is linked.
     compile.arg(bindings.join("probe_component_type.o")).arg("-o").arg(core);
     run(cached(&mut compile, job))
+}
+
+/// Compiles a file of C that is not the probe's own.
+fn object_of(job: &Job<'_>, bindings: &Path, source: &Path, name: &str) -> Result<PathBuf> {
+    let object = job.target.join(name);
+    let mut compile = job.tools.command(Tool::Zig)?;
+    compile.args(["cc", "-target", TARGET, "-Oz", "-c", "-I"]).arg(bindings).arg(source).arg("-o").arg(&object);
+    run(cached(&mut compile, job))?;
+    Ok(object)
 }
 
 /// Compiles `probe.zig`, which sees the header as the module `probe`.

@@ -3,6 +3,9 @@
 use std::{fmt::Write as _, path::Path};
 
 use anyhow::{Context, Result, bail};
+use wasi_preview1_component_adapter_provider::{
+    WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME as PREVIEW_1, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER as ADAPTER,
+};
 use wasm_encoder::{ComponentSection as _, CustomSection, Encode as _};
 use wasm_metadata::{AddMetadata, AddMetadataField};
 use wit_component::{ComponentEncoder, DecodedWasm, StringEncoding, embed_component_metadata};
@@ -12,6 +15,8 @@ use super::project::Project;
 
 /// The custom section with the version of a component, as tools for registries read it.
 const VERSION: &str = "version";
+/// The one with what it was made of, likewise.
+const REVISION: &str = "revision";
 
 /// Makes a component of a core module that carries its world with it, as generated bindings make it.
 ///
@@ -27,11 +32,26 @@ pub(super) fn component_of(module: &[u8]) -> Result<Vec<u8>> {
 /// # Errors
 /// If the WIT is not valid, has several worlds, or the module is not as the world has it.
 pub(super) fn with_world(module: &[u8], wit: &Path) -> Result<Vec<u8>> {
+    component_of(&in_world(module, wit)?)
+}
+
+/// The same, of a module that takes its run-time from WASI preview 1.
+///
+/// # Errors
+/// Likewise.
+pub(super) fn adapted(module: &[u8], wit: &Path) -> Result<Vec<u8>> {
+    let module = in_world(module, wit)?;
+    let encode = || ComponentEncoder::default().validate(true).module(&module)?.adapter(PREVIEW_1, ADAPTER)?.encode();
+    encode().context("what was compiled does not make a component")
+}
+
+/// A module that says which world it implements.
+fn in_world(module: &[u8], wit: &Path) -> Result<Vec<u8>> {
     let (resolve, package) = read(wit)?;
     let world = resolve.select_world(&[package], None).with_context(|| format!("reading {}", wit.display()))?;
     let mut module = module.to_vec();
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)?;
-    component_of(&module)
+    Ok(module)
 }
 
 /// Reads a folder of WIT.
@@ -44,19 +64,21 @@ pub(super) fn read(wit: &Path) -> Result<(Resolve, wit_parser::PackageId)> {
     Ok((resolve, package))
 }
 
-/// Adds to a component what it is called, its version, and what it was made with.
+/// Adds to a component what it is called, its version, the digest of its sources, and what it was made with.
 ///
 /// # Errors
 /// If it is no component.
-pub(super) fn with_metadata(component: &[u8], project: &Project) -> Result<Vec<u8>> {
+pub(super) fn with_metadata(component: &[u8], project: &Project, digest: &str) -> Result<Vec<u8>> {
     let mut metadata = AddMetadata::default();
     metadata.name = AddMetadataField::Set(project.name.clone());
     metadata.language = vec![(project.language.title().to_owned(), String::new())];
     metadata.processed_by = vec![("probity build".to_owned(), env!("CARGO_PKG_VERSION").to_owned())];
     let mut component = metadata.to_wasm(component)?;
-    let version = CustomSection { name: VERSION.into(), data: project.version.as_bytes().into() };
-    component.push(version.id());
-    version.encode(&mut component);
+    for (name, text) in [(VERSION, project.version.clone()), (REVISION, format!("sha256:{digest}"))] {
+        let section = CustomSection { name: name.into(), data: text.as_bytes().into() };
+        component.push(section.id());
+        section.encode(&mut component);
+    }
     Ok(component)
 }
 
@@ -65,12 +87,16 @@ pub(super) fn with_metadata(component: &[u8], project: &Project) -> Result<Vec<u
 /// # Errors
 /// If it is no component.
 pub(super) fn summary(file: &Path, component: &[u8]) -> Result<String> {
-    let DecodedWasm::Component(resolve, world) = wit_component::decode(component)? else {
-        bail!("what was built is a package of WIT and no component");
-    };
     let mut text = String::new();
     writeln!(text, "built    {}", file.display())?;
     writeln!(text, "size     {} bytes", component.len())?;
+    if wasmparser::Parser::is_core_wasm(component) {
+        writeln!(text, "imports  {PREVIEW_1}: a program, which the runner makes a component of")?;
+        return Ok(text);
+    }
+    let DecodedWasm::Component(resolve, world) = wit_component::decode(component)? else {
+        bail!("what was built is a package of WIT and no component");
+    };
     for (at, import) in resolve.worlds[world].imports.keys().enumerate() {
         let title = if at == 0 { "imports" } else { "" };
         writeln!(text, "{title:<8} {}", resolve.name_world_key(import))?;

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
-use super::language::Language;
+use super::language::{Kind, Language};
 use crate::name;
 
 /// The file, in the probe's folder.
@@ -21,6 +21,9 @@ pub(in crate::cli) struct Project {
     pub(super) version: String,
     /// The language of its source.
     pub(super) language: Language,
+    /// What it is; a checker unless said.
+    #[serde(default)]
+    pub(super) kind: Kind,
 }
 
 impl Project {

@@ -1,8 +1,8 @@
 //! Python, within CPython.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
-use super::{Job, built, encode, run, tools::Tool};
+use super::{Job, built, encode, run, sources, tools::Tool};
 
 /// Makes a component of `probe.py`.
 ///
@@ -16,10 +16,10 @@ pub(super) fn component(job: &Job<'_>) -> Result<Vec<u8>> {
     let mut command = job.tools.command(Tool::ComponentizePy)?;
     command.arg("--wit-path").arg(job.wit).args(["--world", &world, "componentize", "--python-path"]);
     // What was built before is not part of the probe.
-    let sources = job.target.join("python");
-    std::fs::create_dir_all(&sources)?;
-    std::fs::copy(job.folder.join("probe.py"), sources.join("probe.py")).context("can't read probe.py")?;
-    command.arg(&sources).arg("--output").arg(&file).arg("probe");
+    let (sources, sdk) = (job.target.join("python"), job.target.join("python-sdk"));
+    sources::stage(job.folder, job.target, &[".py"], &sources)?;
+    sources::stage(&job.sdk()?, job.target, &[".py"], &sdk)?;
+    command.arg(&sources).arg("--python-path").arg(&sdk).arg("--output").arg(&file).arg("probe");
     run(&mut command)?;
     built(&file)
 }

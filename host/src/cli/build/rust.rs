@@ -13,6 +13,8 @@ use super::{Job, built, run, tools::Tool};
 
 /// The target of probes: it has no system interface of its own, so that a component imports exactly what it calls.
 pub(super) const TARGET: &str = "wasm32-unknown-unknown";
+/// The target of programs.
+const PROGRAMS: &str = "wasm32-wasip1";
 /// Names a rustc with that target, where the one in the PATH has it not.
 const VARIABLE: &str = "PROBITY_WASM_RUST";
 /// Bytes of a probe's stack. Rust's own choice of a megabyte would be most of what an instance occupies.
@@ -36,10 +38,10 @@ struct Package {
 pub(super) fn find() -> Result<Option<PathBuf>> {
     let Some(named) = env::var_os(VARIABLE).map(PathBuf::from) else {
         let usual = PathBuf::from("rustc");
-        return Ok(has_target(&usual).then_some(usual));
+        return Ok(has_target(&usual, TARGET).then_some(usual));
     };
     let named = if named.is_dir() { named.join("rustc") } else { named };
-    ensure!(has_target(&named), "{VARIABLE} names {}, which has no target {TARGET}", named.display());
+    ensure!(has_target(&named, TARGET), "{VARIABLE} names {}, which has no target {TARGET}", named.display());
     Ok(Some(named))
 }
 
@@ -48,24 +50,41 @@ pub(super) fn find() -> Result<Option<PathBuf>> {
 /// # Errors
 /// If it does not compile, or the target is missing.
 pub(super) fn module(job: &Job<'_>) -> Result<Vec<u8>> {
+    compile(job, TARGET)
+}
+
+/// Compiles the program in the folder to a core module for WASI preview 1.
+///
+/// # Errors
+/// Likewise.
+pub(super) fn command(job: &Job<'_>) -> Result<Vec<u8>> {
+    let rustc = job.tools.find(Tool::Rust)?.ok_or_else(|| Tool::Rust.missing())?;
+    let missing = "programs are compiled for wasm32-wasip1, which is missing. To install it:";
+    ensure!(has_target(&rustc, PROGRAMS), "{missing}\n\n    rustup target add {PROGRAMS}\n");
+    compile(job, PROGRAMS)
+}
+
+fn compile(job: &Job<'_>, triple: &str) -> Result<Vec<u8>> {
     let rustc = job.tools.find(Tool::Rust)?.ok_or_else(|| Tool::Rust.missing())?;
     let manifest = job.folder.join("Cargo.toml");
     let text = fs::read_to_string(&manifest).with_context(|| format!("can't read {}", manifest.display()))?;
     let Manifest { package } = toml::from_str(&text).with_context(|| format!("reading {}", manifest.display()))?;
     let target = job.target.join("cargo");
     let mut cargo = Command::new("cargo");
-    cargo.args(["build", "--release", "--quiet", "--target", TARGET, "--manifest-path"]).arg(&manifest);
+    cargo.args(["build", "--release", "--quiet", "--target", triple, "--manifest-path"]).arg(&manifest);
     cargo.arg("--target-dir").arg(&target).env("RUSTC", &rustc).env("CARGO_ENCODED_RUSTFLAGS", FLAGS);
     if let Some(linker) = linker(&rustc) {
-        cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
+        let triple = triple.to_uppercase().replace('-', "_");
+        cargo.env(format!("CARGO_TARGET_{triple}_LINKER"), linker);
     }
     run(&mut cargo)?;
-    let module = format!("{}.wasm", package.name.replace('-', "_"));
-    built(&target.join(TARGET).join("release").join(module))
+    // A program is called as its package, a library as its crate.
+    let name = if triple == PROGRAMS { package.name } else { package.name.replace('-', "_") };
+    built(&target.join(triple).join("release").join(name).with_extension("wasm"))
 }
 
-fn has_target(rustc: &Path) -> bool {
-    printed(rustc, &["--print", "target-libdir", "--target", TARGET]).is_some_and(|folder| Path::new(&folder).is_dir())
+fn has_target(rustc: &Path, triple: &str) -> bool {
+    printed(rustc, &["--print", "target-libdir", "--target", triple]).is_some_and(|folder| Path::new(&folder).is_dir())
 }
 
 /// The linker of the Rust in the PATH, for one that has none of its own: distributions leave it out.

@@ -26,6 +26,10 @@ pub(in crate::cli) enum Tool {
     TypeScript,
     /// Makes a component of Python.
     ComponentizePy,
+    /// The official compiler of Go.
+    Go,
+    /// Compiles AssemblyScript.
+    AssemblyScript,
 }
 
 /// Where a tool comes from.
@@ -36,6 +40,8 @@ enum Source {
     /// The registry of npm, likewise.
     Npm(&'static str, &'static str),
     Rustup,
+    /// The archives that its makers hand out: of this version.
+    GoArchive(&'static str),
 }
 
 impl Tool {
@@ -47,6 +53,8 @@ impl Tool {
             Self::ComponentizeQjs => "componentize-qjs",
             Self::TypeScript => "tsc",
             Self::ComponentizePy => "componentize-py",
+            Self::Go => "go",
+            Self::AssemblyScript => "asc",
         }
     }
 
@@ -58,6 +66,8 @@ impl Tool {
             Self::ComponentizeQjs => Source::Npm("componentize-qjs", "0.4.5"),
             Self::TypeScript => Source::Npm("typescript", "7.0.2"),
             Self::ComponentizePy => Source::Pip("componentize-py", "0.25.0"),
+            Self::Go => Source::GoArchive("1.27.3"),
+            Self::AssemblyScript => Source::Npm("assemblyscript", "0.28.20"),
         }
     }
 
@@ -67,6 +77,13 @@ impl Tool {
         let into = |package: &str| folder().join(package).display().to_string();
         match self.source() {
             Source::Rustup => words(&["rustup", "target", "add", super::rust::TARGET]),
+            Source::GoArchive(version) => {
+                let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
+                let system = if cfg!(target_os = "macos") { "darwin" } else { "linux" };
+                let archive = format!("https://go.dev/dl/go{version}.{system}-{architecture}.tar.gz");
+                let folder = folder().display().to_string();
+                words(&["sh", "-c", &format!("mkdir -p '{folder}' && curl -fsSL {archive} | tar -xzC '{folder}'")])
+            }
             Source::Pip(package, version) => {
                 let wanted = format!("{package}=={version}");
                 // Building from source would take compilers, and most of an hour.
@@ -86,6 +103,7 @@ impl Tool {
         let folder = folder();
         match self.source() {
             Source::Rustup => None,
+            Source::GoArchive(_) => Some(folder.join("go/bin/go")),
             // The wheel has the program within its module.
             Source::Pip("ziglang", _) => Some(folder.join("ziglang/ziglang/zig")),
             Source::Pip(package, _) => Some(folder.join(package).join("bin").join(self.program())),
@@ -95,7 +113,15 @@ impl Tool {
 
     /// How to say that it is missing, and what to do.
     pub(super) fn missing(self) -> anyhow::Error {
-        anyhow!("{} is missing. To install it:\n\n    {}\n", self.program(), self.install().join(" "))
+        anyhow!("{} is missing. To install it:\n\n    {}\n", self.program(), self.line())
+    }
+
+    /// The same, as it is written in a shell.
+    pub(in crate::cli) fn line(self) -> String {
+        match self.install().as_slice() {
+            [sh, c, script] if sh == "sh" && c == "-c" => script.clone(),
+            words => words.join(" "),
+        }
     }
 }
 
@@ -129,7 +155,8 @@ impl Tools {
         let of_probe = Some(self.of_probe.join(tool.program()));
         let in_path = env::split_paths(&paths).map(|folder| folder.join(tool.program()));
         let mut places = of_probe.into_iter().chain(tool.installed()).chain(in_path);
-        Ok(places.find(|place| place.is_file()))
+        // One that is too old would say so in words of its own, after a while.
+        Ok(places.find(|place| place.is_file() && (tool != Tool::Go || super::go::is_recent(place))))
     }
 
     /// A command that runs a tool.
@@ -162,7 +189,7 @@ pub(in crate::cli) fn version(place: &Path, tool: Tool) -> Result<String> {
         // It does not tell.
         return Ok(version.to_owned());
     }
-    command.arg(if tool == Tool::Zig { "version" } else { "--version" });
+    command.arg(if matches!(tool, Tool::Zig | Tool::Go) { "version" } else { "--version" });
     let output = command.output().with_context(|| format!("can't run {}", place.display()))?;
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }

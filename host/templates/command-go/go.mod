@@ -1,0 +1,3 @@
+module value-probe
+
+go 1.25

@@ -1,0 +1,3 @@
+module probity/guest
+
+go 1.25

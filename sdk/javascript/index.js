@@ -1,0 +1,7 @@
+// What probes in JavaScript and TypeScript share. index.d.ts says what each is for.
+
+export { boolean, choice, integer, list, number, port, text } from "./settings.js";
+export { Verdict, degraded, healthy, quote, unhealthy } from "./verdict.js";
+export { Denied, Unhealthy } from "./failure.js";
+export { connect } from "./net.js";
+export { probe } from "./probe.js";
