@@ -1,7 +1,8 @@
 //! The SDK for probes in Rust: part of this program, and laid out beside the probe, as it is in no registry.
 
-/// Its manifest, as it is within its workspace.
+/// Its manifest, as it is within its workspace, and that of its macros.
 const MANIFEST: &str = include_str!("../../../../probes/sdk/Cargo.toml");
+const MANIFEST_OF_MACROS: &str = include_str!("../../../../probes/sdk/macros/Cargo.toml");
 
 /// What its manifest takes from its workspace, and what stands there; one that has another in it comes first.
 const OF_WORKSPACE: [(&str, &str); 6] = [
@@ -14,7 +15,11 @@ const OF_WORKSPACE: [(&str, &str); 6] = [
 ];
 
 /// Its sources.
-const SOURCES: [(&str, &str); 54] = [
+const SOURCES: [(&str, &str); 60] = [
+    ("macros/src/checker.rs", include_str!("../../../../probes/sdk/macros/src/checker.rs")),
+    ("macros/src/input.rs", include_str!("../../../../probes/sdk/macros/src/input.rs")),
+    ("macros/src/lib.rs", include_str!("../../../../probes/sdk/macros/src/lib.rs")),
+    ("macros/src/settings.rs", include_str!("../../../../probes/sdk/macros/src/settings.rs")),
     ("src/adapter.rs", include_str!("../../../../probes/sdk/src/adapter.rs")),
     ("src/adapter/database.rs", include_str!("../../../../probes/sdk/src/adapter/database.rs")),
     ("src/adapter/dht.rs", include_str!("../../../../probes/sdk/src/adapter/dht.rs")),
@@ -30,6 +35,7 @@ const SOURCES: [(&str, &str); 54] = [
     ("src/connector.rs", include_str!("../../../../probes/sdk/src/connector.rs")),
     ("src/contract.rs", include_str!("../../../../probes/sdk/src/contract.rs")),
     ("src/conversation.rs", include_str!("../../../../probes/sdk/src/conversation.rs")),
+    ("src/derived.rs", include_str!("../../../../probes/sdk/src/derived.rs")),
     ("src/error.rs", include_str!("../../../../probes/sdk/src/error.rs")),
     ("src/expected.rs", include_str!("../../../../probes/sdk/src/expected.rs")),
     ("src/findings.rs", include_str!("../../../../probes/sdk/src/findings.rs")),
@@ -67,6 +73,7 @@ const SOURCES: [(&str, &str); 54] = [
     ("src/stream.rs", include_str!("../../../../probes/sdk/src/stream.rs")),
     ("src/system.rs", include_str!("../../../../probes/sdk/src/system.rs")),
     ("src/tcp.rs", include_str!("../../../../probes/sdk/src/tcp.rs")),
+    ("src/testing.rs", include_str!("../../../../probes/sdk/src/testing.rs")),
     ("src/text.rs", include_str!("../../../../probes/sdk/src/text.rs")),
     ("src/tls.rs", include_str!("../../../../probes/sdk/src/tls.rs")),
     ("src/udp.rs", include_str!("../../../../probes/sdk/src/udp.rs")),
@@ -77,13 +84,14 @@ const SOURCES: [(&str, &str); 54] = [
 /// All its files.
 pub(super) fn files() -> impl Iterator<Item = (&'static str, String)> {
     let sources = SOURCES.iter().map(|(name, text)| (*name, (*text).to_owned()));
-    std::iter::once(("Cargo.toml", manifest())).chain(sources)
+    let manifests = [("Cargo.toml", MANIFEST), ("macros/Cargo.toml", MANIFEST_OF_MACROS)];
+    manifests.into_iter().map(|(name, text)| (name, by_itself(text))).chain(sources)
 }
 
-/// Its manifest, without a workspace around it.
-fn manifest() -> String {
+/// A manifest, without a workspace around it.
+fn by_itself(manifest: &str) -> String {
     let replace = |text: String, (of_workspace, own): &(&str, &str)| text.replace(of_workspace, own);
-    OF_WORKSPACE.iter().fold(MANIFEST.to_owned(), replace)
+    OF_WORKSPACE.iter().fold(manifest.to_owned(), replace)
 }
 
 #[cfg(test)]
@@ -99,7 +107,7 @@ mod tests {
     #[test]
     fn all_of_it_is_there() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../probes/sdk");
-        let (mut found, mut folders) = (BTreeSet::new(), vec![PathBuf::from("src")]);
+        let (mut found, mut folders) = (BTreeSet::new(), vec![PathBuf::from("src"), PathBuf::from("macros/src")]);
         while let Some(folder) = folders.pop() {
             for entry in fs::read_dir(root.join(&folder)).unwrap().map(Result::unwrap) {
                 let path = folder.join(entry.file_name());
@@ -115,8 +123,9 @@ mod tests {
 
     #[test]
     fn its_manifest_stands_by_itself() {
-        let manifest = manifest();
-        assert!(!manifest.contains("workspace"), "{manifest}");
+        for manifest in [MANIFEST, MANIFEST_OF_MACROS].map(by_itself) {
+            assert!(!manifest.contains("workspace"), "{manifest}");
+        }
         let workspace = include_str!("../../../../probes/Cargo.toml");
         for (_, own) in OF_WORKSPACE {
             assert!(workspace.contains(own), "{own}");
