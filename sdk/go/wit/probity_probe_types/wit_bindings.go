@@ -276,8 +276,8 @@ Critical bool
 // say otherwise, its first failure counts, and it goes on at its interval however often it fails.
 Passive bool
 // The grants that a check needs, as templates over its settings: `tcp:{host}:{port}`, `url:{url}` (of `http`, `https`,
-// `ws` or `wss`), `icmp:{host}`, `resolve:{name}`, `system:disk`, `check:{checks}`, `check:group/{group}`. A template that names
-// a list makes a grant for each of its elements, and one that names an absent setting, or a place by itself, grants nothing.
+// `ws` or `wss`), `icmp:{host}`, `resolve:{name}`, `tls` (for `wasi:tls`), `system:disk`, `check:{checks}`, `check:group/{group}`. A template
+// that names a list makes a grant for each of its elements, and one that names an absent setting, or a place by itself, grants nothing.
 Grants []string
 }
 
