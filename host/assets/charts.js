@@ -107,7 +107,7 @@ export function uptimeBars(days) {
 
 function dayInWords({ availability, status, time, incidents }) {
   if (status === null) return "not watched";
-  const parts = [availability === null ? "nothing known" : `${percent(availability / 100)} of use`];
+  const parts = [availability === null ? "nothing known" : `${percent(availability / 100)} uptime`];
   if (time.down) parts.push(`down for ${span(time.down)}`);
   if (time.degraded) parts.push(`degraded for ${span(time.degraded)}`);
   if (time.unknown) parts.push(`unknown for ${span(time.unknown)}`);

@@ -9,6 +9,8 @@ import { CONDITIONS, ago, bytes, clock, condition, latency, number, percent, plu
 
 /** How often what is known of past days is read anew. */
 const PAST = 60_000;
+/** How long after a change what is known of the past is read anew: the runner writes it down once a second. */
+const WRITTEN = 1_500;
 /** Results in the chart of the latest runs: as many points as it is wide, nearly. */
 const LATEST = 200;
 /** What the chart can show. */
@@ -64,8 +66,10 @@ export function show({ name, signal }) {
     if (pending) return;
     pending = true;
     try {
+      const before = state && condition(state);
       state = await read(path, signal);
       showNow();
+      if (before && before !== condition(state)) setTimeout(() => signal.aborted || past(), WRITTEN);
     } catch (error) {
       if (!signal.aborted && error.status) missing(error);
     } finally {

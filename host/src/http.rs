@@ -148,7 +148,7 @@ pub fn router(State { board, events, auth, control }: State) -> Router {
         connections: rendered(connections::CONNECTIONS),
         probes: rendered(probes::PROBES),
         metrics: rendered(metrics::METRICS),
-        index: index::page(&board.node_id, &described),
+        index: index::page(&board, &described),
         openapi: index::openapi(&described),
         status_pages: status_page::Kept::default(),
         paths: described.paths.paths.keys().cloned().collect(),

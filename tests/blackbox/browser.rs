@@ -188,6 +188,19 @@ fn whoever_is_at_the_machine_controls_from_the_dashboard_where_that_is_allowed()
     runner.stop();
 }
 
+#[test]
+fn where_no_history_is_kept_the_dashboard_does_without() {
+    let Some(browser) = Browser::find() else { return };
+    let config = format!(
+        "history.ephemeral = true\n[[check]]\nname = \"here\"\nprobe = \"tcp\"\ninterval = \"200ms\"\n{EAGER}\
+         settings = {{ host = \"${{runner:host}}\", port = \"${{runner:port}}\" }}\n"
+    );
+    let runner = Home::new(&config).start();
+    runner.wait_for_check("here", "has run some times", |check| check.runs() > 2);
+    browser.walk("forgetful", &runner, &words(1));
+    runner.stop();
+}
+
 /// A thousand checks on one page: how long it takes is printed, and no more is promised than that it is a page that works.
 #[test]
 fn a_thousand_checks_stay_smooth() {

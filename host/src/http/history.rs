@@ -12,10 +12,13 @@ use axum::{extract::State, response::Response};
 use jiff::Timestamp;
 use probity_core::rollup::Level;
 
-pub(super) use self::asked::Window;
+pub(super) use self::{
+    asked::{Days, Window},
+    told::{Day, Time, UptimeOf},
+};
 use self::{
-    asked::{Days, HistoryAsked, IncidentsAsked, LatencyAsked, UptimeAsked, UptimesAsked},
-    told::{Day, Incidents, Latencies, Results, Uptime, UptimeOf, Uptimes},
+    asked::{HistoryAsked, IncidentsAsked, LatencyAsked, UptimeAsked, UptimesAsked},
+    told::{Incidents, Latencies, Results, Uptime, Uptimes},
 };
 use super::{
     App,
@@ -202,7 +205,8 @@ fn known<T>(app: &App, name: &str, read: Result<Option<T>, Unreadable>) -> Resul
     read.map_err(|why| Problem::history_unreadable(&why))
 }
 
-fn uptime_of(
+/// How much of the time a check's target was of use, in these windows and in so many days.
+pub(super) fn uptime_of(
     store: &Store,
     name: &str,
     windows: &[Window],

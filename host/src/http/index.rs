@@ -20,6 +20,8 @@ use super::{
     problem::Problem,
 };
 
+use crate::board::Board;
+
 /// What there is at `/`; the first is for those who do not care.
 const OFFERED: [&str; 2] = ["application/json", "text/html"];
 
@@ -86,7 +88,7 @@ pub(super) async fn description(State(app): State<Arc<App>>, _: Reads, headers: 
 }
 
 /// The list, as it is served.
-pub(super) fn page(node_id: &str, described: &OpenApi) -> Page {
+pub(super) fn page(board: &Board, described: &OpenApi) -> Page {
     let routes = described.paths.paths.iter().flat_map(|(path, item)| {
         let operations = [("GET", &item.get), ("POST", &item.post), ("PUT", &item.put)];
         operations.into_iter().filter_map(move |(method, operation)| {
@@ -97,8 +99,8 @@ pub(super) fn page(node_id: &str, described: &OpenApi) -> Page {
     fixed(&Index {
         name: env!("CARGO_PKG_NAME"),
         version: env!("CARGO_PKG_VERSION"),
-        node_id,
-        history: false,
+        node_id: &board.node_id,
+        history: board.store().is_some(),
         routes: routes.collect(),
     })
 }

@@ -44,7 +44,7 @@ const PARAMETERS: [(&str, &str); 8] = [
     ("window", "^[1-9][0-9]{0,3}[mh]$|^([1-9][0-9]{0,1}|[1-6][0-9]{2})d$"),
     ("timeout", "^([1-9][0-9]{0,2}(ms|s)|[1-9]m)$"),
     ("cursor", "^[0-9]{1,19}$"),
-    ("status", "^(healthy|degraded|unhealthy|unknown|pending)(,(healthy|degraded|unhealthy|unknown|pending))*$"),
+    ("status", "^$|^(healthy|degraded|unhealthy|unknown|pending)(,(healthy|degraded|unhealthy|unknown|pending))*$"),
 ];
 /// What a check can be called ([`crate::name::is_name`]).
 const NAME: &str = "^([a-z0-9_-]|[a-z0-9._-][a-z0-9_-]|[a-z0-9._-]{3,100})$";

@@ -20,8 +20,11 @@ use tokio::sync::Mutex;
 use super::{
     App, assets,
     auth::SeesStatus,
+    badge::in_percent,
+    history::{Day, Time, UptimeOf},
     markup::Escaped,
     page::{HTML, Page, tag_of},
+    past::{self, DAYS},
     problem::{PROBLEM, Problem},
     signs::sign,
     view::View,
@@ -118,7 +121,8 @@ fn make(app: &App, group: Option<&str>, rules: &StatusPage) -> Result<Page, Prob
         return Err(Problem::no_such_group(group));
     }
     let mut body = String::new();
-    let told = Told { view: &view, shown: &shown, group, rules };
+    let past = past::of_days(app, shown.iter().map(|check| &*check.info.name));
+    let told = Told { view: &view, shown: &shown, past: &past, group, rules };
     // A text takes whatever is written to it.
     let _ = told.write(&mut body);
     let tag = tag_of(body.as_bytes());
@@ -129,6 +133,8 @@ fn make(app: &App, group: Option<&str>, rules: &StatusPage) -> Result<Page, Prob
 struct Told<'a> {
     view: &'a View<'a>,
     shown: &'a [&'a CheckState],
+    /// How they have been, where that is known.
+    past: &'a BTreeMap<&'a str, UptimeOf>,
     group: Option<&'a str>,
     rules: &'a StatusPage,
 }
@@ -220,9 +226,69 @@ impl Told<'_> {
         if let Some(run) = check.snapshot.last.as_deref().filter(|_| self.rules.messages && !health.is_up()) {
             write!(page, "<p>{}</p>", Escaped(run.outcome.message()))?;
         }
+        if let Some(past) = self.past.get(&*info.name) {
+            write_days(page, past)?;
+        }
         page.push_str("</li>\n");
         Ok(())
     }
+}
+
+/// The height of a day's bar, in units of its own.
+const BAR: u32 = 30;
+/// How far it is from one to the next; a third of that is a gap.
+const DAY: u32 = 3;
+
+/// How a target has been: a bar for each day, as full as it was of use, and in words.
+fn write_days(page: &mut String, past: &UptimeOf) -> fmt::Result {
+    let (availability, incidents) = past.windows.first().map_or((None, 0), |all| (all.availability, all.incidents));
+    let words = match (availability, incidents) {
+        (None, _) => "nothing known yet".to_owned(),
+        (Some(percent), 0) => format!("{} uptime", in_percent(percent)),
+        (Some(percent), 1) => format!("{} uptime, 1 incident", in_percent(percent)),
+        (Some(percent), many) => format!("{} uptime, {many} incidents", in_percent(percent)),
+    };
+    let width = DAY * u32::try_from(past.days.len()).unwrap_or(DAYS);
+    write!(
+        page,
+        "<figure class=\"uptime\"><svg class=\"bars\" viewBox=\"0 0 {width} {BAR}\" preserveAspectRatio=\"none\" role=\"img\" \
+         aria-label=\"The last {DAYS} days: {words}\">"
+    )?;
+    // One outline for all days of a kind: there may be a thousand checks.
+    let mut paths: [(&str, String); 5] =
+        ["nothing", "healthy", "degraded", "unhealthy", "unknown"].map(|kind| (kind, String::new()));
+    for (at, day) in (0..).zip(&past.days) {
+        for (kind, (top, height)) in parts(day).into_iter().enumerate().filter(|(_, (_, height))| *height > 0) {
+            write!(paths[kind].1, "M{} {top}h{}v{height}h-{}z", at * DAY, DAY - 1, DAY - 1)?;
+        }
+    }
+    for (kind, path) in paths.iter().filter(|(_, path)| !path.is_empty()) {
+        write!(page, "<path class=\"{kind}\" d=\"{path}\"/>")?;
+    }
+    write!(
+        page,
+        "</svg><figcaption><span>{DAYS} days ago</span><span>{words}</span><span>today</span></figcaption></figure>"
+    )
+}
+
+/// Where the parts of a day's bar begin, and how high they are: nobody watched, healthy, degraded, unhealthy, unknown.
+fn parts(day: &Day) -> [(u32, u32); 5] {
+    let Time { up, degraded, down, unknown } = day.time;
+    let watched = up + degraded + down + unknown;
+    if watched == 0 {
+        return [(BAR - BAR / 10, BAR / 10), (0, 0), (0, 0), (0, 0), (0, 0)];
+    }
+    // What went wrong for a minute must be seen: any part that there is has a tenth of the bar.
+    let share =
+        |part: u64| if part == 0 { 0 } else { ((part as f64 / watched as f64 * f64::from(BAR)) as u32).max(BAR / 10) };
+    let mut bottom = BAR;
+    let mut place = |part: u64| {
+        let height = share(part).min(bottom);
+        bottom -= height;
+        (bottom, height)
+    };
+    let (down, degraded, unknown) = (place(down), place(degraded), place(unknown));
+    [(0, 0), (0, bottom), degraded, down, unknown]
 }
 
 /// How all of them are, for people.

@@ -59,11 +59,15 @@ async function until(what, look) {
 function target() {
   return new Promise((resolve) => {
     const sockets = new Set();
+    let isStopped = false;
     const server = net.createServer((socket) => {
+      // Whoever came at the last moment would keep it from ending.
+      if (isStopped) return void socket.destroy();
       sockets.add(socket);
       socket.on("error", () => {}).on("close", () => sockets.delete(socket));
     });
     server.stop = () => {
+      isStopped = true;
       sockets.forEach((socket) => socket.destroy());
       return new Promise((resolve) => server.close(resolve));
     };
@@ -75,7 +79,9 @@ function target() {
 async function wire() {
   const there = new URL(BASE);
   const sockets = new Set();
+  let isCut = false;
   const relay = () => net.createServer((socket) => {
+    if (isCut) return void socket.destroy();
     const other = net.connect(Number(there.port), there.hostname);
     for (const [one, another] of [[socket, other], [other, socket]]) {
       sockets.add(one);
@@ -90,10 +96,12 @@ async function wire() {
   BASE = `http://127.0.0.1:${port}`;
   return {
     cut: () => {
+      isCut = true;
       sockets.forEach((socket) => socket.destroy());
       return new Promise((resolve) => server.close(resolve));
     },
     mend: () => {
+      isCut = false;
       server = relay();
       return listen(port);
     },
@@ -209,9 +217,16 @@ const walks = {
     await page.getByText("All limits").click();
     await page.getByText("bytes received").waitFor();
     await until("results", async () => (await page.locator("section", { has: page.locator("#results") }).locator("tbody tr").count()) >= 5);
+    await until("its uptime", async () => (await page.locator(".figures .figure").count()) === 4);
+    assert.match(await page.locator(".bars").getAttribute("aria-label"), /^The last 90 days\. /);
+    assert.equal(await page.locator(".day").count(), 90);
     await picture(page, "check", { fullPage: true });
+    await page.getByRole("button", { name: "Day", exact: true }).click();
+    await until("the day's latency", async () => { const told = await page.locator("section", { has: page.locator("#latency") }).innerText(); return /Median, and from the shortest|takes two results/.test(told) || told; });
     await orders.stop();
     await page.locator(".head.unhealthy").waitFor();
+    await page.locator("section", { has: page.locator("#incidents") }).getByText("goes on").first().waitFor();
+    await picture(page, "check-down", { fullPage: true });
     await until("its failure", async () => (await page.locator("section", { has: page.locator("#failures") }).locator("tbody tr").count()) >= 1);
     await page.goto(`${BASE}/#/check/traps`);
     await page.locator(".head.unknown").waitFor();
@@ -405,6 +420,16 @@ const walks = {
     assert.equal((await fetch(`${BASE}/health`)).status, 401);
   },
 
+  async forgetful() {
+    const page = await open("/#/check/here");
+    await page.locator(".chart .line").waitFor();
+    await page.getByText("This runner keeps no history.").waitFor();
+    assert.equal(await page.getByRole("group", { name: "Time shown" }).count(), 0, "there is nothing else to show");
+    const status = await open("/status");
+    await status.locator("li.healthy", { hasText: "here" }).waitFor();
+    assert.equal(await status.locator(".bars").count(), 0);
+  },
+
   async anonymous() {
     const page = await open("/#/check/here");
     await page.getByRole("button", { name: "Run now" }).click();
@@ -473,6 +498,11 @@ const walks = {
 };
 
 const [, , name] = process.argv;
+// Each step has a deadline; this is for a browser that does not even say that it failed.
+setTimeout(() => {
+  console.error("the walk does not come to an end");
+  process.exit(1);
+}, 8 * PATIENCE).unref();
 try {
   await walks[name]();
   assert.deepEqual(wrong, []);

@@ -116,7 +116,7 @@ impl LatencyAsked {
 
 /// How many days to tell of one by one.
 #[derive(Clone, Copy)]
-pub(super) struct Days(pub(super) u32);
+pub(in crate::http) struct Days(pub(in crate::http) u32);
 
 impl Days {
     fn read(text: Option<&str>) -> Result<Days, Problem> {

@@ -132,9 +132,9 @@ pub(in crate::http) struct Uptimes<'a> {
 #[derive(Serialize, ToSchema)]
 pub(in crate::http) struct UptimeOf {
     /// As asked for.
-    pub(super) windows: Vec<Window>,
+    pub(in crate::http) windows: Vec<Window>,
     /// The oldest first, in UTC; today is the last. As many as asked for.
-    pub(super) days: Vec<Day>,
+    pub(in crate::http) days: Vec<Day>,
 }
 
 /// So much time up to now.
@@ -152,7 +152,7 @@ pub(in crate::http) struct Window {
     to: Timestamp,
     /// Percent of the known time in which the target was of use, healthy or degraded; null if nothing was known.
     #[schema(required)]
-    availability: Option<f64>,
+    pub(in crate::http) availability: Option<f64>,
     /// Percent of the watched time in which nothing was known: the probe failed, or there was no runner. Null if nobody watched.
     #[schema(required)]
     unknown: Option<f64>,
@@ -164,7 +164,7 @@ pub(in crate::http) struct Window {
     /// Those in which the probe failed.
     faults: u64,
     /// Incidents that began.
-    incidents: u64,
+    pub(in crate::http) incidents: u64,
     /// The mean time to repair, of incidents that ended, in nanoseconds; null if none did.
     #[schema(required)]
     mttr: Option<u64>,
@@ -199,15 +199,15 @@ impl Window {
 /// How long the target was how, in nanoseconds. What is missing to the whole is the time in which nobody watched it.
 #[derive(Serialize, ToSchema)]
 #[schema(as = TimeSpent)]
-struct Time {
+pub(in crate::http) struct Time {
     /// Healthy.
-    up: u64,
+    pub(in crate::http) up: u64,
     /// Degraded.
-    degraded: u64,
+    pub(in crate::http) degraded: u64,
     /// Unhealthy.
-    down: u64,
+    pub(in crate::http) down: u64,
     /// Nothing was known.
-    unknown: u64,
+    pub(in crate::http) unknown: u64,
 }
 
 impl Time {
@@ -273,7 +273,7 @@ pub(in crate::http) struct Day {
     status: Option<Health>,
     /// Incidents that began.
     incidents: u64,
-    time: Time,
+    pub(in crate::http) time: Time,
 }
 
 impl Day {

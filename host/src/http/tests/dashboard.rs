@@ -275,3 +275,33 @@ async fn a_check_in_full_tells_its_limits_and_its_circuit() {
     assert_eq!(check["flapping"], false);
     assert!(check["next_run"].as_str().unwrap().parse::<Timestamp>().is_ok());
 }
+
+#[tokio::test]
+async fn the_past_is_on_the_status_page_and_on_badges() {
+    let keeping = super::history::Keeping::new();
+    let router = &keeping.house.router;
+    let badge = get("/badge/orders-db/uptime.svg?window=1h").of(router).await;
+    let told = badge.text().split("<title>uptime 1h: ").nth(1).and_then(|rest| rest.split('%').next()).unwrap();
+    let known = get("/health/checks/orders-db/uptime?window=1h").of(router).await.json();
+    let known = known["windows"][0]["availability"].as_f64().unwrap();
+    assert!((told.parse::<f64>().unwrap() - known).abs() < 0.01, "{told} {known}");
+    let unwatched = get("/badge/queue/uptime.svg").of(router).await;
+    assert!(unwatched.text().contains("<title>uptime 30d: nothing known</title>"), "{}", unwatched.text());
+
+    let page = get("/status").of(router).await;
+    let text = page.text();
+    for part in [
+        "uptime, 1 incident</span>",
+        "<path class=\"unhealthy\" d=\"M",
+        "<path class=\"nothing\" d=\"M",
+        "role=\"img\"",
+        "nothing known yet",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    // A bar for each of ninety days, whatever is known of it.
+    let bars = text.split("<svg class=\"bars\"").skip(1).find(|bars| bars.contains("1 incident")).unwrap();
+    let nothing = bars.split("class=\"nothing\" d=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+    let days = nothing.matches('M').count();
+    assert!((88..90).contains(&days), "half an hour is of one day, or of two: {days}");
+}
