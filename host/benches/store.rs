@@ -22,15 +22,19 @@ use probity_core::{
     schedule::{Every, Schedule},
     time::Now,
 };
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Statement, params};
 
 use crate::table::{Figure, Target, compared, figure};
 
 /// Results a second.
 const RATE: usize = 3_000;
-/// How often a check runs, in seconds.
-const INTERVAL: usize = 10;
-/// Seconds of the runner's life. What is written in them is merged several times.
+/// Checks, each of which runs once a second.
+const CHECKS: usize = RATE;
+/// Results of each check that are kept.
+const KEPT: usize = 400;
+/// Seconds of the runner's life until as many are kept as there will be: from then on each takes the place of another.
+const FILLED: usize = KEPT + 100;
+/// Seconds after that. What is written in them is merged several times.
 const SECONDS: usize = 120;
 /// How many results of a check a page shows.
 const PAGE: usize = 100;
@@ -50,13 +54,14 @@ fn main() {
     beside_sqlite("keep a result, beside SQLite", ours, theirs, Target::AtMost(Figure::Times(1.0)));
 
     let asked = Asked { times: Timestamp::MIN..Timestamp::MAX, before: None, limit: PAGE };
-    let page = read(|check| {
+    let ours = read(|check| {
         let page = store.results(check, &asked, |_| true).expect("it can be read").expect("it is known");
         assert!(!page.entries.is_empty());
     });
-    let theirs = read(|check| assert!(sqlite.page(check) > 0));
-    beside_sqlite("read a page of results, beside SQLite", page, theirs, Target::None);
-    let now = start() + SignedDuration::from_secs(SECONDS as i64);
+    let mut pages = sqlite.pages();
+    let theirs = read(|check| assert!(page(&mut pages, check) > 0));
+    beside_sqlite("read a page of results, beside SQLite", ours, theirs, Target::None);
+    let now = start() + SignedDuration::from_secs((FILLED + SECONDS) as i64);
     let uptime = read(|check| {
         let from = now - SignedDuration::from_hours(24);
         assert!(store.stretches(check, Level::Hour, from, now).expect("it can be read").is_some());
@@ -96,7 +101,7 @@ fn name(check: usize) -> Arc<str> {
 /// The processor's time that it takes to keep what happens in all seconds, all threads together.
 fn keep(folder: &Path) -> (Duration, Store) {
     let options =
-        Options { folder: folder.into(), entries: 1_000, events: 10_000, flush_interval: Duration::from_secs(1) };
+        Options { folder: folder.into(), entries: KEPT as u64, events: 10_000, flush_interval: Duration::from_secs(1) };
     let (store, _) = Store::open(options, "bench", Clock::new(), |_| {}).expect("it can be opened");
     let store = Arc::new(store);
     let mut now = Now { elapsed: Duration::ZERO, wall: start() };
@@ -104,21 +109,19 @@ fn keep(folder: &Path) -> (Duration, Store) {
         Schedule::Every(Every::new(Duration::from_secs(30), 0.1, "bench").expect("the interval is in range"));
     let machine = Machine::new(Arc::new(Policy::usual(schedule)), now, 0.0);
     let mut keepers: Vec<Keeper> =
-        (0..RATE * INTERVAL).map(|check| Keeper::new(Arc::clone(&store), name(check), 1, now)).collect();
+        (0..CHECKS).map(|check| Keeper::new(Arc::clone(&store), name(check), 1, now)).collect();
     assert!(store.flush(PATIENCE));
-    let runs: Vec<Arc<Run>> = (0..RATE * SECONDS)
-        .map(|at| Arc::new(run(at, start() + SignedDuration::from_secs((at / RATE) as i64))))
-        .collect();
-    let before = cpu::of_process();
-    for (at, run) in runs.iter().enumerate() {
-        if at.is_multiple_of(RATE) {
-            assert!(store.flush(PATIENCE));
-            now = now.plus(Duration::from_secs(1));
+    let mut spent = Duration::ZERO;
+    for second in 0..FILLED + SECONDS {
+        let runs: Vec<Arc<Run>> = (0..RATE).map(|at| Arc::new(run(second * RATE + at, now.wall))).collect();
+        let before = cpu::of_process();
+        for (keeper, run) in keepers.iter_mut().zip(&runs) {
+            keeper.keep(&machine, Some((run, 1, false)), false, now);
         }
-        keepers[at % (RATE * INTERVAL)].keep(&machine, Some((run, 1, false)), false, now);
+        assert!(store.flush(PATIENCE));
+        spent += if second < FILLED { Duration::ZERO } else { cpu::of_process() - before };
+        now = now.plus(Duration::from_secs(1));
     }
-    assert!(store.flush(PATIENCE));
-    let spent = cpu::of_process() - before;
     assert_eq!(store.figures().dropped, 0);
     drop(keepers);
     let Ok(store) = Arc::try_unwrap(store) else { unreachable!("nobody else has it") };
@@ -143,21 +146,21 @@ impl Sqlite {
     }
 
     fn keep(&self) -> Duration {
-        let runs: Vec<Run> =
-            (0..RATE * SECONDS).map(|at| run(at, start() + SignedDuration::from_secs((at / RATE) as i64))).collect();
-        let before = cpu::of_process();
-        for (second, runs) in runs.chunks(RATE).enumerate() {
+        let mut spent = Duration::ZERO;
+        for second in 0..FILLED + SECONDS {
+            let now = start() + SignedDuration::from_secs(second as i64);
+            let runs: Vec<Run> = (0..RATE).map(|at| run(second * RATE + at, now)).collect();
+            let before = cpu::of_process();
             let batch = self.0.unchecked_transaction().expect("a transaction");
             let mut insert = batch
-                .prepare_cached("insert or replace into results values (?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?)")
+                .prepare("insert or replace into results values (?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?)")
                 .expect("a statement");
-            for (at, run) in runs.iter().enumerate() {
-                let (check, number) = ((second * RATE + at) % (RATE * INTERVAL), second / INTERVAL);
+            for (check, run) in runs.iter().enumerate() {
                 let up = run.outcome.message().starts_with("answers");
                 let row = params![
                     check as i64,
-                    number as i64 % 1_000,
-                    number as i64,
+                    (second % FILLED) as i64,
+                    second as i64,
                     run.started.as_microsecond(),
                     run.took.as_nanos() as i64,
                     run.latency().as_nanos() as i64,
@@ -173,26 +176,29 @@ impl Sqlite {
             }
             drop(insert);
             batch.commit().expect("it is written");
+            spent += if second < FILLED { Duration::ZERO } else { cpu::of_process() - before };
         }
-        cpu::of_process() - before
+        spent
     }
 
-    fn page(&self, check: &str) -> usize {
-        let check: i64 = check.trim_start_matches("check-").parse().expect("a number");
-        let mut select = self
-            .0
-            .prepare_cached("select * from results where check_id = ? order by number desc limit 100")
-            .expect("a statement");
-        let rows = select.query_map([check], |row| Ok((row.get::<_, i64>(3)?, row.get::<_, String>(11)?)));
-        rows.expect("rows").filter_map(Result::ok).count()
+    fn pages(&self) -> Statement<'_> {
+        let select = "select * from results where check_id = ? order by number desc limit 100";
+        self.0.prepare(select).expect("a statement")
     }
+}
+
+/// How many rows a page of a check has.
+fn page(pages: &mut Statement<'_>, check: &str) -> usize {
+    let check: i64 = check.trim_start_matches("check-").parse().expect("a number");
+    let rows = pages.query_map([check], |row| Ok((row.get::<_, i64>(3)?, row.get::<_, String>(11)?)));
+    rows.expect("rows").filter_map(Result::ok).count()
 }
 
 /// The processor's time that it takes to read something of one check, of many in turn.
 fn read(mut read: impl FnMut(&str)) -> Duration {
     let before = cpu::of_thread();
     for at in 0..READS {
-        read(&name(at as usize * 37 % (RATE * INTERVAL)));
+        read(&name(at as usize * 37 % CHECKS));
     }
     (cpu::of_thread() - before) / READS
 }
