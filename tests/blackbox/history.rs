@@ -34,7 +34,7 @@ fn a_runner_goes_on_where_the_one_before_it_was() {
     runner.wait_for_runs("port", 3);
     drop(target);
     runner.wait_for_check("port", "is down", |check| check.status() == "unhealthy");
-    let target = Target::tcp_at(address, |stream| drop(stream));
+    let target = Target::tcp_at(address, drop);
     runner.wait_for_check("port", "is up again", |check| check.status() == "healthy");
     runner.change("PUT", "/connections/port/mode", r#"{"mode": "forced-up"}"#);
     let events = runner.json("/connections/port")["state"].clone();

@@ -418,6 +418,11 @@ const walks = {
     assert.equal((await fetch(`${BASE}/badge/here/status.svg`)).status, 200);
     assert.equal((await fetch(`${BASE}/badge/hidden/status.svg`)).status, 404);
     assert.equal((await fetch(`${BASE}/health`)).status, 401);
+    // What is in every binary is kept by browsers all the same; the page that names it is not.
+    const html = await fetch(BASE, { headers: { accept: "text/html" } });
+    const file = (await html.text()).match(/\/assets\/[^"]+\/style\.css/)[0];
+    assert.match((await fetch(BASE + file)).headers.get("cache-control"), /immutable/);
+    assert.equal(html.headers.get("cache-control"), "no-store");
   },
 
   async forgetful() {
