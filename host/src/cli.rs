@@ -149,7 +149,7 @@ pub fn main() -> ExitCode {
                 Command::Inspect(inspect) => inspect.execute().await,
                 Command::Compose(compose) => compose.execute(),
                 Command::Validate(validate) => validate.execute().await,
-                Command::Export(export) => export.execute(),
+                Command::Export(export) => export.execute().await,
                 Command::Schema(schema) => schema.execute(),
                 Command::HashToken(hash) => hash.execute(),
                 Command::Keygen(keygen) => keygen.execute(),

@@ -19,6 +19,11 @@ fn what_was_kept_is_written_out_once_its_runner_is_gone() {
     let refused = export(&runner.home, &[]);
     assert_eq!(refused.code, Some(3), "{refused:?}");
     assert!(refused.stderr.contains(&format!("process id {}", runner.id())), "{refused:?}");
+    // But whoever asks the runner itself is told.
+    runner
+        .wait_for_json("/health/checks/a/history", "three results", |it| it["results"].as_array().unwrap().len() >= 3);
+    let asked = runner.home.run(&["export", "a", "--url", &runner.url(""), "--format", "jsonl"]);
+    assert_eq!(asked.code, Some(0), "{asked:?}");
     let home = runner.stop();
 
     let csv = export(&home, &[]);
@@ -37,6 +42,7 @@ fn what_was_kept_is_written_out_once_its_runner_is_gone() {
     let rows: Vec<Value> = jsonl.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let numbers: Vec<u64> = rows.iter().map(|row| row["number"].as_u64().unwrap()).collect();
     assert!(numbers.len() >= 3, "{jsonl:?}");
+    assert!(asked.stdout.lines().count() >= 3 && jsonl.stdout.starts_with(&asked.stdout), "{asked:?} {jsonl:?}");
     assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>(), "the oldest first");
     assert_eq!((&rows[0]["check"], &rows[0]["message"]), (&"a".into(), &"hello, \"you\"".into()));
     let from = rows[1]["started"].as_str().unwrap();

@@ -1,6 +1,7 @@
 //! `probity export`
 
 use std::{
+    collections::BTreeMap,
     io::{BufWriter, ErrorKind, Write, stdout},
     path::PathBuf,
     process::ExitCode,
@@ -13,8 +14,10 @@ use probity_core::{
     outcome::{Measurement, Outcome},
     time::nanoseconds,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize, de::IgnoredAny};
+use serde_json::{Map, Value};
 
+use super::remote::{Remote, Runner};
 use crate::{
     app::Configuration,
     clock::Clock,
@@ -24,19 +27,32 @@ use crate::{
 
 /// The configuration that is used where none is named.
 const CONFIG: &str = "probity.toml";
-/// The columns of CSV.
-const COLUMNS: &str =
-    "check,number,started,took,latency,status,health,fault,message,generation,reported,fuel,peak_memory,phases";
-/// How many results are read at a time.
-const PAGE: usize = 10_000;
+/// The columns, and the keys.
+const COLUMNS: [&str; 14] = [
+    "check",
+    "number",
+    "started",
+    "took",
+    "latency",
+    "status",
+    "health",
+    "fault",
+    "message",
+    "generation",
+    "reported",
+    "fuel",
+    "peak_memory",
+    "phases",
+];
+/// How many results a runner is asked for at a time: as many as it tells.
+const PAGE: usize = 1_000;
 
 /// Writes out what a runner has kept of its results, the oldest first.
 ///
-/// It reads the files of a runner that is not running; of one that is, ask /health/checks/{name}/history. Durations are in
-/// nanoseconds, as there.
+/// It reads the files of a runner that is not running, or asks one that is (`--url`). Durations are in nanoseconds.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  probity export --data-dir /var/lib/probity > results.csv\n  \
-                        probity export orders-db --config probity.toml --format jsonl\n  \
+                        probity export orders-db --url http://127.0.0.1:8081 --format jsonl\n  \
                         probity export --from 2026-03-01T00:00:00Z --to 2026-04-01T00:00:00Z")]
 pub(super) struct Export {
     /// The checks whose results are wanted; all that there are, unless some are named.
@@ -48,6 +64,15 @@ pub(super) struct Export {
     /// Where the runner keeps its history.
     #[arg(long, env = "PROBITY_DATA_DIR", value_name = "DIR")]
     data_dir: Option<PathBuf>,
+    /// A runner that is running, to be asked in place of files.
+    #[arg(long, value_name = "URL", conflicts_with_all = ["config", "data_dir"])]
+    url: Option<String>,
+    /// A file with a token of the scope `read`; without it, the environment variable PROBITY_TOKEN is used if there is one.
+    #[arg(long, requires = "url", value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// A PEM file of those who vouch for the runner, in place of those that the system trusts.
+    #[arg(long, requires = "url", value_name = "FILE")]
+    ca_file: Option<PathBuf>,
     /// How to write it.
     #[arg(long, default_value = "csv", value_name = "FORMAT")]
     format: Format,
@@ -67,10 +92,143 @@ enum Format {
     Jsonl,
 }
 
-/// A result, as it is written.
+/// Where results come from.
+enum Source {
+    Files(Store),
+    Runner(Runner),
+}
+
+/// A result, by the names of its columns.
+type Row = Map<String, Value>;
+
+impl Export {
+    pub(super) async fn execute(self) -> Result<ExitCode> {
+        let mut source = match &self.url {
+            Some(url) => {
+                let remote = Remote::at(url.clone(), self.token_file.clone(), self.ca_file.clone());
+                Source::Runner(remote.runner()?)
+            }
+            None => Source::Files(Store::look(&self.data_dir()?.join("history"), Clock::new())?),
+        };
+        let known = source.checks().await?;
+        if let Some(unknown) = self.checks.iter().find(|check| !known.contains(check)) {
+            bail!("nothing is kept of a check `{unknown}`; there are {}", known.join(", "));
+        }
+        let written = self.write(&mut source, &known).await;
+        match written {
+            // Whoever has read enough of it closes it, and that is no failure.
+            Err(error) if is_closed(&error) => Ok(ExitCode::SUCCESS),
+            written => written.map(|()| ExitCode::SUCCESS),
+        }
+    }
+
+    async fn write(&self, source: &mut Source, known: &[String]) -> Result<()> {
+        let mut out = BufWriter::new(stdout());
+        if let Format::Csv = self.format {
+            write!(out, "{}\r\n", COLUMNS.join(","))?;
+        }
+        for check in known.iter().filter(|check| self.checks.is_empty() || self.checks.contains(check)) {
+            for row in source.results(check, self.from, self.to).await? {
+                match self.format {
+                    Format::Csv => write!(out, "{}\r\n", csv(&row))?,
+                    Format::Jsonl => {
+                        serde_json::to_writer(&mut out, &row)?;
+                        writeln!(out)?;
+                    }
+                }
+            }
+        }
+        Ok(out.flush()?)
+    }
+
+    fn data_dir(&self) -> Result<PathBuf> {
+        if let Some(data_dir) = &self.data_dir {
+            return Ok(data_dir.clone());
+        }
+        let here = PathBuf::from(CONFIG);
+        let config = self.config.clone().or_else(|| here.exists().then_some(here));
+        let (config, _) = Configuration { path: config, overrides: Overrides::default() }.read(None)?;
+        Ok(config.data_dir)
+    }
+}
+
+impl Source {
+    /// The checks of which anything may be kept.
+    async fn checks(&mut self) -> Result<Vec<String>> {
+        match self {
+            Source::Files(store) => Ok(store.checks().iter().map(|check| check.to_string()).collect()),
+            Source::Runner(runner) => {
+                #[derive(Deserialize)]
+                struct Checks {
+                    checks: BTreeMap<String, IgnoredAny>,
+                }
+                Ok(runner.ask::<Checks>("/health/checks").await?.checks.into_keys().collect())
+            }
+        }
+    }
+
+    /// The results of a check in that time, the oldest first.
+    async fn results(&mut self, check: &str, from: Option<Timestamp>, to: Option<Timestamp>) -> Result<Vec<Row>> {
+        let mut rows = Vec::new();
+        match self {
+            Source::Files(store) => {
+                let times = from.unwrap_or(Timestamp::MIN)..to.unwrap_or(Timestamp::MAX);
+                let asked = Asked { times, before: None, limit: usize::MAX };
+                let page = store.results(check, &asked, |_| true)?.context("the check is gone")?;
+                for recorded in &page.entries {
+                    rows.push(row(check, serde_json::to_value(Kept::of(recorded))?));
+                }
+            }
+            Source::Runner(runner) => {
+                #[derive(Deserialize)]
+                struct Page {
+                    results: Vec<Value>,
+                    next: Option<String>,
+                }
+                let mut query = format!("limit={PAGE}");
+                for (name, time) in [("from", from), ("to", to)] {
+                    query += &time.map(|time| format!("&{name}={time}")).unwrap_or_default();
+                }
+                let mut cursor = String::new();
+                loop {
+                    let path = format!("/health/checks/{check}/history?{query}{cursor}");
+                    let page: Page = runner.ask(&path).await?;
+                    rows.extend(page.results.into_iter().map(|result| row(check, result)));
+                    match page.next {
+                        Some(next) => cursor = format!("&cursor={next}"),
+                        None => break,
+                    }
+                }
+            }
+        }
+        rows.reverse();
+        Ok(rows)
+    }
+}
+
+/// A result under all of the columns' names, in their order.
+fn row(check: &str, mut result: Value) -> Row {
+    result["check"] = check.into();
+    COLUMNS.iter().map(|column| ((*column).to_owned(), result[*column].take())).collect()
+}
+
+/// A result as a line of CSV.
+fn csv(row: &Row) -> String {
+    let text = |value: &Value| match value {
+        Value::Null => String::new(),
+        Value::String(text) => quoted(text),
+        Value::Object(phases) => {
+            let phases: Vec<String> = phases.iter().map(|(name, took)| format!("{name}={took}")).collect();
+            quoted(&phases.join(" "))
+        }
+        other => other.to_string(),
+    };
+    row.values().map(text).collect::<Vec<_>>().join(",")
+}
+
+/// A result, as it is told over HTTP.
 #[derive(Serialize)]
-struct Row<'a> {
-    check: &'a str,
+struct Kept<'a> {
     number: u64,
     started: Timestamp,
     took: u64,
@@ -87,81 +245,14 @@ struct Row<'a> {
     phases: &'a [Measurement],
 }
 
-impl Export {
-    pub(super) fn execute(self) -> Result<ExitCode> {
-        let folder = self.data_dir()?.join("history");
-        let store = Store::look(&folder, Clock::new())?;
-        let known = store.checks();
-        if let Some(unknown) = self.checks.iter().find(|check| !known.iter().any(|known| **known == ***check)) {
-            let known = known.join(", ");
-            bail!("nothing is kept of a check `{unknown}`; there are {known}");
-        }
-        let wanted =
-            known.iter().filter(|check| self.checks.is_empty() || self.checks.iter().any(|it| **it == ***check));
-        let mut out = BufWriter::new(stdout().lock());
-        let write = || {
-            if let Format::Csv = self.format {
-                write!(out, "{COLUMNS}\r\n")?;
-            }
-            for check in wanted {
-                self.write(&store, check, &mut out)?;
-            }
-            Ok(out.flush()?)
-        };
-        match write() {
-            // Whoever has read enough of it closes it, and that is no failure.
-            Err(error) if is_closed(&error) => Ok(ExitCode::SUCCESS),
-            written => written.context("can't write to standard output").map(|()| ExitCode::SUCCESS),
-        }
-    }
-
-    fn data_dir(&self) -> Result<PathBuf> {
-        if let Some(data_dir) = &self.data_dir {
-            return Ok(data_dir.clone());
-        }
-        let here = PathBuf::from(CONFIG);
-        let config = self.config.clone().or_else(|| here.exists().then_some(here));
-        let (config, _) = Configuration { path: config, overrides: Overrides::default() }.read(None)?;
-        Ok(config.data_dir)
-    }
-
-    /// Writes the results of a check.
-    fn write(&self, store: &Store, check: &str, out: &mut impl Write) -> Result<()> {
-        let times = self.from.unwrap_or(Timestamp::MIN)..self.to.unwrap_or(Timestamp::MAX);
-        let mut pages = Vec::new();
-        let mut before = None;
-        loop {
-            let asked = Asked { times: times.clone(), before, limit: PAGE };
-            let page = store.results(check, &asked, |_| true)?.context("the check is gone")?;
-            before = page.next;
-            pages.push(page.entries);
-            if before.is_none() {
-                break;
-            }
-        }
-        for recorded in pages.iter().flatten().rev() {
-            let row = Row::of(check, recorded);
-            match self.format {
-                Format::Csv => row.write_csv(out)?,
-                Format::Jsonl => {
-                    serde_json::to_writer(&mut *out, &row)?;
-                    writeln!(out)?;
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-impl<'a> Row<'a> {
-    fn of(check: &'a str, recorded: &'a Recorded) -> Row<'a> {
+impl<'a> Kept<'a> {
+    fn of(recorded: &'a Recorded) -> Kept<'a> {
         let run = &recorded.run;
         let (fault, phases) = match &run.outcome {
             Outcome::Verdict(verdict) => (None, verdict.measurements.as_slice()),
             Outcome::Fault(fault) => (Some(fault.kind.as_str()), [].as_slice()),
         };
-        Row {
-            check,
+        Kept {
             number: recorded.number,
             started: run.started,
             took: nanoseconds(run.took),
@@ -176,21 +267,6 @@ impl<'a> Row<'a> {
             peak_memory: run.usage.peak_memory,
             phases,
         }
-    }
-
-    fn write_csv(&self, out: &mut impl Write) -> std::io::Result<()> {
-        let phases: Vec<String> =
-            self.phases.iter().map(|phase| format!("{}={}", phase.name, in_nanoseconds(phase))).collect();
-        let Row {
-            check, number, started, took, latency, status, health, generation, reported, fuel, peak_memory, ..
-        } = self;
-        write!(
-            out,
-            "{check},{number},{started},{took},{latency},{status},{health},{},{},{generation},{reported},{fuel},{peak_memory},{}\r\n",
-            self.fault.unwrap_or_default(),
-            quoted(self.message),
-            quoted(&phases.join(" "))
-        )
     }
 }
 

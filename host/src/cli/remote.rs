@@ -62,6 +62,11 @@ pub(super) struct Runner {
 }
 
 impl Remote {
+    /// This runner, for a command whose arguments are others.
+    pub(super) fn at(url: String, token_file: Option<PathBuf>, ca_file: Option<PathBuf>) -> Remote {
+        Remote { url, token_file, ca_file }
+    }
+
     /// Makes sense of what was said; nobody is asked yet.
     ///
     /// # Errors
