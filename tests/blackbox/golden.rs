@@ -70,6 +70,29 @@ fn what_was_built_for_a_released_version_still_runs() {
 }
 
 #[test]
+fn a_recording_takes_no_notice_of_the_language() {
+    let server = Target::greeting("hello from a server\r\n");
+    let home = Home::empty();
+    let port = format!("port={}", server.port());
+    let mut components = golden("0.1.0");
+    // The latter is the former but for its types, and takes as long to compile.
+    components.retain(|(name, _)| name != CONNECTOR && name != "typescript");
+    for (name, component) in &components {
+        home.put(&format!("{name}.wasm"), component);
+        let (file, tape) = (format!("./{name}.wasm"), format!("{name}.jsonl"));
+        let settings = ["--set", "host=localhost", "--set", &port, "--set", "expect=hello"];
+        let ended = home.run(&[&["check", &file], &settings[..], &["--record", &tape]].concat());
+        assert_eq!(ended.code, Some(0), "{name}: {ended:?}");
+    }
+    drop(server);
+    for (name, _) in &components {
+        let (file, tape) = (format!("./{name}.wasm"), format!("{name}.jsonl"));
+        let ended = home.run(&["check", &file, "--replay", &tape, "--repeat", "3"]);
+        assert!(ended.code == Some(0) && ended.stdout.contains("3 runs: 3 healthy"), "{name}: {ended:?}");
+    }
+}
+
+#[test]
 fn two_versions_run_side_by_side() {
     let home = Home::new(BRISK);
     home.drop_in("old", &guest::saying("released"));

@@ -316,6 +316,7 @@ mod tests {
         resolve.features.insert("tls".to_owned());
         let wit = concat!(env!("CARGO_MANIFEST_DIR"), "/../wit");
         resolve.push_dir(wit).unwrap();
+        resolve.push_dir(format!("{wit}/draft")).unwrap();
         let imports: String = OFFERED.iter().map(|interface| format!("import {interface};\n")).collect();
         let all = resolve.push_str("all.wit", &format!("package test:all; world all {{ {imports} }}")).unwrap();
         let world = resolve.select_world(&[all], None).unwrap();
