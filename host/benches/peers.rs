@@ -178,7 +178,7 @@ fn native(port: u16) -> Duration {
 
 /// Connects as often as the runner does, with a time-out as it has, and does nothing else until it is ended.
 fn connect_for_ever(port: u16) {
-    let connect = async move |check: u32| {
+    let connect = move |check: u32| async move {
         let offset = INTERVAL * check / u32::try_from(CHECKS).expect("a thousand");
         let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + offset, INTERVAL);
         loop {
