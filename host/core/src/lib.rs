@@ -1,4 +1,5 @@
-//! The pure core of Probity: when a check is due, what its outcomes mean, and what state its target's connection is in.
+//! The pure core of Probity: when a check is due, what its outcomes mean, what state its target's connection is in, and who is to be
+//! told of it when.
 //!
 //! Nothing here waits, reads a clock, draws a random number, or can fail once its policies are validated: every function
 //! takes the present as a [`Now`](time::Now) and randomness as a number. So a year of operation is tested in
@@ -6,6 +7,7 @@
 
 pub mod account;
 pub mod activity;
+pub mod alert;
 pub mod backoff;
 pub mod circuit;
 pub mod connection;
