@@ -9,13 +9,15 @@ use std::{
 };
 
 /// What each module of the host may see of the others. Arrows point down only, so nothing here may lead in a circle.
-const MAY_SEE: [(&str, &[&str]); 21] = [
-    ("app", &["board", "clock", "config", "engine", "events", "http", "store", "supervisor", "worker"]),
+const MAY_SEE: [(&str, &[&str]); 22] = [
+    ("alerts", &["board", "config", "events", "identity"]),
+    ("app", &["alerts", "board", "clock", "config", "engine", "events", "http", "store", "supervisor", "worker"]),
     ("board", &["clock", "limits", "store"]),
     ("catalog", &["config", "engine", "trust"]),
     (
         "cli",
         &[
+            "alerts",
             "app",
             "board",
             "catalog",
@@ -37,13 +39,19 @@ const MAY_SEE: [(&str, &[&str]); 21] = [
     ("engine", &["board", "grant", "identity", "limits"]),
     ("events", &[]),
     ("grant", &["name"]),
-    ("http", &["board", "config", "events", "limits", "store", "totals", "worker"]),
+    ("http", &["alerts", "board", "config", "events", "limits", "store", "totals", "worker"]),
     ("identity", &[]),
     ("limits", &[]),
     ("manager", &["board", "clock", "events", "totals", "worker"]),
     ("name", &[]),
     ("store", &["clock", "events"]),
-    ("supervisor", &["board", "catalog", "config", "engine", "events", "grant", "store", "trust", "watch", "worker"]),
+    (
+        "supervisor",
+        &[
+            "alerts", "board", "catalog", "config", "engine", "events", "grant", "identity", "limits", "store",
+            "trust", "watch", "worker",
+        ],
+    ),
     ("telemetry", &[]),
     ("totals", &[]),
     ("trust", &[]),

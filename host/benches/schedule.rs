@@ -26,6 +26,7 @@ use std::{
 
 use jiff::Timestamp;
 use probity::{
+    alerts::Alerts,
     app,
     board::{Board, CheckInfo, CheckState, Slot},
     clock::Clock,
@@ -93,7 +94,8 @@ fn guests() {
     drop(text);
     let shared = Arc::new(shared(engine.room()));
     let board = Arc::clone(&shared.board);
-    let loader = Loader { path: None, overrides, listening: config.listen, auth: Default::default() };
+    let alerts = Alerts::untold(Arc::clone(&shared.board), Arc::clone(&shared.events));
+    let loader = Loader { path: None, overrides, listening: config.listen, auth: Default::default(), alerts };
     let (supervisor, _) = Supervisor::new(engine, shared, loader, config, None);
     let (commands, inbox) = mpsc::channel(1);
     // On a thread of its own, as the runner has it.

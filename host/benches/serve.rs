@@ -21,6 +21,7 @@ use std::{
 use axum::{Router, routing::get};
 use futures_util::future::{BoxFuture, try_join_all};
 use probity::{
+    alerts::Alerts,
     board::{Board, CheckInfo, CheckState, Slot},
     clock::Clock,
     config::{HttpLimits, Pace},
@@ -53,7 +54,9 @@ const REQUESTS: usize = 200;
 fn main() {
     let board = board();
     let events = Arc::new(Events::new(board.started, 1));
-    let router = http::router(http::State { board, events, auth: http::Auth::default(), control: Arc::new(Nobody) });
+    let alerts = Alerts::untold(Arc::clone(&board), Arc::clone(&events));
+    let state = http::State { board, events, alerts, auth: http::Auth::default(), control: Arc::new(Nobody) };
+    let router = http::router(state);
     let ours = serve(|listener| http::serve(listener, router, terms(), pending::<()>(), Duration::ZERO));
     let baseline = serve(|listener| async { axum::serve(listener, Router::new().route("/", get("ok"))).await });
 

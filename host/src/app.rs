@@ -22,6 +22,7 @@ use tokio::{
 };
 
 use crate::{
+    alerts::{self, Alerts, Hooks, InForce},
     board::{Board, Component},
     clock::Clock,
     config::{AuthInForce, Config, Http, Overrides, Report, Surroundings},
@@ -29,7 +30,7 @@ use crate::{
     events::Events,
     http,
     store::{self, Store},
-    supervisor::{Command, Loader, Supervisor, standard},
+    supervisor::{Command, Loader, SandboxedHooks, Supervisor, standard},
     worker::{Inboxes, Shared},
 };
 
@@ -156,7 +157,23 @@ pub async fn run_beside(configuration: Configuration, started: impl FnOnce(&Arc<
     let tls = terms.tls.clone();
     let (startup_grace, grace_period) = (config.startup_grace, config.grace_period);
     let rules = Arc::clone(&auth.rules);
-    let loader = Loader { path: configuration.path, overrides: configuration.overrides, listening, auth: rules };
+    let limit = config.bounds.component_size;
+    let hooks: Arc<dyn Hooks> = Arc::new(SandboxedHooks::new(Arc::clone(&engine), limit));
+    let kept = (!config.history.ephemeral).then(|| config.data_dir.join("notifications"));
+    let in_force = InForce { alerting: Arc::clone(&config.alerting), ..InForce::default() };
+    let alerts = Alerts::new(Arc::clone(&board), Arc::clone(&events), kept.as_deref(), in_force, hooks);
+    board.count_notifications({
+        let alerts = Arc::downgrade(&alerts);
+        move || alerts.upgrade().map(|alerts| alerts.figures()).unwrap_or_default()
+    });
+    let loader = Loader {
+        path: configuration.path,
+        overrides: configuration.overrides,
+        listening,
+        auth: rules,
+        alerts: Arc::clone(&alerts),
+    };
+    let telling = tokio::spawn(alerts::follow(Arc::clone(&alerts)));
     let (supervisor, settled) = Supervisor::new(engine, Arc::clone(&shared), loader, config, text);
     // On a thread of its own: with a hundred thousand checks, what it does at once takes longer than runs may be late.
     let supervisor = tokio::task::spawn_blocking(|| Handle::current().block_on(supervisor.run(inbox)));
@@ -166,8 +183,13 @@ pub async fn run_beside(configuration: Configuration, started: impl FnOnce(&Arc<
         let (board, events) = (Arc::clone(&board), Arc::clone(&events));
         tokio::spawn(async move { tls.follow(&board, &events).await });
     }
-    let router =
-        http::router(http::State { board: Arc::clone(&board), events: Arc::clone(&events), auth, control: shared });
+    let router = http::router(http::State {
+        board: Arc::clone(&board),
+        events: Arc::clone(&events),
+        alerts,
+        auth,
+        control: shared,
+    });
     let (close, closing) = oneshot::channel();
     let server =
         http::serve_on_thread(listener, router, terms, closing, CONNECTIONS).context("can't start the HTTP server")?;
@@ -185,6 +207,10 @@ pub async fn run_beside(configuration: Configuration, started: impl FnOnce(&Arc<
     events.close();
     if tokio::time::timeout(CONNECTIONS, events.left()).await.is_err() {
         tracing::warn!("not everybody who follows the events has read the last one within {CONNECTIONS:?}");
+    }
+    // What is not taken by now is kept, and goes out when the runner is back.
+    if tokio::time::timeout(CONNECTIONS, telling).await.is_err() {
+        tracing::warn!("not all that is to be told was written down within {CONNECTIONS:?}");
     }
     // The server may have ended by itself.
     let _ = close.send(());

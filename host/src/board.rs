@@ -168,6 +168,32 @@ impl Lag {
 
 type Slots = BTreeMap<Arc<str>, Arc<Slot>>;
 
+/// How notifications fare.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Notifications {
+    /// Alerts that go on.
+    pub alerts: u64,
+    /// Silences that are not over.
+    pub silences: u64,
+    /// How each sink fares, by name.
+    pub sinks: Vec<SinkFigures>,
+}
+
+/// How a sink of messages fares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SinkFigures {
+    /// Its name.
+    pub sink: Arc<str>,
+    /// Messages that it took.
+    pub sent: u64,
+    /// Attempts that failed.
+    pub failed: u64,
+    /// Messages that were given up.
+    pub dropped: u64,
+    /// Messages that wait.
+    pub queued: u64,
+}
+
 /// The board.
 pub struct Board {
     /// The name of this runner among others.
@@ -186,6 +212,7 @@ pub struct Board {
     live: OnceLock<Box<dyn Fn() -> usize + Send + Sync>>,
     components: Components,
     store: OnceLock<Arc<Store>>,
+    notifications: OnceLock<Box<dyn Fn() -> Notifications + Send + Sync>>,
 }
 
 impl Board {
@@ -206,6 +233,7 @@ impl Board {
             live: OnceLock::new(),
             components: Components::default(),
             store: OnceLock::new(),
+            notifications: OnceLock::new(),
         }
     }
 
@@ -243,6 +271,18 @@ impl Board {
     #[must_use]
     pub fn live(&self) -> usize {
         self.live.get().map_or(0, |count| count())
+    }
+
+    /// Has it told here how notifications fare.
+    pub fn count_notifications(&self, count: impl Fn() -> Notifications + Send + Sync + 'static) {
+        // A second way to count the same would come to the same.
+        let _ = self.notifications.set(Box::new(count));
+    }
+
+    /// How notifications fare; `None`: there are none.
+    #[must_use]
+    pub fn notifications(&self) -> Option<Notifications> {
+        self.notifications.get().map(|count| count())
     }
 
     /// Rises with every change.

@@ -16,6 +16,7 @@ mod inspect;
 mod keygen;
 mod man;
 mod new;
+mod notifications;
 mod out;
 mod painted;
 mod quickstart;
@@ -78,6 +79,7 @@ enum Command {
     Test(test::Test),
     Bench(bench::Bench),
     Inspect(inspect::Inspect),
+    Notify(notifications::Notify),
     Compose(compose::Compose),
     Validate(validate::Validate),
     Export(export::Export),
@@ -147,6 +149,7 @@ pub fn main() -> ExitCode {
                 Command::Test(test) => test.execute().await,
                 Command::Bench(bench) => bench.execute().await,
                 Command::Inspect(inspect) => inspect.execute().await,
+                Command::Notify(notify) => notify.execute().await,
                 Command::Compose(compose) => compose.execute(),
                 Command::Validate(validate) => validate.execute().await,
                 Command::Export(export) => export.execute().await,

@@ -6,6 +6,8 @@
 //! Every key is declared once, in `layout`: the reading, the message about a key that is not known, and the JSON Schema
 //! come from there.
 
+mod alerting;
+mod alerting_keys;
 mod check;
 mod circuit;
 mod connection;
@@ -17,6 +19,7 @@ mod kind;
 mod labels;
 mod layout;
 mod limits;
+mod moment;
 mod number;
 mod passive;
 mod plan;
@@ -44,9 +47,9 @@ use std::{
     time::Duration,
 };
 
-use self::{check::Context, fill::Filler, kind::At, report::Source, tls::Files};
 pub use self::{
-    check::{Check, When, refuse_duplicates},
+    alerting::{Alerting, Email, Hook, Key, Secret, Security, Sink, SinkKind, Template, TemplateError, Web, Webhook},
+    check::{Check, When, in_a_circle, refuse_duplicates},
     connection::{Connection, DownInterval},
     defaults::Defaults,
     fill::Surroundings,
@@ -57,6 +60,7 @@ pub use self::{
     settings::{HIDDEN, Settings},
     token::{KnownToken, Scope, Scopes, TokenDigest},
 };
+use self::{check::Context, fill::Filler, kind::At, report::Source, tls::Files};
 pub use crate::name::is_name;
 use crate::{grant::Policy, trust::Trust};
 
@@ -100,6 +104,8 @@ pub struct Config {
     pub events: EventLog,
     /// What is kept of what happened.
     pub history: History,
+    /// Who is told of trouble, and when.
+    pub alerting: Arc<Alerting>,
     /// What holds for each check that does not say otherwise.
     pub defaults: Defaults,
     /// The checks, in their order. Whoever runs one shares it: there may be a hundred thousand.
@@ -214,6 +220,8 @@ impl Config {
         let checks = check::read_all(sections, &context, &mut problems);
         let events = At::value(top.events).unwrap_or_default();
         let history = At::value(top.history).unwrap_or_default();
+        let trust = Arc::new(Trust::of_section(At::value(security.trust).unwrap_or_default()));
+        let alerting = Alerting::read(At::value(top.notify).unwrap_or_default(), &trust, &context, &mut problems);
         let http = Http::read(At::value(top.http).unwrap_or_default(), &context, &mut problems);
         let config = Config {
             listen,
@@ -230,7 +238,8 @@ impl Config {
                 compile_memory: At::value(bounds.compile_memory).unwrap_or(usual.compile_memory),
             },
             http,
-            trust: Arc::new(Trust::of_section(At::value(security.trust).unwrap_or_default())),
+            trust,
+            alerting: Arc::new(alerting),
             events: EventLog { capacity: At::value(events.capacity).unwrap_or(layout::EVENTS_KEPT) },
             history: History {
                 max_history_entries: At::value(history.max_history_entries).unwrap_or(layout::HISTORY_KEPT),

@@ -19,7 +19,10 @@ use std::{
 };
 
 use jiff::{Timestamp, fmt::serde::timestamp::microsecond};
-use probity_core::event::Event;
+use probity_core::{
+    alert::{Alert, Happening},
+    event::Event,
+};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
@@ -48,6 +51,59 @@ pub enum Fact {
     },
     /// A changed probe or configuration was found.
     Reload(Reload),
+    /// Somebody is told of trouble, or is not.
+    Notice(Notice),
+}
+
+/// What became of an alert, or of a message of one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Notice {
+    /// Of an alert.
+    Alert(Happening),
+    /// A message did not arrive.
+    DeliveryFailed {
+        /// The sink that it was for.
+        sink: Arc<str>,
+        /// The message.
+        id: Arc<str>,
+        /// What it was about.
+        title: String,
+        /// Why it did not arrive.
+        error: String,
+        /// Whether it will not be tried again.
+        dropped: bool,
+    },
+}
+
+impl Notice {
+    /// The words of each kind of notice.
+    pub const KINDS: [&str; 5] = ["alert", "resolved", "suppressed", "acknowledged", "delivery-failed"];
+
+    /// The word for its kind.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Notice::Alert(Happening::Alert { .. }) => "alert",
+            Notice::Alert(Happening::Resolved { .. }) => "resolved",
+            Notice::Alert(Happening::Suppressed { .. }) => "suppressed",
+            Notice::Alert(Happening::Acknowledged { .. }) => "acknowledged",
+            Notice::DeliveryFailed { .. } => "delivery-failed",
+        }
+    }
+
+    /// The alert it is about.
+    #[must_use]
+    pub fn alert(&self) -> Option<&Arc<Alert>> {
+        match self {
+            Notice::Alert(
+                Happening::Alert { alert, .. }
+                | Happening::Resolved { alert, .. }
+                | Happening::Suppressed { alert, .. }
+                | Happening::Acknowledged { alert, .. },
+            ) => Some(alert),
+            Notice::DeliveryFailed { .. } => None,
+        }
+    }
 }
 
 /// A changed probe or configuration.
@@ -68,6 +124,7 @@ impl Fact {
         match self {
             Fact::Check { event, .. } => event.kind(),
             Fact::Reload(_) => RELOAD,
+            Fact::Notice(notice) => notice.kind(),
         }
     }
 
@@ -77,6 +134,7 @@ impl Fact {
         match self {
             Fact::Check { check, .. } => Some(check),
             Fact::Reload(_) => None,
+            Fact::Notice(notice) => notice.alert().map(|alert| &alert.subject.check),
         }
     }
 
@@ -86,6 +144,7 @@ impl Fact {
         match self {
             Fact::Check { group, .. } => group.as_ref(),
             Fact::Reload(_) => None,
+            Fact::Notice(notice) => notice.alert().and_then(|alert| alert.subject.group.as_ref()),
         }
     }
 }

@@ -5,6 +5,7 @@
 //! describe themselves at `/openapi.json`.
 
 mod accept;
+mod alerts;
 mod assets;
 mod auth;
 mod badge;
@@ -35,6 +36,7 @@ mod reports;
 mod schema;
 mod serve;
 mod signs;
+mod silences;
 mod status_page;
 #[cfg(test)]
 mod tests;
@@ -63,6 +65,7 @@ pub use self::{
 };
 use self::{page::Page, problem::Problem, rendered::Rendered, schema::Security};
 use crate::{
+    alerts::Alerts,
     board::Board,
     events::Events,
     worker::{self, Answer, Ask},
@@ -74,6 +77,8 @@ pub struct State {
     pub board: Arc<Board>,
     /// What happens, to be followed.
     pub events: Arc<Events>,
+    /// Who is told of trouble.
+    pub alerts: Arc<Alerts>,
     /// Who may ask for what.
     pub auth: Auth,
     /// Who does it.
@@ -110,6 +115,7 @@ pub enum Refused {
 struct App {
     board: Arc<Board>,
     events: Arc<Events>,
+    alerts: Arc<Alerts>,
     /// Room for those who follow them.
     followers: Arc<Semaphore>,
     auth: Auth,
@@ -137,7 +143,7 @@ impl App {
 }
 
 /// The routes, ready to be served or called.
-pub fn router(State { board, events, auth, control }: State) -> Router {
+pub fn router(State { board, events, alerts, auth, control }: State) -> Router {
     let (routes, mut described) = described().split_for_parts();
     schema::complete(&mut described);
     let rendered = |document| Arc::new(Rendered::new(Arc::clone(&board), document));
@@ -154,6 +160,7 @@ pub fn router(State { board, events, auth, control }: State) -> Router {
         paths: described.paths.paths.keys().cloned().collect(),
         board,
         events,
+        alerts,
         followers: Arc::new(Semaphore::new(events::FOLLOWERS)),
         auth,
         control,
@@ -220,6 +227,10 @@ fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(circuit::force_closed))
         .routes(routes!(circuit::auto))
         .routes(routes!(circuit::expiry))
+        .routes(routes!(alerts::alerts))
+        .routes(routes!(alerts::acknowledge, alerts::disown))
+        .routes(routes!(silences::silences, silences::silence))
+        .routes(routes!(silences::unsilence))
         .routes(routes!(events::events))
         .routes(routes!(events::events_ws))
         .routes(routes!(probes::probes))

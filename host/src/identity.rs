@@ -75,6 +75,8 @@ pub struct Authorities {
     store: Arc<RootCertStore>,
     /// Each certificate itself, by digest.
     certificates: BTreeSet<[u8; 32]>,
+    /// They, as they were read.
+    der: Vec<CertificateDer<'static>>,
 }
 
 impl Authorities {
@@ -87,20 +89,27 @@ impl Authorities {
         let mut store = RootCertStore::empty();
         let mut certificates = BTreeSet::new();
         let mut digest = Sha256::new();
-        for (number, certificate) in (1..).zip(read_certificates(pem)?) {
+        let der = read_certificates(pem)?;
+        for (number, certificate) in (1..).zip(der.iter().cloned()) {
             let own = Sha256::digest(&certificate);
             digest.update(own);
             certificates.insert(own.into());
             let unusable = |error: rustls::Error| IdentityError::Certificate { number, why: error.to_string() };
             store.add(certificate).map_err(unusable)?;
         }
-        Ok(Authorities { digest: digest.finalize().into(), store: Arc::new(store), certificates })
+        Ok(Authorities { digest: digest.finalize().into(), store: Arc::new(store), certificates, der })
     }
 
     /// They, as the TLS library wants them.
     #[must_use]
     pub fn store(&self) -> &Arc<RootCertStore> {
         &self.store
+    }
+
+    /// They, as they were read.
+    #[must_use]
+    pub fn der(&self) -> &[CertificateDer<'static>] {
+        &self.der
     }
 
     /// Whether a certificate is itself one of theirs: a server's own that is trusted for what it is.
@@ -158,6 +167,25 @@ fn read_certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Identit
     let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     let certificates = read.map_err(|error| IdentityError::NotPem(error.to_string()))?;
     if certificates.is_empty() { Err(IdentityError::NoCertificate) } else { Ok(certificates) }
+}
+
+/// The roots that the system trusts. What can't be read of them is told in the log.
+#[must_use]
+pub fn system_roots() -> RootCertStore {
+    let found = rustls_native_certs::load_native_certs();
+    for error in &found.errors {
+        tracing::warn!("a trusted certificate of this system can't be read: {error}");
+    }
+    let mut roots = RootCertStore::empty();
+    let (_, unusable) = roots.add_parsable_certificates(found.certs);
+    if roots.is_empty() {
+        tracing::warn!(
+            "this system has no trusted certificates, so no TLS target can be verified; install ca-certificates"
+        );
+    } else if unusable > 0 {
+        tracing::debug!("{unusable} trusted certificates of this system are malformed");
+    }
+    roots
 }
 
 /// Both are what their digest says, and show no more than it.

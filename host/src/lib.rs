@@ -3,6 +3,7 @@
 //! Most of this library is what the program is made of. For other programs there is [`ConnectionManager`]: a connection that
 //! heals itself, over a health check of their own; what it speaks of is in [`core`].
 
+pub mod alerts;
 pub mod app;
 pub mod board;
 pub mod catalog;

@@ -5,6 +5,7 @@
 mod checks;
 pub mod dependencies;
 mod examiner;
+mod hooks;
 mod probes;
 mod reloads;
 pub mod standard;
@@ -17,18 +18,20 @@ use std::{
 };
 
 use jiff::Timestamp;
+use probity_core::alert::Family;
 use tokio::sync::{mpsc, oneshot};
 
-pub use self::examiner::Examiner;
 use self::{
     checks::{Checks, With},
     probes::{Found, Job, Probes},
     reloads::Reloads,
 };
+pub use self::{examiner::Examiner, hooks::SandboxedHooks};
 use crate::{
+    alerts::{Alerts, InForce},
     board::{Inventory, Source},
     catalog::{Catalog, Listing, Text},
-    config::{AuthInForce, Check, Config, Http, Origin, Overrides, Report, Surroundings},
+    config::{AuthInForce, Check, Config, Http, Origin, Overrides, Report, Surroundings, in_a_circle},
     engine::{Engine, LoadError, Prepared},
     watch::Watch,
     worker::Shared,
@@ -53,6 +56,8 @@ pub struct Loader {
     pub listening: std::net::SocketAddr,
     /// Where it is put who may ask for what.
     pub auth: AuthInForce,
+    /// Who is told of trouble.
+    pub alerts: Arc<Alerts>,
 }
 
 impl Loader {
@@ -277,6 +282,9 @@ impl Supervisor {
     /// Has run what is to run.
     fn reconcile(&mut self) {
         let wanted = self.wanted();
+        let dependent = wanted.iter().filter(|check| !check.depends_on.is_empty());
+        let family = Arc::new(Family::new(dependent.map(|check| check.dependencies())));
+        self.loader.alerts.adopt(InForce { alerting: Arc::clone(&self.config.alerting), family });
         let mut ready = Vec::with_capacity(wanted.len());
         let mut waiting = BTreeSet::new();
         for check in wanted {
@@ -331,7 +339,22 @@ impl Supervisor {
             }
             wanted.push(Arc::new(Check::of_component(name, Origin::of_file(path), &self.config.defaults)));
         }
+        self.refuse_circles(&mut wanted);
         wanted
+    }
+
+    /// Leaves out what would depend on itself, by way of other files: within one, that is refused when it is read.
+    fn refuse_circles(&mut self, wanted: &mut Vec<Arc<Check>>) {
+        loop {
+            let dependent = wanted.iter().filter(|check| !check.depends_on.is_empty());
+            let Some(circle) = Family::new(dependent.map(|check| check.dependencies())).circle() else {
+                return;
+            };
+            let last = wanted.iter().rposition(|check| circle.iter().any(|name| **name == *check.name));
+            let Some(check) = last.map(|at| wanted.remove(at)) else { return };
+            let conflict = format!("depends_on of `{}`: {}", check.name, in_a_circle(&circle));
+            self.conflicts.insert(check.origin.file.to_path_buf(), conflict);
+        }
     }
 
     fn start(&self, job: Job) {

@@ -45,12 +45,13 @@ pub const TRIED_PROBES: [&str; 28] = [
 /// The probes that an adapter makes beside the one that it is named as.
 pub const MORE_PROBES: [&str; 2] = ["redis-kv", "redis-pubsub"];
 /// The examples that some test here tries out.
-const TRIED_EXAMPLES: [&str; 13] = [
+const TRIED_EXAMPLES: [&str; 14] = [
     "assemblyscript",
     "c",
     "cpp",
     "embedding",
     "go",
+    "hook",
     "javascript",
     "python",
     "quickstart",

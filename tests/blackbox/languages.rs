@@ -18,12 +18,12 @@ use crate::{
 const COMPILING: Duration = Duration::from_secs(300);
 
 /// Where what is built goes, and where tools are.
-fn target_dir() -> &'static Path {
+pub fn target_dir() -> &'static Path {
     Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap()
 }
 
 /// The program with these arguments in this folder, as its author runs it, to its end.
-fn author(folder: &Path, arguments: &[&str]) -> Ended {
+pub fn author(folder: &Path, arguments: &[&str]) -> Ended {
     let mut command = Command::new(env!("CARGO_BIN_EXE_probity"));
     command.current_dir(folder).args(arguments).env("PROBITY_TOOLS", target_dir().join("tools"));
     // `cargo xtask` unpacks it there where there is no other.
@@ -38,7 +38,7 @@ fn author(folder: &Path, arguments: &[&str]) -> Ended {
 }
 
 /// Whether a language's tools are here. If not, that is said aloud; under `PROBITY_TEST_STRICT` it is a failure.
-fn is_ready(language: &str) -> bool {
+pub fn is_ready(language: &str) -> bool {
     let ended = author(&repository(), &["doctor", language]);
     if ended.code != Some(0) {
         assert!(std::env::var_os("PROBITY_TEST_STRICT").is_none(), "this test needs tools: {ended:?}");

@@ -62,6 +62,7 @@ mod mysql;
 mod nats;
 mod network;
 mod nginx;
+mod notifications;
 mod ntp;
 mod ping;
 mod postgres;

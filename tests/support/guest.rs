@@ -69,6 +69,12 @@ pub fn fixture(name: &str) -> Vec<u8> {
     from("guests", name, &[])
 }
 
+/// A hook from `tests/fixtures/hooks`, by the name of its file, with what the test writes into it.
+#[allow(dead_code, reason = "not all who share this need it")]
+pub fn hook(name: &str, written: &[(&str, &str)]) -> Vec<u8> {
+    component(&code_of("hooks", name, written), "hook")
+}
+
 /// A fixture from `tests/fixtures/hostile`, by the name of its file, with what the test writes into it.
 #[allow(dead_code, reason = "not all who share this need it")]
 pub fn hostile(name: &str, written: &[(&str, &str)]) -> Vec<u8> {

@@ -28,6 +28,7 @@
 mod batch;
 mod family;
 mod keeper;
+mod letter;
 mod message;
 mod period;
 mod policy;
@@ -44,6 +45,7 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     family::Family,
     keeper::{Keeper, Memory},
+    letter::Letter,
     message::{Happening, Item, ItemKind, Message, Told},
     period::Period,
     policy::{Maintenance, Policy, Rule, Trouble, Watches},

@@ -106,6 +106,13 @@ async fn configuration(configured: Configured) -> Result<Result<(), Report>> {
     for (check, flaw) in dependencies::flaws(&known, &dropped) {
         report.push(check.settings.origin(""), format!("check `{}`: {flaw}", check.name));
     }
+    for (check, _) in &known {
+        let is_known = |name: &String| known.iter().any(|(other, _)| other.name == *name) || dropped.contains(name);
+        for name in check.depends_on.iter().filter(|name| !is_known(name)) {
+            report
+                .push(check.origin.clone(), format!("check `{}`: depends_on: there is no check `{name}`", check.name));
+        }
+    }
     Ok(report.accept(()))
 }
 

@@ -8,6 +8,7 @@ use std::{
 
 use jiff::Timestamp;
 use probity_core::{
+    alert::Family,
     circuit,
     schedule::{Cron, CronError},
 };
@@ -46,6 +47,8 @@ pub struct Check {
     pub group: Option<String>,
     /// What else people and dashboards want to know.
     pub labels: BTreeMap<String, String>,
+    /// The checks that it depends on, by name: there may be none such.
+    pub depends_on: Vec<String>,
     /// When it runs.
     pub schedule: When,
     /// By how much its runs are delayed at random, as a share of the interval, from 0 to 1.
@@ -99,6 +102,7 @@ impl Check {
             critical: defaults.critical,
             group: None,
             labels: BTreeMap::new(),
+            depends_on: Vec::new(),
             schedule: defaults.interval.map_or(When::Unset, When::Every),
             jitter: defaults.jitter.unwrap_or(layout::JITTER),
             timeout: defaults.timeout,
@@ -113,6 +117,12 @@ impl Check {
             probe_origin: origin.clone(),
             origin,
         }
+    }
+
+    /// Its name, and those of the checks that it depends on.
+    #[must_use]
+    pub fn dependencies(&self) -> (Arc<str>, Vec<Arc<str>>) {
+        (self.name.as_str().into(), self.depends_on.iter().map(|name| name.as_str().into()).collect())
     }
 
     /// Whether both say the same, wherever it is written: then a running check can go on as it is.
@@ -142,6 +152,7 @@ pub(super) fn read_all(
 ) -> Vec<Arc<Check>> {
     let checks: Vec<_> = sections.filter_map(|section| read(section, context, problems)).map(Arc::new).collect();
     refuse_duplicates(&checks, problems);
+    refuse_circles(&checks, problems);
     checks
 }
 
@@ -169,6 +180,7 @@ fn read(section: At<layout::Check>, context: &Context<'_>, problems: &mut Report
         enabled: At::value(section.enabled).unwrap_or(true),
         group: At::value(section.group),
         labels: At::value(section.labels).unwrap_or_default(),
+        depends_on: At::value(section.depends_on).unwrap_or_default(),
         schedule: cron.flatten().map_or(check.schedule, When::Cron),
         allow: At::value(section.allow).unwrap_or_default(),
         settings,
@@ -178,7 +190,7 @@ fn read(section: At<layout::Check>, context: &Context<'_>, problems: &mut Report
 }
 
 /// A cron schedule. The zone is looked at on its own, so that a wrong one is not overlooked behind a wrong expression.
-fn read_cron(
+pub(super) fn read_cron(
     expression: &At<String>,
     zone: Option<&At<String>>,
     context: &Context<'_>,
@@ -203,6 +215,23 @@ fn read_cron(
             None
         }
     }
+}
+
+/// Reports checks that depend on each other, at the first of them.
+fn refuse_circles(checks: &[Arc<Check>], problems: &mut Report) {
+    let family = Family::new(checks.iter().map(|check| check.dependencies()));
+    if let Some(circle) = family.circle()
+        && let Some(first) = checks.iter().find(|check| circle.contains(&check.name.as_str().into()))
+    {
+        problems.push(first.origin.clone(), format!("depends_on: {}", in_a_circle(&circle)));
+    }
+}
+
+/// That checks depend on each other, for people.
+#[must_use]
+pub fn in_a_circle(circle: &[Arc<str>]) -> String {
+    let line: Vec<String> = circle.iter().chain(circle.first()).map(|name| format!("`{name}`")).collect();
+    format!("{} depend on each other in a circle; leave one of them out", line.join(" -> "))
 }
 
 /// Reports each check whose name another one has already.

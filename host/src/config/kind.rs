@@ -95,7 +95,7 @@ impl<S: Scalar> Kind for S {
         let at = value.span().start;
         let placeholder = value.get_ref().as_str().and_then(fill::placeholder);
         if let Some(placeholder) = placeholder.filter(|_| !S::SECRET) {
-            let message = "is filled in within `settings` and `token` only; write the value itself";
+            let message = "is filled in within `settings` and secrets only; write the value itself";
             reader.report(at, format!("{subject}: `{placeholder}` {message}"));
             return None;
         }
@@ -249,5 +249,36 @@ impl<K: Kind> Kind for List<K> {
             return None;
         };
         Some(array.iter().filter_map(|value| self.0.read(value, place, reader)).collect())
+    }
+}
+
+/// A list of values that is not empty.
+pub(super) struct AtLeastOne<K>(pub(super) K);
+
+impl<K: Kind> Shape for AtLeastOne<K> {
+    fn schema(&self) -> Value {
+        json!({ "type": "array", "items": self.0.schema(), "minItems": 1 })
+    }
+}
+
+impl<K: Kind> Kind for AtLeastOne<K> {
+    type Value = Vec<K::Value>;
+
+    fn read(&self, value: &Spanned<DeValue<'_>>, place: Place<'_>, reader: &mut Reader<'_>) -> Option<Vec<K::Value>> {
+        let Place { key, example, .. } = place;
+        match value.get_ref().as_array() {
+            Some(array) if array.is_empty() => {
+                let message = format!("{key} = []: must have one at least, for example {key} = {example}");
+                reader.report(value.span().start, message);
+                Some(Vec::new())
+            }
+            Some(array) => Some(array.iter().filter_map(|value| self.0.read(value, place, reader)).collect()),
+            None => {
+                let message =
+                    format!("{key} = {}: must be a list, for example {key} = {example}", show(value.get_ref()));
+                reader.report(value.span().start, message);
+                None
+            }
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::{ops::RangeInclusive, time::Duration};
 use probity_core::{circuit::Rate, health::Window, schedule::Every};
 
 use super::{
+    alerting_keys::Notify,
     circuit,
     duration::Span,
     http,
@@ -189,6 +190,8 @@ section! {
         events: Table<EventLog> = Table::new(), example { capacity = 50_000 };
         /// What is kept of what happened, in `data_dir`.
         history: Table<History> = Table::new(), example { max_history_entries = 5_000 };
+        /// Who is told of trouble, and when.
+        notify: Table<Notify> = Table::new(), example { window = "30s" };
         /// What components may take until they are ready to run, and what any check may allow its probe.
         limits: Table<Bounds> = Table::new(), example { component_size = "16MiB" };
         /// What holds for each check that does not say otherwise.
@@ -589,6 +592,8 @@ section! {
         group: Line = Line(GROUP), example "storage";
         /// What else people and dashboards want to know.
         labels: LabelTable = LabelTable, example { team = "orders" };
+        /// The checks that this one depends on: while one of them is down, trouble of this one is noticed, and not told.
+        depends_on: List<Name> = List(Name), example ["core-router"];
         /// When the check runs, in place of an interval: minute, hour, day of the month, month and day of the week.
         cron: Line = Line(CRON), example "*/5 8-18 * * mon-fri";
         /// The IANA time zone in which `cron` is meant. Unless given: UTC.

@@ -134,7 +134,7 @@ macro_rules! section {
             fn keys() -> Vec<&'static $crate::config::section::Key> {
                 const KEYS: &[$crate::config::section::Key] = &[$(
                     $crate::config::section::Key {
-                        name: stringify!($key),
+                        name: $crate::config::section::name(stringify!($key)),
                         doc: concat!($($doc),+),
                         example: stringify!($example),
                         default: $crate::config::section::maybe!($($default)?),
@@ -166,7 +166,7 @@ macro_rules! section {
                         $key: {
                             let place = $crate::config::kind::Place {
                                 within: heading,
-                                key: stringify!($key),
+                                key: $crate::config::section::name(stringify!($key)),
                                 example: stringify!($example),
                             };
                             const KIND: $kind = $make;
@@ -180,6 +180,14 @@ macro_rules! section {
     };
 }
 pub(super) use section;
+
+/// The name of a key, which in Rust may have to be written as what it is not: a word of the language.
+pub(super) const fn name(written: &'static str) -> &'static str {
+    match written.as_bytes() {
+        [b'r', b'#', ..] => written.split_at(2).1,
+        _ => written,
+    }
+}
 
 /// A default in TOML, if there is one.
 macro_rules! maybe {

@@ -1,6 +1,7 @@
 //! The config as a whole. What one kind of value accepts is tested where it is defined.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod alerting;
 mod merging;
 mod messages;
 mod secrets;
@@ -59,6 +60,9 @@ fn variable(name: &str) -> Option<OsString> {
         "SPACES" => Some("a b".into()),
         "EMPTY" => Some("".into()),
         "HOME" => Some("/home/probity".into()),
+        // Those of examples.
+        "SLACK_URL" => Some("https://hooks.slack.example/T0/B0/x".into()),
+        "WEBHOOK_SECRET" | "WEBHOOK_TOKEN" | "NTFY_TOKEN" | "SMTP_PASSWORD" | "PAGER_KEY" => Some("s3cret".into()),
         _ => None,
     }
 }
@@ -182,11 +186,46 @@ fn every_example_is_right() {
             }
             (_, "cert_file") => "key_file = \"client.key\"",
             (_, "key_file") => "cert_file = \"client.pem\"",
+            ("notify", "rule") => "sink = [{ name = \"ops\", type = \"stdout\" }]",
+            ("notify.rule", "name") => "sinks = [\"ops\"]",
+            ("notify.rule", "sinks") => "name = \"a\"",
+            ("notify.rule", _) => "name = \"a\"\nsinks = [\"ops\"]",
+            ("notify.rule.quiet" | "notify.maintenance", "cron") => "duration = \"8h\"",
+            ("notify.rule.quiet" | "notify.maintenance", "duration") => "cron = \"@daily\"",
+            ("notify.rule.quiet" | "notify.maintenance", "from") => "to = \"2027-01-01T00:00\"",
+            ("notify.rule.quiet" | "notify.maintenance", "to") => "from = \"2026-01-01T00:00\"",
+            ("notify.rule.quiet" | "notify.maintenance", _) => "cron = \"@daily\"\nduration = \"8h\"",
+            ("notify.sink", "name") => "type = \"stdout\"",
+            ("notify.sink", "type") => "url = \"http://a\"",
+            ("notify.sink", "url") => "type = \"slack\"",
+            ("notify.sink", "secret" | "headers" | "body" | "timeout" | "tls") => {
+                "type = \"webhook\"\nurl = \"http://a\""
+            }
+            ("notify.sink", "token") => "type = \"ntfy\"\nurl = \"http://a/b\"",
+            ("notify.sink", "component") => "type = \"hook\"",
+            ("notify.sink", "settings" | "allow") => "type = \"hook\"\ncomponent = \"a.wasm\"",
+            ("notify.sink", "server") => "type = \"email\"\nfrom = \"a@b.c\"\nto = [\"a@b.c\"]",
+            ("notify.sink", "from") => "type = \"email\"\nserver = \"a:25\"\nto = [\"a@b.c\"]",
+            ("notify.sink", "to") => "type = \"email\"\nserver = \"a:25\"\nfrom = \"a@b.c\"",
+            ("notify.sink", "username") => {
+                "type = \"email\"\nserver = \"a:25\"\nfrom = \"a@b.c\"\nto = [\"a@b.c\"]\npassword = \"p\""
+            }
+            ("notify.sink", "password") => {
+                "type = \"email\"\nserver = \"a:25\"\nfrom = \"a@b.c\"\nto = [\"a@b.c\"]\nusername = \"u\""
+            }
+            ("notify.sink", "security") => "type = \"email\"\nserver = \"a:25\"\nfrom = \"a@b.c\"\nto = [\"a@b.c\"]",
             _ => "",
         };
+        let ops = "[[notify.sink]]\nname = \"ops\"\ntype = \"stdout\"";
         let above = match heading.path.as_str() {
             "" => "".into(),
             path if path.starts_with("check.") => format!("[[check]]\nname = \"a\"\n{heading}"),
+            "notify.rule" => format!("{ops}\n{heading}"),
+            "notify.rule.quiet" => format!("{ops}\n[[notify.rule]]\nname = \"r\"\nsinks = [\"ops\"]\n{heading}"),
+            "notify.sink.tls" => {
+                format!("[[notify.sink]]\nname = \"s\"\ntype = \"slack\"\nurl = \"http://a\"\n{heading}")
+            }
+            "notify.maintenance" | "notify.sink" if key.name != "name" => format!("{heading}\nname = \"a\""),
             _ => heading.to_string(),
         };
         let text = format!("{above}\n{needed}\n{} = {}", key.name, key.example);

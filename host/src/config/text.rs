@@ -49,6 +49,22 @@ impl Scalar for Line {
     }
 }
 
+/// Some lines, up to this many bytes.
+pub(super) struct Prose(pub(super) usize);
+
+impl Scalar for Prose {
+    type Value = String;
+
+    fn parse(&self, value: &DeValue<'_>) -> Result<String, Flaw> {
+        let text = value.as_str().filter(|text| (1..=self.0).contains(&text.len()));
+        text.map(str::to_owned).ok_or_else(|| Flaw::Not(format!("a text of 1 to {} bytes", self.0)))
+    }
+
+    fn schema(&self) -> Value {
+        json!({ "type": "string", "minLength": 1, "maxLength": self.0 })
+    }
+}
+
 /// One of these words.
 pub(super) struct Choice(pub(super) &'static [&'static str]);
 

@@ -19,6 +19,7 @@ wasmtime::component::bindgen!({
             export probity:probe/checker@0.1.0;
             export probity:probe/checker@0.2.0-draft;
             export probity:probe/connector@0.1.0;
+            export probity:probe/listener@0.1.0;
             export probity:probe/manifest@0.1.0;
         }
     ",
@@ -45,7 +46,7 @@ wasmtime::component::bindgen!({
 
 pub use self::{
     exports::probity::{
-        probe0_1_0::{checker, connector, manifest},
+        probe0_1_0::{checker, connector, listener, manifest},
         probe0_2_0_draft::checker as draft,
     },
     probity::probe0_1_0::{calendar, checks, http, icmp, log, reports, system, tls, types},
@@ -59,6 +60,8 @@ pub const CHECKER: &str = "probity:probe/checker@0.1.0";
 pub const CHECKER_DRAFT: &str = "probity:probe/checker@0.2.0-draft";
 /// The export that makes it one which keeps a connection open.
 pub const CONNECTOR: &str = "probity:probe/connector@0.1.0";
+/// The export that makes it a hook, which is told of trouble.
+pub const LISTENER: &str = "probity:probe/listener@0.1.0";
 /// The export that makes it a command, which is started for each run.
 pub const RUN: &str = "wasi:cli/run@0.2.12";
 /// All of those that make it a probe of the contract. Of several that it has, it is called by the first.

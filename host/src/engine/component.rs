@@ -8,7 +8,7 @@ use wasmtime::component::{Component, InstancePre, Linker};
 
 use super::{
     Engine, Profile, Request,
-    bindings::{CHECKER, CONNECTOR, MANIFEST, REPORTS, RUN, connector, manifest, run, types},
+    bindings::{CHECKER, CONNECTOR, LISTENER, MANIFEST, REPORTS, RUN, connector, listener, manifest, run, types},
     command::Start,
     compiled,
     compiler::Compiler,
@@ -17,7 +17,7 @@ use super::{
     output::{self, Redactor},
     preview_1,
     run::{Sandbox, Term},
-    shape::{Shape, examine},
+    shape::{Purpose, Shape, examine_as},
     tape::Taping,
 };
 use crate::{grant::Grants, limits::Limits};
@@ -92,6 +92,17 @@ pub enum LoadError {
         /// Those that there are here.
         offered: String,
     },
+    /// It is a hook.
+    #[error(
+        "this is a hook, and no probe: it is told of trouble, as a [[notify.sink]] with type = \"hook\" and component = \"FILE\""
+    )]
+    Hook,
+    /// It does not export what a hook exports.
+    #[error("this component is no hook: it must export `{LISTENER}`, and exports {found}")]
+    NotAHook {
+        /// What it does export.
+        found: String,
+    },
     /// It is an adapter.
     #[error(
         "this is an adapter, and a probe only together with one that needs `{0}`: \
@@ -162,12 +173,16 @@ pub(super) enum Entry {
     Connector(connector::GuestIndices),
     /// As a program, once for each run.
     Command(run::GuestIndices),
+    /// To be told of trouble, once for each event.
+    Listener(listener::GuestIndices),
 }
 
 impl Entry {
     /// A component that is both is called as the one that can do more.
-    fn find(pre: &InstancePre<Ctx>, shape: &Shape) -> wasmtime::Result<Entry> {
-        if shape.has(CONNECTOR) {
+    fn find(purpose: Purpose, pre: &InstancePre<Ctx>, shape: &Shape) -> wasmtime::Result<Entry> {
+        if purpose == Purpose::Hook {
+            listener::GuestIndices::new(pre).map(Entry::Listener)
+        } else if shape.has(CONNECTOR) {
             connector::GuestIndices::new(pre).map(Entry::Connector)
         } else {
             match Checker::find(pre, shape) {
@@ -185,6 +200,17 @@ impl Entry {
             Entry::Checker(checker) => Ok(checker),
             Entry::Connector(_) => wasmtime::bail!("it keeps a connection open, and has to be opened first"),
             Entry::Command(_) => wasmtime::bail!("it is a command, and has to be started"),
+            Entry::Listener(_) => wasmtime::bail!("it is a hook, and examines nothing"),
+        }
+    }
+
+    /// # Errors
+    ///
+    /// It is called in another way.
+    pub(super) fn listener(&self) -> wasmtime::Result<&listener::GuestIndices> {
+        match self {
+            Entry::Listener(listener) => Ok(listener),
+            Entry::Checker(_) | Entry::Connector(_) | Entry::Command(_) => wasmtime::bail!("it is no hook"),
         }
     }
 
@@ -194,7 +220,9 @@ impl Entry {
     pub(super) fn connector(&self) -> wasmtime::Result<&connector::GuestIndices> {
         match self {
             Entry::Connector(connector) => Ok(connector),
-            Entry::Checker(_) | Entry::Command(_) => wasmtime::bail!("it keeps no connection open"),
+            Entry::Checker(_) | Entry::Command(_) | Entry::Listener(_) => {
+                wasmtime::bail!("it keeps no connection open")
+            }
         }
     }
 }
@@ -233,7 +261,8 @@ impl Prepared {
     pub(super) fn put_on(&self, linker: &Linker<Ctx>, taping: Taping) -> wasmtime::Result<Prepared> {
         let pre = linker.instantiate_pre(self.pre.component())?;
         Ok(Prepared {
-            entry: Entry::find(&pre, &self.shape)?,
+            // What is put on tape is a run: of a hook there is none.
+            entry: Entry::find(Purpose::Probe, &pre, &self.shape)?,
             describer: self.describer.as_ref().map(|_| manifest::GuestIndices::new(&pre)).transpose()?,
             pre,
             taping: Some(taping),
@@ -262,6 +291,28 @@ impl Engine {
         digest: Arc<str>,
         read: impl FnOnce() -> io::Result<Vec<u8>> + Send + 'static,
     ) -> Result<Prepared, LoadError> {
+        self.prepare_as(Purpose::Probe, digest, read).await
+    }
+
+    /// As [`prepare`](Self::prepare), for a component that is told of trouble.
+    ///
+    /// # Errors
+    ///
+    /// The reason why this is no hook that can run here.
+    pub async fn prepare_hook(
+        self: &Arc<Engine>,
+        digest: Arc<str>,
+        read: impl FnOnce() -> io::Result<Vec<u8>> + Send + 'static,
+    ) -> Result<Prepared, LoadError> {
+        self.prepare_as(Purpose::Hook, digest, read).await
+    }
+
+    async fn prepare_as(
+        self: &Arc<Engine>,
+        purpose: Purpose,
+        digest: Arc<str>,
+        read: impl FnOnce() -> io::Result<Vec<u8>> + Send + 'static,
+    ) -> Result<Prepared, LoadError> {
         let engine = Arc::clone(self);
         let in_turn = self.compiling.acquire().await.map_err(|closed| LoadError::Compile(closed.to_string()))?;
         let linked = tokio::task::spawn_blocking(move || {
@@ -269,7 +320,7 @@ impl Engine {
             if *compiled::digest(&bytes) != *digest {
                 return Err(LoadError::Changed);
             }
-            engine.link(&bytes, digest)
+            engine.link(purpose, &bytes, digest)
         });
         let linked = linked.await;
         drop(in_turn);
@@ -278,9 +329,9 @@ impl Engine {
         Ok(prepared)
     }
 
-    fn link(&self, bytes: &[u8], digest: Arc<str>) -> Result<Prepared, LoadError> {
+    fn link(&self, purpose: Purpose, bytes: &[u8], digest: Arc<str>) -> Result<Prepared, LoadError> {
         // The catalog has seen to the size of what was dropped; what is part of the program needs no limit.
-        let mut shape = examine(bytes, u64::MAX)?;
+        let mut shape = examine_as(purpose, bytes, u64::MAX)?;
         let (profile, component) = if shape.adapted {
             let compiled = self.compile(bytes, &preview_1::key(&digest))?;
             shape = Shape::of(&compiled.1, true);
@@ -290,7 +341,7 @@ impl Engine {
         };
         let mismatch = |error: wasmtime::Error| LoadError::Mismatch(format!("{error:#}"));
         let pre = profile.linker.instantiate_pre(&component).map_err(mismatch)?;
-        let entry = Entry::find(&pre, &shape).map_err(mismatch)?;
+        let entry = Entry::find(purpose, &pre, &shape).map_err(mismatch)?;
         let describes = shape.has(MANIFEST);
         let describer = describes.then(|| manifest::GuestIndices::new(&pre)).transpose().map_err(mismatch)?;
         Ok(Prepared { pre, entry, describer, taping: None, digest, size: bytes.len() as u64, shape, manifest: None })
@@ -334,6 +385,7 @@ impl Engine {
                     Entry::Checker(checker) => checker.load(&mut *store, &instance)?,
                     Entry::Connector(connector) => connector.load(&mut *store, &instance).map(|_| ())?,
                     Entry::Command(command) => command.load(&mut *store, &instance).map(|_| ())?,
+                    Entry::Listener(listener) => listener.load(&mut *store, &instance).map(|_| ())?,
                 }
                 let Some(describer) = &prepared.describer else {
                     return Ok(None);

@@ -280,6 +280,11 @@ impl Sandbox {
         }
     }
 
+    /// What the guest was denied, and what would grant it.
+    pub(super) fn denied(&self) -> Option<String> {
+        self.store.data().refusals.told()
+    }
+
     /// Takes down what a command wrote to its standard error, of which so many lines are lost.
     pub(super) fn log<'a>(&mut self, lines: impl Iterator<Item = &'a str>, lost: u64) {
         let ctx = self.store.data_mut();

@@ -5,7 +5,7 @@ use wasmparser::{BinaryReaderError, ComponentExternalKind, Parser, Payload};
 use wasmtime::component::Component;
 
 use super::{
-    bindings::{CALLED_BY, OFFERED, RUN},
+    bindings::{CALLED_BY, LISTENER, OFFERED, RUN},
     component::LoadError,
     features, preview_1,
 };
@@ -57,6 +57,20 @@ impl Shape {
 ///
 /// The first reason why this can't be a probe.
 pub fn examine(bytes: &[u8], limit: u64) -> Result<Shape, LoadError> {
+    examine_as(Purpose::Probe, bytes, limit)
+}
+
+/// What a component is to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Something that examines a target.
+    Probe,
+    /// Something that is told of trouble.
+    Hook,
+}
+
+/// As [`examine`], for a component that is to be this.
+pub(super) fn examine_as(purpose: Purpose, bytes: &[u8], limit: u64) -> Result<Shape, LoadError> {
     let size = bytes.len() as u64;
     if size > limit {
         return Err(LoadError::TooLarge { size, limit });
@@ -67,6 +81,9 @@ pub fn examine(bytes: &[u8], limit: u64) -> Result<Shape, LoadError> {
         return Err(LoadError::NotWasm(start));
     }
     let is_module = Parser::is_core_wasm(bytes);
+    if is_module && purpose == Purpose::Hook {
+        return Err(LoadError::NotAHook { found: "nothing, as it is a core module".into() });
+    }
     let shape = if is_module { preview_1::shape(bytes)? } else { read_shape(bytes)? };
     features::validate(bytes)?;
     if is_module {
@@ -75,7 +92,17 @@ pub fn examine(bytes: &[u8], limit: u64) -> Result<Shape, LoadError> {
     if let Some(adapter) = shape.imports.iter().find(|name| is_adapter(name)) {
         return Err(LoadError::NeedsAdapter(adapter.clone()));
     }
-    if !CALLED_BY.iter().any(|known| shape.has(known)) && !shape.is_command() {
+    let is_hook = shape.has(LISTENER);
+    let is_probe = CALLED_BY.iter().any(|known| shape.has(known)) || shape.is_command();
+    match purpose {
+        Purpose::Hook if !is_hook => {
+            let found = if shape.exports.is_empty() { "nothing".into() } else { quoted(&shape.exports) };
+            return Err(LoadError::NotAHook { found });
+        }
+        Purpose::Probe if is_hook && !is_probe => return Err(LoadError::Hook),
+        _ => {}
+    }
+    if purpose == Purpose::Probe && !is_probe {
         if let Some(adapter) = shape.exports.iter().find(|name| is_adapter(name)) {
             return Err(LoadError::Adapter(adapter.clone()));
         }

@@ -32,7 +32,7 @@ use self::{
 use super::{bindings::tls as contract, refusals::Refusals};
 use crate::{
     grant::{self, Grants},
-    identity::Identity,
+    identity::{Identity, system_roots},
 };
 
 /// What is offered for `https`: HTTP/2 where the server speaks it.
@@ -101,7 +101,7 @@ impl Settings {
         self.made.get_or_init(|| {
             let roots = match &self.identity.authorities {
                 Some(authorities) => Arc::clone(authorities.store()),
-                None => Arc::clone(self.system.get_or_init(|| Arc::new(roots()))),
+                None => Arc::clone(self.system.get_or_init(|| Arc::new(system_roots()))),
             };
             let provider = Arc::new(ring::default_provider());
             let algorithms = provider.signature_verification_algorithms;
@@ -124,23 +124,6 @@ impl Settings {
             Made { http: offering(&HTTP), http2: offering(&HTTP2), raw: offering(&[]), verifier }
         })
     }
-}
-
-fn roots() -> RootCertStore {
-    let found = rustls_native_certs::load_native_certs();
-    for error in &found.errors {
-        tracing::warn!("a trusted certificate of this system can't be read: {error}");
-    }
-    let mut roots = RootCertStore::empty();
-    let (_, unusable) = roots.add_parsable_certificates(found.certs);
-    if roots.is_empty() {
-        tracing::warn!(
-            "this system has no trusted certificates, so no TLS target can be verified; install ca-certificates"
-        );
-    } else if unusable > 0 {
-        tracing::debug!("{unusable} trusted certificates of this system are malformed");
-    }
-    roots
 }
 
 /// Why there is no secure connection.

@@ -3,10 +3,14 @@
 use std::ops::RangeInclusive;
 
 use jiff::Timestamp;
-use probity_core::{event::Event, time::nanoseconds};
+use probity_core::{
+    alert::{Alert, Happening},
+    event::Event,
+    time::nanoseconds,
+};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
-use super::{Events, Fact, GAP, Record, Reload};
+use super::{Events, Fact, GAP, Notice, Record, Reload};
 
 /// The version of the specification.
 pub(super) const SPEC_VERSION: &str = "1.0";
@@ -140,6 +144,7 @@ impl Serialize for Data<'_> {
                     map.serialize_entry("error", error)?;
                 }
             }
+            Fact::Notice(notice) => write_notice(&mut map, notice)?,
         }
         map.end()
     }
@@ -156,6 +161,44 @@ fn source(node_id: &str) -> String {
         }
     }
     source
+}
+
+fn write_notice<M: SerializeMap>(map: &mut M, notice: &Notice) -> Result<(), M::Error> {
+    let about = |map: &mut M, alert: &Alert| {
+        map.serialize_entry("check", &alert.subject.check)?;
+        map.serialize_entry("alert", &alert.id)?;
+        map.serialize_entry("severity", alert.severity.as_str())
+    };
+    match notice {
+        Notice::Alert(Happening::Alert { alert, rule }) => {
+            about(map, alert)?;
+            map.serialize_entry("rule", rule)?;
+            map.serialize_entry("message", &alert.message)
+        }
+        Notice::Alert(Happening::Resolved { alert, rule, message }) => {
+            about(map, alert)?;
+            map.serialize_entry("rule", rule)?;
+            map.serialize_entry("message", message)
+        }
+        Notice::Alert(Happening::Suppressed { alert, rule, by }) => {
+            about(map, alert)?;
+            map.serialize_entry("rule", rule)?;
+            map.serialize_entry("message", &alert.message)?;
+            map.serialize_entry("suppressed_by", by)
+        }
+        Notice::Alert(Happening::Acknowledged { alert, by, comment }) => {
+            about(map, alert)?;
+            map.serialize_entry("by", by)?;
+            map.serialize_entry("comment", comment)
+        }
+        Notice::DeliveryFailed { sink, id, title, error, dropped } => {
+            map.serialize_entry("sink", sink)?;
+            map.serialize_entry("id", id)?;
+            map.serialize_entry("title", title)?;
+            map.serialize_entry("error", error)?;
+            map.serialize_entry("dropped", dropped)
+        }
+    }
 }
 
 fn write_event<M: SerializeMap>(map: &mut M, event: &Event) -> Result<(), M::Error> {

@@ -1,8 +1,8 @@
 //! One event as one line of the runner's log.
 
-use probity_core::{event::Event, health::Health};
+use probity_core::{alert::Happening, event::Event, health::Health};
 
-use super::{Fact, Record, Reload};
+use super::{Fact, Notice, Record, Reload};
 
 /// What the lines are filtered by.
 const TARGET: &str = "event";
@@ -18,6 +18,32 @@ pub(super) fn write(record: &Record) {
         },
         Fact::Reload(Reload { what, error: Some(error), .. }) => {
             tracing::error!(target: TARGET, seq, kind, "{what} is rejected: {error}")
+        }
+        Fact::Notice(notice) => write_notice(seq, kind, notice),
+    }
+}
+
+fn write_notice(seq: u64, kind: &str, notice: &Notice) {
+    let check = notice.alert().map_or("", |alert| &*alert.subject.check);
+    match notice {
+        Notice::Alert(Happening::Alert { alert, rule }) => {
+            let severity = alert.severity.as_str();
+            tracing::warn!(target: TARGET, seq, check, kind, severity, %rule, "{}", alert.message);
+        }
+        Notice::Alert(Happening::Resolved { rule, message, .. }) => {
+            tracing::info!(target: TARGET, seq, check, kind, %rule, "{message}");
+        }
+        Notice::Alert(Happening::Suppressed { rule, by, .. }) => {
+            tracing::info!(target: TARGET, seq, check, kind, %rule, "by {}", by.join(", "));
+        }
+        Notice::Alert(Happening::Acknowledged { by, comment, .. }) => {
+            tracing::info!(target: TARGET, seq, check, kind, by, "{comment}");
+        }
+        Notice::DeliveryFailed { sink, id, title, error, dropped: true } => {
+            tracing::error!(target: TARGET, seq, kind, %sink, %id, "\"{title}\" is dropped: {error}");
+        }
+        Notice::DeliveryFailed { sink, id, title, error, dropped: false } => {
+            tracing::warn!(target: TARGET, seq, kind, %sink, %id, "\"{title}\" is tried again: {error}");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The JSON Schema of the events, for programs that read them. A test holds it to what is written.
 
 use probity_core::{
+    alert::Severity,
     circuit,
     connection::{self, State},
     event::Event,
@@ -10,14 +11,18 @@ use probity_core::{
 use serde_json::{Map, Value, json};
 
 use super::{
-    GAP, RELOAD,
+    GAP, Notice, RELOAD,
     cloud::{JSON, SPEC_VERSION, TYPE},
 };
+
+/// The one kind of notice that is not of a check.
+const DELIVERY_FAILED: &str = "delivery-failed";
 
 /// The JSON Schema (2020-12) of one event: a CloudEvent whose `type` says what is in its `data`.
 #[must_use]
 pub fn schema() -> Value {
-    let kinds: Vec<Value> = Event::KINDS.into_iter().chain([RELOAD, GAP]).map(kind).collect();
+    let words = || Event::KINDS.into_iter().chain(Notice::KINDS).chain([RELOAD, GAP]);
+    let kinds: Vec<Value> = words().map(kind).collect();
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "An event of Probity",
@@ -27,7 +32,7 @@ pub fn schema() -> Value {
             "specversion": { "const": SPEC_VERSION },
             "id": text("Unique among all lives of this runner; the one after which to go on."),
             "source": text("Names the runner: /probity/ and its node_id."),
-            "type": { "enum": Event::KINDS.iter().chain(&[RELOAD, GAP]).map(|kind| format!("{TYPE}{kind}")).collect::<Vec<_>>() },
+            "type": { "enum": words().map(|kind| format!("{TYPE}{kind}")).collect::<Vec<_>>() },
             "subject": text("The check it is about; absent if it is about none."),
             "time": { "type": "string", "format": "date-time" },
             "datacontenttype": { "const": JSON },
@@ -42,7 +47,7 @@ pub fn schema() -> Value {
 
 /// What `data` is for a type of event.
 fn kind(kind: &str) -> Value {
-    let of_check = !matches!(kind, RELOAD | GAP);
+    let of_check = !matches!(kind, RELOAD | GAP | DELIVERY_FAILED);
     let mut properties = Map::new();
     if of_check {
         properties.insert("check".to_owned(), text("Its name."));
@@ -69,6 +74,7 @@ fn own(kind: &str) -> Vec<(&'static str, Value)> {
     let share =
         json!({ "type": "number", "minimum": 0, "maximum": 1, "description": "The weighted share of changes." });
     let message = text("What the probe said.");
+    let severity = one_of(&Severity::WORDS);
     match kind {
         "state-change" => vec![("from", state.clone()), ("to", state), ("cause", cause)],
         "connected" => {
@@ -95,6 +101,28 @@ fn own(kind: &str) -> Vec<(&'static str, Value)> {
         "flapping-start" => vec![("share", share)],
         "flapping-end" => vec![("share", share), ("health", health), ("state", state)],
         "mode-change" => vec![("from", mode.clone()), ("to", mode)],
+        "alert" | "resolved" | "suppressed" => {
+            let mut told = vec![("alert", text("Names the alert.")), ("severity", severity)];
+            told.extend([("rule", text("The rule that has it told.")), ("message", message)]);
+            if kind == "suppressed" {
+                let by = json!({ "type": "array", "items": text("silence:ID, maintenance:NAME, check:PARENT or acknowledgement.") });
+                told.push(("suppressed_by", by));
+            }
+            told
+        }
+        "acknowledged" => vec![
+            ("alert", text("Names the alert.")),
+            ("severity", severity),
+            ("by", text("Who takes care of it.")),
+            ("comment", text("What they say.")),
+        ],
+        DELIVERY_FAILED => vec![
+            ("sink", text("The sink that the message was for.")),
+            ("id", text("Names the message.")),
+            ("title", text("What it was about.")),
+            ("error", text("Why it did not arrive.")),
+            ("dropped", json!({ "type": "boolean", "description": "Whether it will not be tried again." })),
+        ],
         RELOAD => vec![
             ("what", text("The name of a probe, or the path of a file.")),
             ("ok", json!({ "type": "boolean" })),
@@ -133,10 +161,11 @@ fn or_null(mut schema: Value) -> Value {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
-    use std::time::Duration;
+    use std::{sync::Arc, time::Duration};
 
     use jiff::Timestamp;
     use probity_core::{
+        alert::{Happening, Keeper, Subject, Told},
         connection::{Cause, Change},
         event::Breaker,
         outcome::Fault,
@@ -170,6 +199,30 @@ mod tests {
         ]
     }
 
+    /// One notice of each kind.
+    fn notices() -> [Notice; 5] {
+        let mut keeper = Keeper::new(Arc::default(), Arc::default());
+        let (subject, now) = (Subject::new("db"), Timestamp::UNIX_EPOCH);
+        keeper.observe(&subject, Health::Unhealthy, &"m".into(), now, &mut Told::default());
+        let alert = Arc::new(keeper.alerts()["db"].clone());
+        let of = || (Arc::clone(&alert), Arc::from("page"));
+        let ((one, rule), (two, other), (three, third)) = (of(), of(), of());
+        let (by, comment) = ("ann".to_owned(), "on it".to_owned());
+        [
+            Notice::Alert(Happening::Alert { alert: one, rule }),
+            Notice::Alert(Happening::Resolved { alert: two, rule: other, message: "well".into() }),
+            Notice::Alert(Happening::Suppressed { alert: three, rule: third, by: vec!["check:router".into()] }),
+            Notice::Alert(Happening::Acknowledged { alert, by, comment }),
+            Notice::DeliveryFailed {
+                sink: "ops".into(),
+                id: "msg_1".into(),
+                title: "t".into(),
+                error: "e".into(),
+                dropped: true,
+            },
+        ]
+    }
+
     /// As much of JSON Schema as there is in ours.
     fn assert_valid(schema: &Value, value: &Value) {
         if let Some(words) = schema["enum"].as_array() {
@@ -187,6 +240,7 @@ mod tests {
             "string" => value.is_string(),
             "integer" => value.is_u64(),
             "number" => value.is_number(),
+            "array" => value.is_array(),
             "boolean" => value.is_boolean(),
             "null" => value.is_null(),
             "object" => value.is_object(),
@@ -214,7 +268,7 @@ mod tests {
             Fact::Reload(Reload { what: "a".into(), generation, error: error.map(str::to_owned) })
         };
         let facts = all().into_iter().map(|event| Fact::Check { check: "db".into(), group: Some("g".into()), event });
-        let facts = facts.chain([reload(Some(2), None), reload(None, Some("no"))]);
+        let facts = facts.chain([reload(Some(2), None), reload(None, Some("no"))]).chain(notices().map(Fact::Notice));
         let told = facts.map(|fact| {
             let record = Record { seq: 7, time: Timestamp::UNIX_EPOCH, fact };
             events.cloud_event(&record, "node").unwrap()

@@ -31,7 +31,7 @@ use super::{
     parts::Asked,
     problem::{PROBLEM, Problem},
 };
-use crate::events::{Events, Followed, Follower, GAP, RELOAD, Record};
+use crate::events::{Events, Followed, Follower, GAP, Notice, RELOAD, Record};
 
 /// How many can follow at a time. A quarter of all connections that there can be, so that health can always be asked for.
 pub(super) const FOLLOWERS: usize = 128;
@@ -71,7 +71,7 @@ impl Filter {
             names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
         };
         let kinds = names(&wanted.kind);
-        let known = || Event::KINDS.into_iter().chain([RELOAD]);
+        let known = || Event::KINDS.into_iter().chain(Notice::KINDS).chain([RELOAD]);
         if let Some(unknown) = kinds.iter().find(|kind| known().all(|known| known != **kind)) {
             let known = known().collect::<Vec<_>>().join(", ");
             return Err(Problem::invalid_value("type", format!("there are no events `{unknown}`; there are {known}")));

@@ -27,7 +27,7 @@ use super::{
     rendered::{Document, Drawn},
     view::View,
 };
-use crate::board::{CheckState, LAG_BUCKETS};
+use crate::board::{CheckState, LAG_BUCKETS, Notifications, SinkFigures};
 
 /// `/metrics`
 pub(super) const METRICS: Document = Document { media_type: HeaderValue::from_static(MEDIA_TYPE), tagged: false, draw };
@@ -46,8 +46,29 @@ fn draw(view: &View<'_>) -> Drawn {
     runs(&mut out, view);
     last_run(&mut out, view);
     runner(&mut out, view);
+    notifications(&mut out, view);
     process(&mut out, view);
     Ok((StatusCode::OK, out.into_text().into_bytes()))
+}
+
+/// Who was told of what.
+fn notifications(out: &mut Exposition, view: &View<'_>) {
+    let Some(Notifications { alerts, silences, sinks }) = view.board.notifications() else { return };
+    out.family("probity_alerts", Gauge, "Checks whose trouble is not over.").sample(&[], alerts);
+    out.family("probity_silences", Gauge, "Silences that are not over.").sample(&[], silences);
+    type Count = fn(&SinkFigures) -> u64;
+    let families: [(&str, Kind, &str, Count); 4] = [
+        ("probity_notifications_sent_total", Counter, "Messages that the sink took.", |sink| sink.sent),
+        ("probity_notifications_failed_total", Counter, "Attempts that failed.", |sink| sink.failed),
+        ("probity_notifications_dropped_total", Counter, "Messages that were given up.", |sink| sink.dropped),
+        ("probity_notifications_queued", Gauge, "Messages that wait for the sink.", |sink| sink.queued),
+    ];
+    for (name, kind, help, count) in families {
+        let mut family = out.family(name, kind, help);
+        for sink in &sinks {
+            family.sample(&[("sink", &sink.sink)], count(sink));
+        }
+    }
 }
 
 /// How each target is.

@@ -146,6 +146,19 @@ impl Problem {
         }
     }
 
+    /// There is no alert, or no silence, of that id.
+    pub(super) fn unknown_id(what: &str, id: &str, list: &str) -> Problem {
+        Problem {
+            field: Some("id".into()),
+            ..Problem::new(
+                StatusCode::NOT_FOUND,
+                "urn:probity:error:unknown-id",
+                "Unknown id",
+                format!("there is no {what} `{id}`; {list} lists all"),
+            )
+        }
+    }
+
     /// The check is one whose probe does not want to know what others report.
     pub(super) fn takes_no_reports(name: &str, probe: &str) -> Problem {
         Problem {

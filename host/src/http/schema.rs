@@ -1,6 +1,7 @@
 //! What the description of the routes says of the words and values that come from the core.
 
 use probity_core::{
+    alert::Severity,
     circuit,
     connection::State,
     health::{Health, Mode, Overall},
@@ -36,9 +37,10 @@ impl Modify for Security {
 }
 
 /// What is named in paths and queries: by the name of the parameter, and what it must look like.
-const PARAMETERS: [(&str, &str); 8] = [
+const PARAMETERS: [(&str, &str); 9] = [
     ("check", NAME),
     ("name", NAME),
+    ("id", "^[a-z0-9._-]{1,200}$"),
     ("kind", "^(start|success|fail|log|[0-9]|[1-9][0-9]|1[0-9][0-9]|2[0-4][0-9]|25[0-5])$"),
     ("label", "^[^\\x00-\\x1f\\x7f-\\x9f]{0,60}$"),
     ("window", "^[1-9][0-9]{0,3}[mh]$|^([1-9][0-9]{0,1}|[1-6][0-9]{2})d$"),
@@ -56,7 +58,7 @@ pub(super) fn complete(description: &mut OpenApi) {
         RefOr::T(ResponseBuilder::new().description(about).content(PROBLEM, content).build())
     };
     for (path, item) in &mut description.paths.paths {
-        for operation in [&mut item.get, &mut item.post, &mut item.put].into_iter().flatten() {
+        for operation in [&mut item.get, &mut item.post, &mut item.put, &mut item.delete].into_iter().flatten() {
             // A report may be its path alone.
             if let Some(RefOr::T(body)) = operation.request_body.as_mut().filter(|_| path.contains("/report")) {
                 body.required = Some(Required::False);
@@ -124,6 +126,10 @@ pub(super) fn fault_kind() -> Schema {
 
 pub(super) fn report_kind() -> Schema {
     one_of(report::Kind::ALL.map(report::Kind::as_str))
+}
+
+pub(super) fn severity() -> Schema {
+    one_of(Severity::WORDS)
 }
 
 pub(super) fn origin() -> Schema {

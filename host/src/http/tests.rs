@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod access;
+mod alerts;
 mod answers;
 mod caching;
 mod connections;
@@ -37,6 +38,7 @@ use tower::ServiceExt;
 
 use super::{Auth, Control, Refused, State, router};
 use crate::{
+    alerts::Alerts,
     board::{Board, CheckInfo, CheckState, Inventory, ProbeInfo, ProbeSource, ProbeState, Slot, Source},
     clock::Clock,
     config::{self, KnownToken, Scopes, TokenDigest},
@@ -192,6 +194,7 @@ fn router_of(board: &Arc<Board>, token: Option<&str>, refused: Option<Refused>) 
     router(State {
         board: Arc::clone(board),
         events: events(),
+        alerts: Alerts::untold(Arc::clone(board), events()),
         auth: holding(token),
         control: Arc::new(Runner { board: Arc::clone(board), refused }),
     })
@@ -222,6 +225,7 @@ fn scoped(protects_reads: bool) -> Router {
     router(State {
         board: Arc::clone(&house.board),
         events: events(),
+        alerts: Alerts::untold(Arc::clone(&house.board), events()),
         auth: ruled(config::Auth { protects_reads, tokens, ..Default::default() }),
         control: Arc::new(Runner { board: house.board, refused: None }),
     })

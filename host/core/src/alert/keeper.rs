@@ -355,6 +355,10 @@ impl Keeper {
         };
         if selected && !holds && alert.severity == Severity::Unknown {
             // Nothing is known of the target: neither that its trouble goes on, nor that it is over.
+            if !suppression.by.is_empty() {
+                self.withdraw(rule, &alert.id);
+            }
+            self.note(&mut standing, suppression.by.clone());
             alert.rules.insert(Arc::clone(&rule.name), standing);
             return None;
         }

@@ -39,8 +39,9 @@ impl ItemKind {
         }
     }
 
-    /// Whether it says that trouble goes on, which is not said of what is suppressed.
-    pub(super) fn is_of_trouble(self) -> bool {
+    /// Whether it says that there is trouble, which is not said of what is suppressed.
+    #[must_use]
+    pub fn is_of_trouble(self) -> bool {
         matches!(self, ItemKind::Alert | ItemKind::Worse | ItemKind::Reminder)
     }
 }
@@ -60,6 +61,8 @@ pub struct Item {
     pub group: Option<Arc<str>>,
     /// The labels of the check.
     pub labels: BTreeMap<String, String>,
+    /// Whether the check is critical.
+    pub critical: bool,
     /// How bad it is, or was; `None`: an event.
     pub severity: Option<Severity>,
     /// What the probe says, or what happened.
@@ -72,7 +75,8 @@ pub struct Item {
 
 impl Item {
     /// This news of an alert.
-    pub(super) fn of(alert: &Alert, kind: ItemKind, message: &Arc<str>, now: Timestamp) -> Item {
+    #[must_use]
+    pub fn of(alert: &Alert, kind: ItemKind, message: &Arc<str>, now: Timestamp) -> Item {
         Item {
             kind,
             alert: Some(Arc::clone(&alert.id)),
@@ -102,6 +106,7 @@ impl Item {
             check: subject.map(|subject| Arc::clone(&subject.check)),
             group: subject.and_then(|subject| subject.group.clone()),
             labels: subject.map(|subject| subject.labels.clone()).unwrap_or_default(),
+            critical: subject.is_some_and(|subject| subject.critical),
             severity: None,
             message: Arc::clone(message),
             since,
@@ -126,7 +131,7 @@ pub struct Message {
 }
 
 /// What became of an alert, for the log.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Happening {
     /// A rule has it told.
     Alert {

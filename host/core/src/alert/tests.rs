@@ -259,6 +259,14 @@ fn a_silence_that_comes_within_the_window_still_counts() {
 }
 
 #[test]
+fn what_waits_to_be_told_is_silenced_even_if_nothing_is_known_by_then() {
+    let of_the_target = Trouble { severities: [Severity::Unhealthy].into(), ..Trouble::default() };
+    let mut scene = Scene::new(Policy { window: MINUTE, ..policy(vec![rule(of_the_target)]) });
+    scene.see("a", Unhealthy).see("a", Unknown).silence("s", "a", MINUTE * 5).pass(MINUTE * 10).expect(&[]);
+    scene.see("a", Unhealthy).pass(MINUTE).expect(&["alert a unhealthy"]);
+}
+
+#[test]
 fn planned_work_suppresses_trouble_until_it_is_over() {
     let from = start() + Duration::from_secs(30);
     let work = Maintenance {

@@ -11,11 +11,12 @@ use anyhow::{Context, Result};
 const FOLDER: &str = "wit";
 
 /// A world for a probe that uses TCP, the contract, and what that depends on.
-pub(in crate::cli) const FILES: [(&str, &str); 20] = [
+pub(in crate::cli) const FILES: [(&str, &str); 21] = [
     ("probe.wit", include_str!("../../../templates/wit/probe.wit")),
     ("deps/probity-probe/adapters.wit", include_str!("../../../../wit/adapters.wit")),
     ("deps/probity-probe/calendar.wit", include_str!("../../../../wit/calendar.wit")),
     ("deps/probity-probe/checks.wit", include_str!("../../../../wit/checks.wit")),
+    ("deps/probity-probe/hook.wit", include_str!("../../../../wit/hook.wit")),
     ("deps/probity-probe/http.wit", include_str!("../../../../wit/http.wit")),
     ("deps/probity-probe/icmp.wit", include_str!("../../../../wit/icmp.wit")),
     ("deps/probity-probe/probe.wit", include_str!("../../../../wit/probe.wit")),

@@ -15,7 +15,7 @@ const OF_WORKSPACE: [(&str, &str); 6] = [
 ];
 
 /// Its sources.
-const SOURCES: [(&str, &str); 60] = [
+const SOURCES: [(&str, &str); 62] = [
     ("macros/src/checker.rs", include_str!("../../../../probes/sdk/macros/src/checker.rs")),
     ("macros/src/input.rs", include_str!("../../../../probes/sdk/macros/src/input.rs")),
     ("macros/src/lib.rs", include_str!("../../../../probes/sdk/macros/src/lib.rs")),
@@ -43,6 +43,7 @@ const SOURCES: [(&str, &str); 60] = [
     ("src/fuzzing/machine.rs", include_str!("../../../../probes/sdk/src/fuzzing/machine.rs")),
     ("src/fuzzing/world.rs", include_str!("../../../../probes/sdk/src/fuzzing/world.rs")),
     ("src/generic.rs", include_str!("../../../../probes/sdk/src/generic.rs")),
+    ("src/hook.rs", include_str!("../../../../probes/sdk/src/hook.rs")),
     ("src/http.rs", include_str!("../../../../probes/sdk/src/http.rs")),
     ("src/icmp.rs", include_str!("../../../../probes/sdk/src/icmp.rs")),
     ("src/json.rs", include_str!("../../../../probes/sdk/src/json.rs")),
@@ -58,6 +59,7 @@ const SOURCES: [(&str, &str); 60] = [
     ("src/more_bindings/database_probe.rs", include_str!("../../../../probes/sdk/src/more_bindings/database_probe.rs")),
     ("src/more_bindings/dht_adapter.rs", include_str!("../../../../probes/sdk/src/more_bindings/dht_adapter.rs")),
     ("src/more_bindings/dht_probe.rs", include_str!("../../../../probes/sdk/src/more_bindings/dht_probe.rs")),
+    ("src/more_bindings/hook.rs", include_str!("../../../../probes/sdk/src/more_bindings/hook.rs")),
     ("src/more_bindings/pubsub_adapter.rs", include_str!("../../../../probes/sdk/src/more_bindings/pubsub_adapter.rs")),
     ("src/more_bindings/pubsub_probe.rs", include_str!("../../../../probes/sdk/src/more_bindings/pubsub_probe.rs")),
     ("src/net.rs", include_str!("../../../../probes/sdk/src/net.rs")),

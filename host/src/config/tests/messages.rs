@@ -67,14 +67,14 @@ fn each_key_refuses_what_it_can_not_be() {
         ),
         (r#"http.auth.token = 12345"#, r#"token: must be a text, for example token = "${env:PROBITY_TOKEN}""#),
         (
-            r#"http.quic = {}"#,
-            r#"unknown key `quic` in [http]; there can be `auth`, `tls`, `limits`, `timeouts`, `cors_origins`, `status_page`, as in [http.auth]"#,
+            r#"http.wires = {}"#,
+            r#"unknown key `wires` in [http]; there can be `auth`, `tls`, `limits`, `timeouts`, `cors_origins`, `status_page`, as in [http.auth]"#,
         ),
         (r#"check = { name = "a" }"#, r#"check: write [[check]], in double brackets, above each"#),
         (r#"check = [1]"#, r#"check: write [[check]], in double brackets, above each"#),
         (
             r#""a\nb" = 1"#,
-            r#"unknown key `a\nb` at the top of the file; there can be `listen`, `probes`, `data_dir`, `node_id`, `startup_grace`, `grace_period`, `runner`, `http`, `security`, `events`, `history`, `limits`, `defaults`, `check`, as in listen = "127.0.0.1:8081""#,
+            r#"unknown key `a\nb` at the top of the file; there can be `listen`, `probes`, `data_dir`, `node_id`, `startup_grace`, `grace_period`, `runner`, `http`, `security`, `events`, `history`, `notify`, `limits`, `defaults`, `check`, as in listen = "127.0.0.1:8081""#,
         ),
         (r#"defaults.jitter = 1.01"#, r#"jitter = 1.01: must be a number from 0 to 1, for example jitter = 0.2"#),
         (r#"defaults.jitter = nan"#, r#"jitter = nan: must be a number from 0 to 1, for example jitter = 0.2"#),
@@ -216,7 +216,7 @@ fn each_key_of_a_check_refuses_what_it_can_not_be() {
         ),
         (
             r#"budget = {}"#,
-            r#"unknown key `budget` in [[check]]; there can be `name`, `probe`, `description`, `enabled`, `group`, `labels`, `cron`, `timezone`, `allow`, `settings`, `interval`, `timeout`, `jitter`, `critical`, `limits`, `connection`, `circuit`, `tls`, as in name = "primary-db""#,
+            r#"unknown key `budget` in [[check]]; there can be `name`, `probe`, `description`, `enabled`, `group`, `labels`, `depends_on`, `cron`, `timezone`, `allow`, `settings`, `interval`, `timeout`, `jitter`, `critical`, `limits`, `connection`, `circuit`, `tls`, as in name = "primary-db""#,
         ),
         (
             r#"max_in_flight = 3"#,
@@ -225,11 +225,11 @@ fn each_key_of_a_check_refuses_what_it_can_not_be() {
         (r#"limit = {}"#, r#"unknown key `limit` in [[check]]; did you mean `limits`, as in [check.limits]?"#),
         (
             r#"description = "${env:DB_PASSWORD}""#,
-            r#"description = "${env:DB_PASSWORD}": `${env:DB_PASSWORD}` is filled in within `settings` and `token` only; write the value itself"#,
+            r#"description = "${env:DB_PASSWORD}": `${env:DB_PASSWORD}` is filled in within `settings` and secrets only; write the value itself"#,
         ),
         (
             r#"group = "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffff0 ${runner:port}""#,
-            r#"group = "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffff…": `${runner:port}` is filled in within `settings` and `token` only; write the value itself"#,
+            r#"group = "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffff…": `${runner:port}` is filled in within `settings` and secrets only; write the value itself"#,
         ),
     ] {
         assert_eq!(problems(check(line)), [format!("3: {message}")], "{line}");

@@ -142,7 +142,8 @@ async fn everybody_here_may_do_all_if_the_operator_says_so() {
     let auth =
         ruled(config::Auth { allow_anonymous_control: true, protects_reads: true, tokens, ..Default::default() });
     let control = Arc::new(Runner { board: Arc::clone(&house.board), refused: None });
-    let router = router(State { board: house.board, events: events(), auth, control });
+    let alerts = Alerts::untold(Arc::clone(&house.board), events());
+    let router = router(State { board: house.board, events: events(), alerts, auth, control });
     for ask in [|| get("/health"), || post("/connections/dns/connect")] {
         assert_eq!(ask().of(&router).await.status, 200);
         assert_eq!(ask().peer(ELSEWHERE).of(&router).await.status, 401);

@@ -53,9 +53,11 @@ impl Living {
         let assignment = Assignment { info, policy, examine, afresh: true, target: 0 };
         let life = worker::life(&shared, &assignment, 0.0);
         tokio::spawn(work(Arc::clone(&shared), slot, inbox, assignment, life));
+        let alerts = Alerts::untold(Arc::clone(&board), Arc::clone(&events));
         let router = router(State {
             board,
             events,
+            alerts,
             auth: holding(Some("s3cret")),
             control: Arc::clone(&shared) as Arc<dyn Control>,
         });
@@ -262,6 +264,7 @@ async fn whoever_changes_something_shows_the_token() {
     let anonymous = router(State {
         board: Arc::clone(&open.board),
         events: events(),
+        alerts: Alerts::untold(Arc::clone(&open.board), events()),
         auth: ruled(config::Auth { allow_anonymous_control: true, ..Default::default() }),
         control: Arc::new(Runner { board: Arc::clone(&open.board), refused: None }),
     });

@@ -24,7 +24,8 @@ fn guarded(status_page: StatusPage) -> Router {
 fn router_with(board: &Arc<Board>, auth: config::Auth) -> Router {
     let board = Arc::clone(board);
     let control = Arc::new(Runner { board: Arc::clone(&board), refused: None });
-    router(State { board, events: events(), auth: ruled(auth), control })
+    let alerts = Alerts::untold(Arc::clone(&board), events());
+    router(State { board, events: events(), alerts, auth: ruled(auth), control })
 }
 
 #[tokio::test]

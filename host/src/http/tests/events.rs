@@ -22,6 +22,7 @@ impl Log {
         let router = router(State {
             board: Arc::clone(&house.board),
             events: Arc::clone(&events),
+            alerts: Alerts::untold(Arc::clone(&house.board), Arc::clone(&events)),
             auth: Auth::default(),
             control: Arc::new(Runner { board: house.board, refused: None }),
         });

@@ -1,0 +1,168 @@
+//! Follows what happens, and looks at the board: an event says that something changed, and the board says how it is now.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::FutureExt;
+use jiff::Timestamp;
+use probity_core::{
+    alert::{Keeper, Severity, Subject, Told, Watches},
+    health::{Health, Phase},
+};
+
+use super::{Alerts, words};
+use crate::{
+    board::{Board, CheckInfo, CheckState},
+    events::{Fact, Followed, RELOAD, Record, Reload},
+};
+
+/// How often all checks are looked at, whatever events say: those that are gone are told of by none.
+const ALL: Duration = Duration::from_secs(5);
+/// How long what nobody waits for may be kept off the disk.
+const UNSAVED: Duration = Duration::from_secs(1);
+/// How many events are taken in at once, at the most.
+const AT_ONCE: usize = 4_096;
+/// How far off a timer is set at the most: clocks are set, and timers do not know of it.
+const FARTHEST: Duration = Duration::from_secs(60);
+
+/// What is said of a check that is not there any more.
+const GONE: &str = "the check is gone";
+/// What is said of a check that runs no more.
+const UNWATCHED: &str = "nobody watches it any more";
+
+/// Keeps the alerts until there are no more events.
+pub async fn follow(alerts: Arc<Alerts>) {
+    let mut follower = alerts.events.follow(alerts.before);
+    let mut in_force = alerts.in_force.subscribe();
+    in_force.mark_unchanged();
+    let alerting = Arc::clone(&in_force.borrow().alerting);
+    alerts.post.apply(&alerting, &alerts).await;
+    let mut all = tokio::time::interval(ALL);
+    let mut unsaved = tokio::time::interval(UNSAVED);
+    loop {
+        let changed = alerts.changed.notified();
+        let due = alerts.keeper().due();
+        let wait = due.map_or(FARTHEST, |due| {
+            Duration::try_from(due.duration_since(alerts.board.wall())).unwrap_or_default().min(FARTHEST)
+        });
+        tokio::select! {
+            followed = follower.next() => {
+                let mut records = Vec::new();
+                let mut missed = false;
+                let mut next = Some(followed);
+                let mut ended = false;
+                while let Some(followed) = next.take() {
+                    match followed {
+                        Followed::Event(record) => records.push(record),
+                        Followed::Gap(_) => missed = true,
+                        Followed::End => {
+                            ended = true;
+                            break;
+                        }
+                    }
+                    if records.len() < AT_ONCE {
+                        next = follower.next().now_or_never();
+                    }
+                }
+                alerts.take_in(&records, missed).await;
+                if ended {
+                    alerts.save().await;
+                    return;
+                }
+            }
+            () = tokio::time::sleep(wait) => alerts.act(false, |_, _, _| ()).await,
+            () = changed => {}
+            _ = in_force.changed() => {
+                let new = in_force.borrow_and_update().clone();
+                alerts.post.apply(&new.alerting, &alerts).await;
+                let policy = Arc::clone(&new.alerting.policy);
+                alerts.act(false, |keeper, now, told| keeper.adopt(policy, new.family, now, told)).await;
+            }
+            _ = all.tick() => alerts.take_in(&[], true).await,
+            _ = unsaved.tick() => {
+                alerts.save().await;
+                alerts.tell_standing();
+            }
+        }
+    }
+}
+
+impl Alerts {
+    /// Takes in what events tell of, and if some of them are missing, how everything is.
+    async fn take_in(&self, records: &[Arc<Record>], missed: bool) {
+        let relevant = missed || records.iter().any(|record| !matches!(record.fact, Fact::Notice(_)));
+        if !relevant {
+            return;
+        }
+        let board = Arc::clone(&self.board);
+        self.act(false, |keeper, now, told| {
+            for record in records {
+                take_in(keeper, &board, record, now, told);
+            }
+            if missed {
+                look_at_all(keeper, &board, now, told);
+            }
+        })
+        .await;
+    }
+}
+
+fn take_in(keeper: &mut Keeper, board: &Board, record: &Record, now: Timestamp, told: &mut Told) {
+    match &record.fact {
+        Fact::Check { check, event, .. } => {
+            let Some(state) = board.check(check).map(|slot| slot.state()) else { return };
+            look(keeper, &state, now, told);
+            if is_wanted(keeper, event.kind()) {
+                keeper.happened(Some(&subject(&state.info)), event.kind(), &words::of(event).into(), now);
+            }
+        }
+        Fact::Reload(Reload { what, error, .. }) if is_wanted(keeper, RELOAD) => {
+            let text = match error {
+                None => format!("{what} is in use"),
+                Some(error) => format!("{what} is rejected: {error}"),
+            };
+            keeper.happened(None, RELOAD, &text.into(), now);
+        }
+        Fact::Reload(_) | Fact::Notice(_) => {}
+    }
+}
+
+/// Whether a rule tells of such events at all.
+fn is_wanted(keeper: &Keeper, kind: &str) -> bool {
+    let wants = |watches: &Watches| matches!(watches, Watches::Events(kinds) if kinds.contains(kind));
+    keeper.policy().rules.iter().any(|rule| wants(&rule.watches))
+}
+
+fn look_at_all(keeper: &mut Keeper, board: &Board, now: Timestamp, told: &mut Told) {
+    let checks = board.checks();
+    for slot in checks.values() {
+        look(keeper, &slot.state(), now, told);
+    }
+    // What is recalled of an earlier life may be of a check that is about to begin.
+    if board.phase() == Phase::Running {
+        let gone: Vec<Arc<str>> = keeper.alerts().keys().filter(|name| !checks.contains_key(*name)).cloned().collect();
+        gone.iter().for_each(|name| keeper.forget(name, &GONE.into(), now, told));
+    }
+}
+
+fn look(keeper: &mut Keeper, state: &CheckState, now: Timestamp, told: &mut Told) {
+    let (info, snapshot) = (&state.info, &state.snapshot);
+    let health = snapshot.counts_as();
+    let has_alert = keeper.alerts().contains_key(&info.name);
+    if !has_alert && Severity::of(health, info.critical).is_none() {
+        return;
+    }
+    if !snapshot.watched && health == Health::Pending {
+        return keeper.forget(&info.name, &UNWATCHED.into(), now, told);
+    }
+    let message = snapshot.last.as_ref().map(|run| Arc::clone(run.outcome.message()));
+    keeper.observe(&subject(info), health, &message.unwrap_or_else(|| health.as_str().into()), now, told);
+}
+
+fn subject(info: &CheckInfo) -> Subject {
+    Subject {
+        check: Arc::clone(&info.name),
+        group: info.group.clone(),
+        labels: info.labels.clone(),
+        critical: info.critical,
+    }
+}

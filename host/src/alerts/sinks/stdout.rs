@@ -1,0 +1,30 @@
+//! The standard output of the runner: a line of JSON a message, for whatever reads it.
+
+use std::io::Write;
+
+use futures_util::future::BoxFuture;
+use probity_core::alert::Letter;
+
+use crate::alerts::delivery::{Deliver, Failure};
+
+pub(super) struct ToStdout;
+
+impl Deliver for ToStdout {
+    fn deliver<'a>(&'a self, letter: &'a Letter) -> BoxFuture<'a, Result<(), Failure>> {
+        // All keys of a letter are texts, so it can always be written.
+        let mut line = serde_json::to_string(letter).unwrap_or_default();
+        line.push('\n');
+        Box::pin(async move {
+            // Whoever reads it may have stopped to, which must not stop anything else.
+            let written = tokio::task::spawn_blocking(move || {
+                let mut out = std::io::stdout().lock();
+                out.write_all(line.as_bytes()).and_then(|()| out.flush())
+            });
+            match written.await {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(error)) => Err(Failure::passing(format!("the standard output can't be written to: {error}"))),
+                Err(error) => Err(Failure::passing(error.to_string())),
+            }
+        })
+    }
+}
