@@ -10,6 +10,7 @@ use std::{
 use serde_json::Value;
 
 use crate::{
+    authority::Authority,
     guest,
     runner::{BRISK, Deadline, EAGER, Home, Runner, TOKEN, run_to_end},
     servers,
@@ -119,6 +120,36 @@ fn status_shows_its_token_where_one_is_asked_for() {
     assert_eq!(run_to_end(command).code, Some(0));
     let ended = runner.home.run(&["status", &url, "--token-file", "wrong.txt"]);
     assert_eq!(ended.code, Some(3), "{ended:?}");
+    runner.stop();
+}
+
+#[test]
+fn status_speaks_tls_with_whom_it_is_told_to_trust() {
+    let (ours, other) = (Authority::new("ours"), Authority::new("another"));
+    let home = Home::new("[http.tls]\ncert_file = \"server.crt\"\nkey_file = \"server.key\"\n");
+    ours.certify(&["localhost"], &home.path(""));
+    home.put("ca.pem", ours.pem().as_bytes());
+    home.put("other.pem", other.pem().as_bytes());
+    home.put("none.pem", b"nothing of the kind");
+    let runner = home.start();
+    let (url, by_number) =
+        (format!("https://localhost:{}", runner.address.port()), format!("https://{}", runner.address));
+    let ask = |url: &str, more: &[&str]| runner.home.run(&[&["status", url], more].concat());
+    runner.wait_for("a runner without checks to be ready", || {
+        let ended = ask(&url, &["--ca-file", "ca.pem"]);
+        if ended.code == Some(0) && ended.stdout.contains(" is healthy: ") { Ok(()) } else { Err(format!("{ended:?}")) }
+    });
+    for (url, more, why) in [
+        (&url, &[][..], "is not trusted"),
+        (&url, &["--ca-file", "other.pem"][..], "is not trusted"),
+        (&by_number, &["--ca-file", "ca.pem"][..], "is not trusted"),
+        (&url, &["--ca-file", "none.pem"][..], "has no certificates in PEM"),
+        (&url, &["--ca-file", "absent.pem"][..], "absent.pem"),
+    ] {
+        let ended = ask(url, more);
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(3), ""), "{more:?}: {ended:?}");
+        assert!(ended.stderr.contains(why), "{more:?}: {ended:?}");
+    }
     runner.stop();
 }
 
