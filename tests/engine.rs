@@ -18,7 +18,7 @@ use std::{
 };
 
 use probity::{
-    engine::{self, Compiler, Engine, LoadError, Options, Prepared, Redactor, Request, Term},
+    engine::{self, Compiler, Engine, Follow, LoadError, Options, Prepared, Redactor, Request, Term},
     grant::{Grant, Grants},
     limits::Limits,
 };
@@ -64,6 +64,7 @@ async fn check_within(
         tls: None,
         board: None,
         redact: &Redactor::new(|text| text.replace("hunter2", "***")),
+        follow: Follow::default(),
     };
     engine.check(&prepared, request, Term::of(timeout)).await
 }
@@ -136,6 +137,7 @@ async fn a_spinning_guest_does_not_outlive_its_time_by_much() {
         tls: None,
         board: None,
         redact: Redactor::NONE,
+        follow: Follow::default(),
     };
     let before = Instant::now();
     engine.check(&prepared, request, Term::of(BRIEF)).await;

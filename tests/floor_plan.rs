@@ -9,9 +9,12 @@ use std::{
 };
 
 /// What each module of the host may see of the others. Arrows point down only, so nothing here may lead in a circle.
-const MAY_SEE: [(&str, &[&str]); 22] = [
+const MAY_SEE: [(&str, &[&str]); 25] = [
     ("alerts", &["board", "config", "events", "identity"]),
-    ("app", &["alerts", "board", "clock", "config", "engine", "events", "http", "store", "supervisor", "worker"]),
+    (
+        "app",
+        &["alerts", "board", "clock", "config", "engine", "events", "http", "otlp", "store", "supervisor", "worker"],
+    ),
     ("board", &["clock", "limits", "store"]),
     ("catalog", &["config", "engine", "trust"]),
     (
@@ -39,17 +42,20 @@ const MAY_SEE: [(&str, &[&str]); 22] = [
     ("engine", &["board", "grant", "identity", "limits"]),
     ("events", &[]),
     ("grant", &["name"]),
-    ("http", &["alerts", "board", "config", "events", "limits", "store", "totals", "worker"]),
+    ("http", &["alerts", "board", "config", "events", "limits", "probing", "protobuf", "store", "totals", "worker"]),
     ("identity", &[]),
     ("limits", &[]),
     ("manager", &["board", "clock", "events", "totals", "worker"]),
     ("name", &[]),
     ("store", &["clock", "events"]),
+    ("otlp", &["board", "config", "http", "protobuf", "worker"]),
+    ("probing", &[]),
+    ("protobuf", &[]),
     (
         "supervisor",
         &[
-            "alerts", "board", "catalog", "config", "engine", "events", "grant", "identity", "limits", "store",
-            "trust", "watch", "worker",
+            "alerts", "board", "catalog", "config", "engine", "events", "grant", "identity", "limits", "probing",
+            "store", "trust", "watch", "worker",
         ],
     ),
     ("telemetry", &[]),
@@ -61,7 +67,7 @@ const MAY_SEE: [(&str, &[&str]); 22] = [
 
 /// Who alone may name a library. Those that read and write components belong to nobody: the engine adapts modules, and the command
 /// line builds them.
-const BELONGS_TO: [(&str, &str); 15] = [
+const BELONGS_TO: [(&str, &str); 16] = [
     ("fjall", "store"),
     ("postcard", "store"),
     ("wasmtime", "engine"),
@@ -71,6 +77,7 @@ const BELONGS_TO: [(&str, &str); 15] = [
     ("nix", "engine"),
     ("socket2", "engine"),
     ("axum", "http"),
+    ("tonic", "http"),
     ("minisign_verify", "trust"),
     ("notify", "watch"),
     ("clap", "cli"),

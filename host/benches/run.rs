@@ -20,7 +20,7 @@ mod table;
 use std::{fs, process::Command, sync::Arc, time::Duration};
 
 use probity::{
-    engine::{self, Compiler, Engine, Opening, Options, Prepared, Redactor, Request, Session, Term},
+    engine::{self, Compiler, Engine, Follow, Opening, Options, Prepared, Redactor, Request, Session, Term},
     grant::Grants,
     limits::Limits,
 };
@@ -147,7 +147,18 @@ impl Ours {
 
 fn request<'a>(check: &'a Arc<str>, grants: &'a Arc<Grants>) -> Request<'a> {
     let (settings, limits) = ("{}", Limits::DEFAULT);
-    Request { check, settings, attempt: 1, state: &[], limits, grants, tls: None, board: None, redact: Redactor::NONE }
+    Request {
+        check,
+        settings,
+        attempt: 1,
+        state: &[],
+        limits,
+        grants,
+        tls: None,
+        board: None,
+        redact: Redactor::NONE,
+        follow: Follow::default(),
+    }
 }
 
 /// What anybody would write who only wants a run to be safe: the engine's own budgets, and nothing around them.

@@ -33,7 +33,7 @@ use probity::{
     config::{Config, Overrides, Surroundings},
     engine::{Compiler, Engine, Options},
     events::Events,
-    supervisor::{Loader, Supervisor},
+    supervisor::{Loader, Prober, Supervisor},
     worker::{self, Assignment, Attempting, Examine, Inbox, Inboxes, Shared},
 };
 use probity_core::{
@@ -95,7 +95,15 @@ fn guests() {
     let shared = Arc::new(shared(engine.room()));
     let board = Arc::clone(&shared.board);
     let alerts = Alerts::untold(Arc::clone(&shared.board), Arc::clone(&shared.events));
-    let loader = Loader { path: None, overrides, listening: config.listen, auth: Default::default(), alerts };
+    let loader = Loader {
+        path: None,
+        overrides,
+        listening: config.listen,
+        auth: Default::default(),
+        alerts,
+        reaction: Default::default(),
+        prober: Arc::new(Prober::new(Arc::clone(&engine))),
+    };
     let (supervisor, _) = Supervisor::new(engine, shared, loader, config, None);
     let (commands, inbox) = mpsc::channel(1);
     // On a thread of its own, as the runner has it.
@@ -162,7 +170,7 @@ fn shared(room: Arc<Semaphore>) -> Shared {
     let board = Arc::new(Board::new("bench".into(), clock));
     // As many events as are usually kept.
     let events = Arc::new(Events::new(board.started, 10_000));
-    Shared { board, events, inboxes: Inboxes::default(), clock, room }
+    Shared { board, events, inboxes: Inboxes::default(), clock, room, record: None }
 }
 
 /// Starts a worker as the supervisor would.

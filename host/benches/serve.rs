@@ -15,10 +15,10 @@ use std::{
     num::NonZeroU32,
     sync::{Arc, mpsc},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use axum::{Router, routing::get};
+use axum::{Router, body::Body, routing::get};
 use futures_util::future::{BoxFuture, try_join_all};
 use probity::{
     alerts::Alerts,
@@ -27,6 +27,7 @@ use probity::{
     config::{HttpLimits, Pace},
     events::Events,
     http::{self, Control, Refused, Terms},
+    probing::{Probe, Probed, Unprobed},
     worker::{Answer, Ask},
 };
 use probity_core::{
@@ -40,10 +41,14 @@ use tokio::{
     net::{TcpListener, TcpStream},
     runtime::{Builder, Runtime},
 };
+use tower::ServiceExt;
 
-use self::table::{Figure, Target, compared, median};
+use self::table::{Figure, Target, compared, figure, median};
 
-const CHECKS: usize = 1_000;
+/// As many checks as a large site has, and ten times as many.
+const CHECKS: [usize; 2] = [1_000, 10_000];
+/// How often all metrics are written.
+const SCRAPES: usize = 21;
 /// Enough rounds that one in which the machine was busy does not move the median.
 const ROUNDS: usize = 21;
 /// Connections at a time: enough that the server always has something to do.
@@ -52,11 +57,48 @@ const CONNECTIONS: usize = 32;
 const REQUESTS: usize = 200;
 
 fn main() {
-    let board = board();
+    for checks in CHECKS {
+        let board = board(checks);
+        answers(&board, checks);
+        scrapes(&board, checks);
+    }
+}
+
+fn router(board: &Arc<Board>) -> Router {
     let events = Arc::new(Events::new(board.started, 1));
-    let alerts = Alerts::untold(Arc::clone(&board), Arc::clone(&events));
-    let state = http::State { board, events, alerts, auth: http::Auth::default(), control: Arc::new(Nobody) };
-    let router = http::router(state);
+    http::router(http::State {
+        board: Arc::clone(board),
+        alerts: Alerts::untold(Arc::clone(board), Arc::clone(&events)),
+        events,
+        auth: http::Auth::default(),
+        control: Arc::new(Nobody),
+        prober: Arc::new(Nobody),
+    })
+}
+
+/// How long it takes to write all metrics, from a request to the end of its answer. A router that is new has none to serve.
+fn scrapes(board: &Arc<Board>, checks: usize) {
+    let runtime = current_thread();
+    let mut bytes = 0;
+    let scrape = |_| {
+        let router = router(board);
+        let request = axum::http::Request::get("/metrics").body(Body::empty()).expect("a request");
+        let begun = Instant::now();
+        let body = runtime.block_on(async {
+            let response = router.oneshot(request).await.expect("an answer");
+            axum::body::to_bytes(response.into_body(), usize::MAX).await.expect("a body")
+        });
+        bytes = body.len();
+        begun.elapsed().as_secs_f64()
+    };
+    let seconds = median((0..SCRAPES).map(scrape).collect());
+    let target = Target::AtMost(Figure::Time(Duration::from_millis(50)));
+    let what = format!("/metrics of {checks} checks, {:.1} MB", bytes as f64 / 1e6);
+    figure(&what, Figure::Time(Duration::from_secs_f64(seconds)), target);
+}
+
+fn answers(board: &Arc<Board>, checks: usize) {
+    let router = router(board);
     let ours = serve(|listener| http::serve(listener, router, terms(), pending::<()>(), Duration::ZERO));
     let baseline = serve(|listener| async { axum::serve(listener, Router::new().route("/", get("ok"))).await });
 
@@ -65,6 +107,7 @@ fn main() {
     let ok = Request::new("/", "", 200);
     let requests = [
         ("/health/live", Request::new("/health/live", "", 200), 0.8),
+        ("/health/ready", Request::new("/health/ready", "", 200), 0.8),
         ("/health, unchanged", Request::new("/health", &format!("if-none-match: {tag}\r\n"), 304), 0.8),
         ("/health, compressed", Request::new("/health", "accept-encoding: gzip\r\n", 200), 0.5),
     ];
@@ -80,7 +123,7 @@ fn main() {
         // Of each round, because the machine's pace may change from one to the next.
         let ratio = median(rates.iter().zip(&baseline_rates).map(|(rate, baseline)| rate / baseline).collect());
         compared(
-            &format!("{what} / \"ok\", by a core"),
+            &format!("{what}, {checks} checks / \"ok\", by a core"),
             Figure::PerSecond(median(rates)),
             Figure::PerSecond(median(baseline_rates.clone())),
             Figure::Times(ratio),
@@ -190,11 +233,11 @@ fn current_thread() -> Runtime {
 }
 
 /// A board with checks that have all run once.
-fn board() -> Arc<Board> {
+fn board(checks: usize) -> Arc<Board> {
     let clock = Clock::new();
     let board = Arc::new(Board::new("bench".into(), clock));
     let interval = Duration::from_secs(30);
-    let slots = (0..CHECKS).map(|check| {
+    let slots = (0..checks).map(|check| {
         let name: Arc<str> = format!("check-{check}").into();
         let schedule = Schedule::Every(Every::new(interval, 0.1, &name).expect("the interval is in range"));
         let policy = Arc::new(Policy::usual(schedule));
@@ -237,6 +280,12 @@ fn board() -> Arc<Board> {
 
 /// Nobody asks for anything here.
 struct Nobody;
+
+impl Probe for Nobody {
+    fn probe<'a>(&'a self, _: &'a str, _: &'a str, _: Duration) -> BoxFuture<'a, Result<Probed, Unprobed>> {
+        Box::pin(ready(Err(Unprobed::Busy)))
+    }
+}
 
 impl Control for Nobody {
     fn ask<'a>(&'a self, _: &'a str, _: Ask) -> BoxFuture<'a, Result<Answer, Refused>> {

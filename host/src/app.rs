@@ -1,10 +1,13 @@
 //! A runner, from its configuration to its end.
 
+mod critical;
+
 use std::{
     collections::BTreeSet,
     io,
     net::SocketAddr,
     path::{Path, PathBuf},
+    pin::pin,
     sync::Arc,
     time::Duration,
 };
@@ -21,23 +24,28 @@ use tokio::{
     time::Instant,
 };
 
+use self::critical::Failure;
 use crate::{
     alerts::{self, Alerts, Hooks, InForce},
-    board::{Board, Component},
+    board::{Board, Component, Figures, Part},
     clock::Clock,
     config::{AuthInForce, Config, Http, Overrides, Report, Surroundings},
-    engine::{Apart, Compiler, Engine, Options},
+    engine::{self, Apart, Compiler, Engine, Options},
     events::Events,
-    http,
+    http, otlp,
     store::{self, Store},
-    supervisor::{Command, Loader, SandboxedHooks, Supervisor, standard},
-    worker::{Inboxes, Shared},
+    supervisor::{Command, Loader, Prober, SandboxedHooks, Supervisor, metric_limits, standard},
+    worker::{Inboxes, Record, Shared},
 };
 
 /// How many commands may wait for the supervisor; each is a signal that somebody sent.
 const COMMANDS: usize = 8;
 /// How often the runner sees whether every check has had its first run.
 const STARTING: Duration = Duration::from_millis(20);
+/// How long the last runs and figures may take to be sent at the end.
+const EXPORT: Duration = Duration::from_secs(3);
+/// How often the scheduler shows that it schedules.
+const HEARTBEAT: Duration = Duration::from_secs(1);
 /// How long connections that are open when everything else has ended may take to end as well.
 const CONNECTIONS: Duration = Duration::from_secs(2);
 
@@ -111,12 +119,21 @@ pub fn unknown_probes(config: &Config) -> Report {
     report
 }
 
-/// Runs until told to stop by SIGTERM or SIGINT.
+/// Why a runner ended that did so in good order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It was told to.
+    Told,
+    /// A critical check failed, and `on_critical_failure` says so.
+    CriticalFailure,
+}
+
+/// Runs until told to stop by SIGTERM or SIGINT, or by what the configuration says of critical failures.
 ///
 /// # Errors
 ///
 /// If it can't start: the configuration is wrong, the address is taken, the system does not provide what a sandbox needs.
-pub async fn run(configuration: Configuration) -> Result<()> {
+pub async fn run(configuration: Configuration) -> Result<Ended> {
     run_beside(configuration, |_| ()).await
 }
 
@@ -125,7 +142,7 @@ pub async fn run(configuration: Configuration) -> Result<()> {
 /// # Errors
 ///
 /// As [`run`].
-pub async fn run_beside(configuration: Configuration, started: impl FnOnce(&Arc<Board>)) -> Result<()> {
+pub async fn run_beside(configuration: Configuration, started: impl FnOnce(&Arc<Board>)) -> Result<Ended> {
     let clock = Clock::new();
     let signals = Signals::new()?;
     let (config, _) = configuration.read(None)?;
@@ -140,17 +157,24 @@ pub async fn run_beside(configuration: Configuration, started: impl FnOnce(&Arc<
     let compiler = Compiler::Apart(apart);
     let engine = Engine::new(Options { max_in_flight, max_live_connections, cache: Some(&cache), compiler })?;
     let board = Arc::new(Board::new(config.node_id.clone(), clock));
-    board.count_live({
-        let engine = Arc::clone(&engine);
-        move || engine.live()
-    });
+    board.limit_score(config.health.limits);
+    board.limit_metrics(metric_limits(&config));
+    keep_vitals(&board, &engine);
     let events = remember(&config, &board, clock)?;
+    // What failed in an earlier life is no new failure.
+    let before = events.last();
+    let (spans, tally, exporting) = otlp::channel();
+    count(&board, &engine, &events, tally);
+    let traced = config.otlp.as_ref().is_some_and(|otlp| otlp.traces);
+    let record = traced.then(|| -> Record { Box::new(move |finished| spans.hand_in(finished)) });
+    let exporter = config.otlp.as_ref().map(|otlp| exporting.start(otlp, Arc::clone(&board))).transpose()?;
     let shared = Arc::new(Shared {
         board: Arc::clone(&board),
         events: Arc::clone(&events),
         inboxes: Inboxes::default(),
         clock,
         room: engine.room(),
+        record,
     });
     let (commands, inbox) = mpsc::channel(COMMANDS);
     let (auth, terms) = doors(&config.http, listening)?;
@@ -166,12 +190,16 @@ pub async fn run_beside(configuration: Configuration, started: impl FnOnce(&Arc<
         let alerts = Arc::downgrade(&alerts);
         move || alerts.upgrade().map(|alerts| alerts.figures()).unwrap_or_default()
     });
+    let reaction = critical::Reaction::new(ArcSwap::from_pointee(config.health.on_critical_failure.clone()));
+    let prober = Arc::new(Prober::new(Arc::clone(&engine)));
     let loader = Loader {
         path: configuration.path,
         overrides: configuration.overrides,
         listening,
         auth: rules,
         alerts: Arc::clone(&alerts),
+        reaction: Arc::clone(&reaction),
+        prober: Arc::clone(&prober),
     };
     let telling = tokio::spawn(alerts::follow(Arc::clone(&alerts)));
     let (supervisor, settled) = Supervisor::new(engine, Arc::clone(&shared), loader, config, text);
@@ -189,6 +217,7 @@ pub async fn run_beside(configuration: Configuration, started: impl FnOnce(&Arc<
         alerts,
         auth,
         control: shared,
+        prober,
     });
     let (close, closing) = oneshot::channel();
     let server =
@@ -196,7 +225,8 @@ pub async fn run_beside(configuration: Configuration, started: impl FnOnce(&Arc<
     announce(listening, tls.is_some());
     started(&board);
 
-    signals.until_stop(&commands).await?;
+    let critical = critical::failure(Arc::clone(&board), Arc::clone(&events), before, reaction);
+    let ended = signals.until_stop(&commands, critical).await?;
     // From here on this runner is not ready, and says so, while what is under way ends.
     board.enter(Phase::Stopping);
     tracing::info!("stopping: runs under way have {grace_period:?} to end");
@@ -212,6 +242,11 @@ pub async fn run_beside(configuration: Configuration, started: impl FnOnce(&Arc<
     if tokio::time::timeout(CONNECTIONS, telling).await.is_err() {
         tracing::warn!("not all that is to be told was written down within {CONNECTIONS:?}");
     }
+    if let Some(exporter) = exporter
+        && tokio::time::timeout(EXPORT, exporter.finish()).await.is_err()
+    {
+        tracing::warn!("OTLP: not everything could be sent within {EXPORT:?}");
+    }
     // The server may have ended by itself.
     let _ = close.send(());
     server.await.context("the HTTP server failed")??;
@@ -219,7 +254,43 @@ pub async fn run_beside(configuration: Configuration, started: impl FnOnce(&Arc<
         tracing::warn!("not all that happened was written within {HISTORY:?}");
     }
     tracing::info!("stopped");
-    Ok(())
+    Ok(ended)
+}
+
+/// Has it told what engine and events count.
+fn count(board: &Board, engine: &Arc<Engine>, events: &Arc<Events>, exports: Arc<otlp::Tally>) {
+    let (engine, events) = (Arc::clone(engine), Arc::clone(events));
+    board.count_by(move || {
+        let engine::Compilations { cached, compiled, failed, took } = engine.compilations();
+        let (spans_sent, spans_dropped, export_failures) = exports.read();
+        Figures {
+            live: engine.live(),
+            cached,
+            compiled,
+            compile_failures: failed,
+            compile_time: took,
+            events: events.last(),
+            events_kept: events.kept(),
+            followers: events.followers(),
+            spans_sent,
+            spans_dropped,
+            export_failures,
+        }
+    });
+}
+
+/// Has it noticed if the runner does not move any more, whatever its targets do.
+fn keep_vitals(board: &Arc<Board>, engine: &Arc<Engine>) {
+    let ticking = Arc::clone(engine);
+    board.vitals.watch(Part::EpochTicker, move || ticking.since_tick());
+    let (beat, beating) = tokio::sync::watch::channel(Instant::now());
+    board.vitals.watch(Part::Scheduler, move || beating.borrow().elapsed());
+    tokio::spawn(async move {
+        // It ends with the board, which nobody asks any more then.
+        while beat.send(Instant::now()).is_ok() {
+            tokio::time::sleep(HEARTBEAT).await;
+        }
+    });
 }
 
 /// Goes on with what is kept of the runners before this one, unless nothing is to be kept.
@@ -326,12 +397,21 @@ impl Signals {
         })
     }
 
-    /// Waits to be told to stop, and hands on the wish to read everything again.
-    async fn until_stop(mut self, commands: &mpsc::Sender<Command>) -> Result<()> {
-        loop {
+    /// Waits to be told to stop, or for a failure that is to end the runner, and hands on the wish to read everything again.
+    async fn until_stop(
+        mut self,
+        commands: &mpsc::Sender<Command>,
+        critical: impl Future<Output = Failure>,
+    ) -> Result<Ended> {
+        let mut critical = pin!(critical);
+        let ended = loop {
             tokio::select! {
-                _ = self.terminate.recv() => break,
-                _ = self.interrupt.recv() => break,
+                _ = self.terminate.recv() => break Ended::Told,
+                _ = self.interrupt.recv() => break Ended::Told,
+                Failure { check, message, .. } = &mut critical => {
+                    tracing::error!("stopping, as {check} is critical and fails: {message}");
+                    break Ended::CriticalFailure;
+                }
                 _ = self.hangup.recv() => {
                     if commands.send(Command::Reload).await.is_err() {
                         bail!("the supervisor failed");
@@ -339,12 +419,12 @@ impl Signals {
                 }
                 () = commands.closed() => bail!("the supervisor failed"),
             }
-        }
+        };
         // Whoever asks twice does not want to wait.
         tokio::spawn(async move {
             self.interrupt.recv().await;
             std::process::exit(130);
         });
-        Ok(())
+        Ok(ended)
     }
 }

@@ -6,7 +6,9 @@
 
 mod circle;
 mod components;
+mod figures;
 mod slot;
+mod vitals;
 
 use std::{
     collections::BTreeMap,
@@ -22,14 +24,20 @@ use jiff::{SignedDuration, Timestamp};
 use probity_core::{
     health::{Overall, Phase, Tally},
     machine::Policy,
-    outcome::Run,
+    outcome::{Measurement, Run},
     report::Report,
+    score,
     snapshot::Snapshot,
     time::Now,
 };
 
 use self::components::Components;
-pub use self::{components::Component, slot::Slot};
+pub use self::{
+    components::Component,
+    figures::{Figures, MetricLimits},
+    slot::{Slot, Tallies},
+    vitals::{Part, STILL, Vitals},
+};
 use crate::{clock::Clock, limits::Limits, store::Store};
 
 /// What is known of a check before it runs.
@@ -137,6 +145,10 @@ pub struct Inventory {
     pub reloads_ok: u64,
     /// How often one was rejected.
     pub reloads_failed: u64,
+    /// When the latest of the former was.
+    pub last_reload_ok: Option<Timestamp>,
+    /// When the latest of the latter was.
+    pub last_reload_failed: Option<Timestamp>,
 }
 
 /// Upper bounds of the buckets of the start lag, in seconds: from a timer's own grain to a whole missed interval.
@@ -202,6 +214,8 @@ pub struct Board {
     pub started: Timestamp,
     /// How late runs start.
     pub lag: Lag,
+    /// Whether the runner itself lives.
+    pub vitals: Vitals,
     clock: Clock,
     slots: ArcSwap<Slots>,
     inventory: ArcSwap<Inventory>,
@@ -209,10 +223,14 @@ pub struct Board {
     version: AtomicU64,
     changed: tokio::sync::Notify,
     in_flight: AtomicU64,
-    live: OnceLock<Box<dyn Fn() -> usize + Send + Sync>>,
     components: Components,
     store: OnceLock<Arc<Store>>,
     notifications: OnceLock<Box<dyn Fn() -> Notifications + Send + Sync>>,
+    queued: AtomicU64,
+    figures: OnceLock<Box<dyn Fn() -> Figures + Send + Sync>>,
+    metric_limits: ArcSwap<MetricLimits>,
+    names: figures::Names,
+    score_limits: ArcSwap<score::Limits>,
 }
 
 impl Board {
@@ -223,6 +241,7 @@ impl Board {
             node_id,
             started: clock.now().wall,
             lag: Lag::default(),
+            vitals: Vitals::default(),
             clock,
             slots: ArcSwap::default(),
             inventory: ArcSwap::default(),
@@ -230,17 +249,44 @@ impl Board {
             version: AtomicU64::new(1),
             changed: tokio::sync::Notify::new(),
             in_flight: AtomicU64::new(0),
-            live: OnceLock::new(),
             components: Components::default(),
             store: OnceLock::new(),
             notifications: OnceLock::new(),
+            queued: AtomicU64::new(0),
+            figures: OnceLock::new(),
+            metric_limits: ArcSwap::default(),
+            names: figures::Names::default(),
+            score_limits: ArcSwap::default(),
         }
     }
 
-    /// Takes in how to find out how many connections are kept open between runs. Only the first that is told counts.
-    pub fn count_live(&self, count: impl Fn() -> usize + Send + Sync + 'static) {
+    /// Takes in how to find out what others count. Only the first that is told counts.
+    pub fn count_by(&self, figures: impl Fn() -> Figures + Send + Sync + 'static) {
         // A second way to count the same would come to the same.
-        let _ = self.live.set(Box::new(count));
+        let _ = self.figures.set(Box::new(figures));
+    }
+
+    /// What others count; nothing, if nobody said how to find out.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        self.figures.get().map_or_else(Figures::default, |figures| figures())
+    }
+
+    /// Takes in how many series metrics may have.
+    pub fn limit_metrics(&self, limits: MetricLimits) {
+        self.metric_limits.store(Arc::new(limits));
+    }
+
+    /// How many series metrics may have.
+    #[must_use]
+    pub fn metric_limits(&self) -> MetricLimits {
+        **self.metric_limits.load()
+    }
+
+    /// Whether this measurement is to be told under its own name: there are not too many others yet.
+    #[must_use]
+    pub fn admits(&self, measurement: &Measurement) -> bool {
+        self.names.admit(measurement, self.metric_limits().measurements)
     }
 
     /// The parts of the runner itself that tell how they are, by name.
@@ -267,10 +313,18 @@ impl Board {
         self.store.get()
     }
 
-    /// How many connections are kept open between runs.
+    /// Takes in from which score on the whole is what.
+    pub fn limit_score(&self, limits: score::Limits) {
+        if **self.score_limits.load() != limits {
+            self.score_limits.store(Arc::new(limits));
+            self.bump();
+        }
+    }
+
+    /// From which score on the whole is what.
     #[must_use]
-    pub fn live(&self) -> usize {
-        self.live.get().map_or(0, |count| count())
+    pub fn score_limits(&self) -> score::Limits {
+        **self.score_limits.load()
     }
 
     /// Has it told here how notifications fare.
@@ -352,6 +406,12 @@ impl Board {
         self.in_flight.load(Ordering::Relaxed)
     }
 
+    /// How many runs wait for room among all others.
+    #[must_use]
+    pub fn queued(&self) -> u64 {
+        self.queued.load(Ordering::Relaxed)
+    }
+
     /// How many checks are how, and the one word for it.
     #[must_use]
     pub fn tally(&self) -> (Tally, Overall) {
@@ -419,11 +479,15 @@ impl Board {
         }
     }
 
+    /// Counts a run in that waits for room, until what is returned is dropped.
+    pub fn run_queued(&self) -> Counted<'_> {
+        Counted::new(&self.queued)
+    }
+
     /// Counts a run in, until what is returned is dropped.
-    pub fn run_started(&self, lag: Duration) -> InFlight<'_> {
+    pub fn run_started(&self, lag: Duration) -> Counted<'_> {
         self.lag.record(lag);
-        self.in_flight.fetch_add(1, Ordering::Relaxed);
-        InFlight(self)
+        Counted::new(&self.in_flight)
     }
 
     fn bump(&self) {
@@ -432,11 +496,18 @@ impl Board {
     }
 }
 
-/// A run that is under way.
-pub struct InFlight<'a>(&'a Board);
+/// A run that counts as long as this is there.
+pub struct Counted<'a>(&'a AtomicU64);
 
-impl Drop for InFlight<'_> {
+impl Counted<'_> {
+    fn new(counter: &AtomicU64) -> Counted<'_> {
+        counter.fetch_add(1, Ordering::Relaxed);
+        Counted(counter)
+    }
+}
+
+impl Drop for Counted<'_> {
     fn drop(&mut self) {
-        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -14,6 +14,7 @@ mod connection;
 mod defaults;
 mod duration;
 mod fill;
+mod health;
 mod http;
 mod kind;
 mod labels;
@@ -21,8 +22,10 @@ mod layout;
 mod limits;
 mod moment;
 mod number;
+mod otlp;
 mod passive;
 mod plan;
+mod probing;
 mod reader;
 mod report;
 mod schema;
@@ -53,8 +56,11 @@ pub use self::{
     connection::{Connection, DownInterval},
     defaults::Defaults,
     fill::Surroundings,
+    health::{Health, OnCriticalFailure},
     http::{Auth, AuthInForce, Http, HttpLimits, HttpTimeouts, ListenerTls, Pace, StatusPage, is_sendable},
+    otlp::Otlp,
     plan::{Plan, PlanError, Suggestions},
+    probing::Probing,
     report::{Origin, Position, Problem, Report},
     schema::schema,
     settings::{HIDDEN, Settings},
@@ -98,8 +104,16 @@ pub struct Config {
     pub bounds: Bounds,
     /// The HTTP server.
     pub http: Http,
+    /// What is made of the health of all checks together.
+    pub health: Health,
     /// Which dropped components are trusted.
     pub trust: Arc<Trust>,
+    /// What `/probe` examines for others.
+    pub probing: Probing,
+    /// Where metrics and traces are sent, if they are.
+    pub otlp: Option<Otlp>,
+    /// What `/metrics` tells.
+    pub metrics: Metrics,
     /// The log of events.
     pub events: EventLog,
     /// What is kept of what happened.
@@ -131,6 +145,15 @@ impl Default for Bounds {
             compile_memory: layout::COMPILE_MEMORY,
         }
     }
+}
+
+/// What `/metrics` tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Metrics {
+    /// How many checks have series of their own.
+    pub max_checks: usize,
+    /// How many names probes may make up for what they measure.
+    pub max_measurements: usize,
 }
 
 /// The log of events.
@@ -222,7 +245,11 @@ impl Config {
         let history = At::value(top.history).unwrap_or_default();
         let trust = Arc::new(Trust::of_section(At::value(security.trust).unwrap_or_default()));
         let alerting = Alerting::read(At::value(top.notify).unwrap_or_default(), &trust, &context, &mut problems);
+        let otlp = At::value(top.otlp).and_then(|otlp| Otlp::read(otlp, &context, &mut problems));
+        let probing = Probing::read(At::value(top.probe).unwrap_or_default(), &context, &mut problems);
+        let metrics = At::value(top.metrics).unwrap_or_default();
         let http = Http::read(At::value(top.http).unwrap_or_default(), &context, &mut problems);
+        let health = Health::read(At::value(top.health).unwrap_or_default(), &source, &mut problems);
         let config = Config {
             listen,
             probes: overrides.probes.clone().unwrap_or_else(|| filler.folder.join(probes)),
@@ -240,6 +267,13 @@ impl Config {
             http,
             trust,
             alerting: Arc::new(alerting),
+            health,
+            probing,
+            otlp,
+            metrics: Metrics {
+                max_checks: At::value(metrics.max_checks).unwrap_or(layout::MAX_CHECKS),
+                max_measurements: At::value(metrics.max_measurements).unwrap_or(layout::MAX_MEASUREMENTS),
+            },
             events: EventLog { capacity: At::value(events.capacity).unwrap_or(layout::EVENTS_KEPT) },
             history: History {
                 max_history_entries: At::value(history.max_history_entries).unwrap_or(layout::HISTORY_KEPT),

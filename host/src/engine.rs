@@ -7,6 +7,7 @@
 mod bindings;
 mod clocks;
 mod command;
+mod compilations;
 mod compiled;
 mod compiler;
 mod component;
@@ -15,6 +16,7 @@ mod ctx;
 mod exceeded;
 mod exit;
 mod features;
+mod follow;
 mod growth;
 mod hook;
 mod house;
@@ -35,18 +37,28 @@ mod tape;
 mod tls;
 mod traffic;
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result};
+use probity_core::time::nanoseconds;
 use tokio::sync::Semaphore;
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, component::Linker};
 
 use crate::identity::Identity;
 
 pub use bindings::{CHECKER, CONNECTOR};
+pub use compilations::Compilations;
 pub use compiled::digest;
 pub use compiler::{Apart, COMMAND as COMPILE, Compiler, compile};
 pub use component::{LoadError, Manifest, Prepared};
+pub use follow::{Follow, Lines};
 pub use hook::NotPassedOn;
 pub use origins::{Producers, producers};
 pub use output::Redactor;
@@ -116,6 +128,27 @@ pub struct Engine {
     live: Arc<Semaphore>,
     /// How many there are of them.
     max_live: usize,
+    /// When the ticker ticked last.
+    ticked: Arc<Ticked>,
+    /// What became of the components that were to be made ready.
+    compilations: compilations::Counters,
+}
+
+/// When the ticker ticked last.
+struct Ticked {
+    made: Instant,
+    /// In nanoseconds since then.
+    last: AtomicU64,
+}
+
+impl Ticked {
+    fn tick(&self) {
+        self.last.store(nanoseconds(self.made.elapsed()), Ordering::Relaxed);
+    }
+
+    fn since(&self) -> Duration {
+        self.made.elapsed().saturating_sub(Duration::from_nanos(self.last.load(Ordering::Relaxed)))
+    }
 }
 
 /// How an [`Engine`] is to be.
@@ -153,7 +186,8 @@ impl Engine {
             format!("can't set up a pool for {instances} instances; lower max_in_flight or max_live_connections")
         })?;
         let roomy = Profile::new(common_config().allocation_strategy(InstanceAllocationStrategy::OnDemand))?;
-        start_ticker(&[&pooled.engine, &roomy.engine])?;
+        let ticked = Arc::new(Ticked { made: Instant::now(), last: AtomicU64::new(0) });
+        start_ticker(&[&pooled.engine, &roomy.engine], Arc::clone(&ticked))?;
         let cache = options.cache.and_then(|folder| match compiled::Cache::open(folder, &pooled.engine) {
             Ok(cache) => Some(cache),
             Err(error) => {
@@ -178,6 +212,8 @@ impl Engine {
             room: Arc::new(Semaphore::new(max_in_flight)),
             live: Arc::new(Semaphore::new(max_live)),
             max_live,
+            ticked,
+            compilations: compilations::Counters::default(),
         }))
     }
 
@@ -185,6 +221,18 @@ impl Engine {
     #[must_use]
     pub fn tls(&self, identity: &Arc<Identity>) -> Tls {
         self.tls.of(identity)
+    }
+
+    /// What became of the components that were to be made ready.
+    #[must_use]
+    pub fn compilations(&self) -> Compilations {
+        self.compilations.read()
+    }
+
+    /// How long ago the clock moved behind all deadlines: without it, a probe that computes would never be stopped.
+    #[must_use]
+    pub fn since_tick(&self) -> Duration {
+        self.ticked.since()
     }
 
     /// Room for as many runs at a time as this sandbox can hold: who starts a run takes a permit first.
@@ -263,7 +311,7 @@ fn most_instances() -> usize {
     maps.saturating_sub(MAPS_RESERVED) / MAPS_PER_INSTANCE
 }
 
-fn start_ticker(engines: &[&wasmtime::Engine]) -> Result<()> {
+fn start_ticker(engines: &[&wasmtime::Engine], ticked: Arc<Ticked>) -> Result<()> {
     let engines: Vec<_> = engines.iter().map(|engine| engine.weak()).collect();
     std::thread::Builder::new()
         .name("epoch-ticker".into())
@@ -277,6 +325,7 @@ fn start_ticker(engines: &[&wasmtime::Engine]) -> Result<()> {
                 for engine in alive {
                     engine.increment_epoch();
                 }
+                ticked.tick();
             }
         })
         .context("can't start the thread behind all deadlines")?;

@@ -265,6 +265,18 @@ impl Events {
         self.log().last
     }
 
+    /// How many of them are still in the log.
+    #[must_use]
+    pub fn kept(&self) -> usize {
+        self.log().records.len()
+    }
+
+    /// How many follow it.
+    #[must_use]
+    pub fn followers(&self) -> usize {
+        self.followers.load(Ordering::Acquire)
+    }
+
     /// There will be no more: followers end once they have read what there is.
     pub fn close(&self) {
         self.log().closed = true;

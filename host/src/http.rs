@@ -18,15 +18,22 @@ mod door;
 mod entry;
 mod events;
 pub(crate) mod exposition;
+mod forms;
+mod grpc;
 mod health;
+mod health_json;
+mod health_page;
 mod history;
 mod index;
+mod listing;
+mod live;
 mod markup;
 mod metrics;
 mod origins;
 mod page;
 mod parts;
 mod past;
+mod probe;
 mod probes;
 mod problem;
 mod process;
@@ -34,10 +41,12 @@ mod pulse;
 mod rendered;
 mod reports;
 mod schema;
+mod selection;
 mod serve;
 mod signs;
 mod silences;
 mod status_page;
+mod summary;
 #[cfg(test)]
 mod tests;
 mod thread;
@@ -49,7 +58,7 @@ mod words;
 
 use std::sync::Arc;
 
-use axum::Router;
+use axum::{Router, routing::post};
 use futures_util::future::BoxFuture;
 use thiserror::Error;
 use tokio::sync::Semaphore;
@@ -63,11 +72,16 @@ pub use self::{
     thread::serve_on_thread,
     tls::Tls,
 };
-use self::{page::Page, problem::Problem, rendered::Rendered, schema::Security};
+pub(crate) use self::{
+    exposition::{Kind, Metric, Number, Point, Value},
+    metrics::values as metrics_as_values,
+};
+use self::{forms::Forms, page::Page, problem::Problem, rendered::Rendered, schema::Security};
 use crate::{
     alerts::Alerts,
     board::Board,
     events::Events,
+    probing::Probe,
     worker::{self, Answer, Ask},
 };
 
@@ -83,6 +97,8 @@ pub struct State {
     pub auth: Auth,
     /// Who does it.
     pub control: Arc<dyn Control>,
+    /// Who examines what is named.
+    pub prober: Arc<dyn Probe>,
 }
 
 /// Whoever can ask something of a check.
@@ -122,12 +138,20 @@ struct App {
     control: Arc<dyn Control>,
     /// Room for those who read what is kept of the past: each waits for the disk.
     readers: Semaphore,
+    prober: Arc<dyn Probe>,
     health: Arc<Rendered>,
     ready: Arc<Rendered>,
+    startup: Arc<Rendered>,
+    summary: Arc<Rendered>,
+    /// The same as `health` and `ready`, in other forms.
+    forms: Forms,
+    /// Held by whoever has health rendered for a selection of checks.
+    selecting: tokio::sync::Mutex<()>,
     checks: Arc<Rendered>,
     connections: Arc<Rendered>,
     probes: Arc<Rendered>,
     metrics: Arc<Rendered>,
+    open_metrics: Arc<Rendered>,
     index: Page,
     openapi: Page,
     status_pages: status_page::Kept,
@@ -143,17 +167,22 @@ impl App {
 }
 
 /// The routes, ready to be served or called.
-pub fn router(State { board, events, alerts, auth, control }: State) -> Router {
+pub fn router(State { board, events, alerts, auth, control, prober }: State) -> Router {
     let (routes, mut described) = described().split_for_parts();
     schema::complete(&mut described);
     let rendered = |document| Arc::new(Rendered::new(Arc::clone(&board), document));
     let app = App {
         health: rendered(health::HEALTH),
         ready: rendered(health::READY),
+        startup: rendered(live::STARTUP),
+        summary: rendered(summary::SUMMARY),
+        forms: Forms::new(&board),
+        selecting: tokio::sync::Mutex::default(),
         checks: rendered(health::CHECKS),
         connections: rendered(connections::CONNECTIONS),
         probes: rendered(probes::PROBES),
         metrics: rendered(metrics::METRICS),
+        open_metrics: rendered(metrics::OPEN),
         index: index::page(&board, &described),
         openapi: index::openapi(&described),
         status_pages: status_page::Kept::default(),
@@ -165,8 +194,11 @@ pub fn router(State { board, events, alerts, auth, control }: State) -> Router {
         auth,
         control,
         readers: Semaphore::new(history::READERS),
+        prober,
     };
     let routes = routes.route(assets::ROUTE, axum::routing::get(assets::file));
+    // A client of gRPC has its own description of it.
+    let routes = routes.route(grpc::ROUTE, post(grpc::call));
     routes.fallback(problem::no_such_route).method_not_allowed_fallback(problem::wrong_method).with_state(Arc::new(app))
 }
 
@@ -199,7 +231,12 @@ fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(badge::latency_badge))
         .routes(routes!(health::health))
         .routes(routes!(health::ready))
-        .routes(routes!(health::live))
+        .routes(routes!(health::readyz))
+        .routes(routes!(health::group))
+        .routes(routes!(live::live))
+        .routes(routes!(live::livez))
+        .routes(routes!(live::startup))
+        .routes(routes!(summary::summary))
         .routes(routes!(health::checks))
         .routes(routes!(check::check))
         .routes(routes!(check::run))
@@ -235,4 +272,5 @@ fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(events::events_ws))
         .routes(routes!(probes::probes))
         .routes(routes!(metrics::metrics))
+        .routes(routes!(probe::probe))
 }

@@ -6,6 +6,7 @@ mod checks;
 pub mod dependencies;
 mod examiner;
 mod hooks;
+mod prober;
 mod probes;
 mod reloads;
 pub mod standard;
@@ -17,6 +18,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use probity_core::alert::Family;
 use tokio::sync::{mpsc, oneshot};
@@ -26,12 +28,14 @@ use self::{
     probes::{Found, Job, Probes},
     reloads::Reloads,
 };
-pub use self::{examiner::Examiner, hooks::SandboxedHooks};
+pub use self::{examiner::Examiner, hooks::SandboxedHooks, prober::Prober};
 use crate::{
     alerts::{Alerts, InForce},
-    board::{Inventory, Source},
+    board::{Inventory, MetricLimits, Source},
     catalog::{Catalog, Listing, Text},
-    config::{AuthInForce, Check, Config, Http, Origin, Overrides, Report, Surroundings, in_a_circle},
+    config::{
+        AuthInForce, Check, Config, Http, OnCriticalFailure, Origin, Overrides, Report, Surroundings, in_a_circle,
+    },
     engine::{Engine, LoadError, Prepared},
     watch::Watch,
     worker::Shared,
@@ -58,6 +62,10 @@ pub struct Loader {
     pub auth: AuthInForce,
     /// Who is told of trouble.
     pub alerts: Arc<Alerts>,
+    /// Where it is put what happens when a critical check fails.
+    pub reaction: Arc<ArcSwap<OnCriticalFailure>>,
+    /// Who runs what others ask for.
+    pub prober: Arc<Prober>,
 }
 
 impl Loader {
@@ -253,6 +261,9 @@ impl Supervisor {
             Some(Ok(config)) => {
                 warn_of_what_needs_a_restart(&self.config, &config);
                 self.loader.auth.store(config.http.auth.clone().into());
+                self.loader.reaction.store(config.health.on_critical_failure.clone().into());
+                self.shared.board.limit_score(config.health.limits);
+                self.shared.board.limit_metrics(metric_limits(&config));
                 self.config = Config { probes: self.config.probes.clone(), bounds: self.config.bounds, ..config };
                 // Side-cars are read with the defaults of the configuration.
                 self.sidecars.values_mut().for_each(|seen| seen.text = None);
@@ -302,12 +313,29 @@ impl Supervisor {
             }
         }
         self.checks.apply(ready, &waiting);
+        self.see_to_modules();
         self.publish();
         let done = waiting.is_empty() && !self.probes.busy() && self.listing.settled();
         if done && let Some(settled) = self.settled.take() {
             // Nobody may care.
             let _ = settled.send(());
         }
+    }
+
+    /// Has those probes made ready that others may ask for.
+    fn see_to_modules(&mut self) {
+        let mut found = Vec::new();
+        for module in Prober::wanted(&self.config) {
+            let job = self.probes.need(&module.probe);
+            job.into_iter().for_each(|job| self.start(job));
+            let prepared = match self.probes.find(&module.probe) {
+                Found::Ready(prepared) => Ok(Arc::clone(prepared)),
+                Found::Never(reason) => Err(reason),
+                Found::Soon => Err("it is being loaded".to_owned()),
+            };
+            found.push((module, prepared));
+        }
+        self.loader.prober.publish(&self.config, found);
     }
 
     /// Every check that should run: of the configuration first, then of the side-cars, then one for each dropped component
@@ -386,6 +414,8 @@ impl Supervisor {
             probes: self.probes.publish(),
             reloads_ok: self.probes.reloads.ok,
             reloads_failed: self.probes.reloads.failed,
+            last_reload_ok: self.probes.reloads.last_ok,
+            last_reload_failed: self.probes.reloads.last_failed,
         };
         if inventory != self.published {
             self.published = inventory.clone();
@@ -422,6 +452,12 @@ impl Seen {
     }
 }
 
+/// How many series metrics may have by a configuration.
+#[must_use]
+pub fn metric_limits(config: &Config) -> MetricLimits {
+    MetricLimits { checks: config.metrics.max_checks, measurements: config.metrics.max_measurements }
+}
+
 fn the_old_one_stays(error: &str) -> String {
     format!("the last good one stays in force, as this one is wrong:\n{error}")
 }
@@ -437,6 +473,8 @@ fn warn_of_what_needs_a_restart(old: &Config, new: &Config) {
         ("limits.component_size, .compile_time or .compile_memory", old.bounds != new.bounds),
         // Who may ask is taken up at once.
         ("http", old.http != Http { auth: old.http.auth.clone(), ..new.http.clone() }),
+        ("otlp", old.otlp != new.otlp),
+        ("probe.max_runs", old.probing.max_runs != new.probing.max_runs),
         ("events", old.events != new.events),
         ("history", old.history != new.history),
     ];

@@ -15,7 +15,7 @@ use probity_core::{
     connection::State,
     event::Event,
     machine::{Acquired, Command, Machine, Policy, Step},
-    outcome::{Attempt, Outcome, Run},
+    outcome::{Attempt, Outcome, Run, Trace},
     time::Now,
 };
 use tokio::sync::{Semaphore, oneshot};
@@ -63,6 +63,20 @@ pub struct Assignment {
     pub target: u64,
 }
 
+/// A run that is over, for whoever records it.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    /// The check.
+    pub info: Arc<CheckInfo>,
+    /// The run.
+    pub run: Arc<Run>,
+    /// The span that it was.
+    pub trace: Trace,
+}
+
+/// Who records runs.
+pub type Record = Box<dyn Fn(Finished) + Send + Sync>;
+
 /// What all workers share.
 pub struct Shared {
     /// Where results go.
@@ -75,6 +89,8 @@ pub struct Shared {
     pub clock: Clock,
     /// A permit for each run that may be under way.
     pub room: Arc<Semaphore>,
+    /// Who records runs, if anybody does.
+    pub record: Option<Record>,
 }
 
 /// The life of a check that begins to run, and who keeps it: it goes on where it was if it is known to the store, or else it is
@@ -268,15 +284,19 @@ impl Worker {
     }
 
     async fn run(&mut self, lag: std::time::Duration) {
-        let (shared, inbox) = (Arc::clone(&self.shared), Arc::clone(&self.inbox));
+        let (shared, inbox, slot) = (Arc::clone(&self.shared), Arc::clone(&self.inbox), Arc::clone(&self.slot));
         let examine = Arc::clone(&self.assignment.examine);
         let state = std::mem::take(&mut self.state);
         let attempt = async {
             let asked = shared.clock.now();
+            let queued = shared.board.run_queued();
             // The semaphore is never closed, so there always is a permit in the end.
             let _room = shared.room.acquire().await;
+            drop(queued);
             let started = shared.clock.now();
-            let _in_flight = shared.board.run_started(lag + (started.elapsed - asked.elapsed));
+            let lag = lag + (started.elapsed - asked.elapsed);
+            let _in_flight = shared.board.run_started(lag);
+            slot.started(lag);
             (started, examine.attempt(&state).await)
         };
         let finished = {
@@ -310,6 +330,9 @@ impl Worker {
             outcome: attempt.outcome,
             usage: attempt.usage,
         });
+        if let (Some(record), Some(trace)) = (&shared.record, attempt.trace) {
+            record(Finished { info: Arc::clone(&self.assignment.info), run: Arc::clone(&run), trace });
+        }
         if matches!(run.outcome, Outcome::Verdict(_)) {
             self.state = attempt.state;
         }
@@ -372,6 +395,7 @@ impl Worker {
         let time = self.shared.clock.now().wall;
         for event in self.events.drain(..) {
             let info = &self.assignment.info;
+            self.slot.happened(&event);
             let fact = Fact::Check { check: Arc::clone(&info.name), group: info.group.clone(), event };
             self.shared.events.tell(time, fact);
         }

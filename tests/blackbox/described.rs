@@ -66,7 +66,7 @@ fn the_routes_are_what_their_description_says() {
     let ended = command.output().unwrap();
     let said = String::from_utf8_lossy(&ended.stdout);
     assert!(ended.status.success(), "{said}\n{}", String::from_utf8_lossy(&ended.stderr));
-    assert!(said.contains("Tested: 45"), "{said}");
+    assert!(said.contains("Tested: 51"), "{said}");
     assert!(runner.get("/health/live").status == 200 && !runner.log().contains("panicked"), "{}", runner.log());
     runner.stop();
 }

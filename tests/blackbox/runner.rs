@@ -220,7 +220,7 @@ fn agent() -> ureq::Agent {
 pub struct Runner {
     process: Child,
     log: Log,
-    agent: ureq::Agent,
+    pub agent: ureq::Agent,
     pub address: SocketAddr,
     pub home: Home,
 }

@@ -72,7 +72,9 @@ fn it_is_not_ready_before_every_check_has_run() {
     home.drop_in("sleeps", &guest::fixture("sleeps"));
     let runner = home.start();
     runner.wait_for_check("sleeps", "is under way", |check| check.state() == "CONNECTING");
-    for (path, status) in [("/health", 503), ("/health/ready", 503), ("/health/live", 200)] {
+    assert_eq!((runner.get("/readyz").status, runner.get("/livez").status), (503, 200));
+    assert_eq!(runner.get("/health/startup").json()["started"], false);
+    for (path, status) in [("/health", 503), ("/health/ready", 503), ("/health/startup", 503), ("/health/live", 200)] {
         let answer = runner.get(path);
         assert_eq!((answer.status, &answer.json()["status"]), (status, &"starting".into()), "{path}");
     }

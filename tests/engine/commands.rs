@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use probity::{
-    engine::{Apart, Compiler, Engine, LoadError, Options, Redactor, Request, Term, digest, examine},
+    engine::{Apart, Compiler, Engine, Follow, LoadError, Options, Redactor, Request, Term, digest, examine},
     grant::Grants,
     limits::Limits,
 };
@@ -101,6 +101,7 @@ async fn a_command_gets_what_its_settings_say_and_nothing_else() {
         tls: None,
         board: None,
         redact: Redactor::NONE,
+        follow: Follow::default(),
     };
     let attempt = engine.check(&prepared, request(settings), Term::of(LONG)).await;
     let expected = format!("door\0-p\x005432\0A=b\0PATH=/nowhere\0{settings} and no files");

@@ -67,7 +67,7 @@ impl History {
     }
 
     /// The latest results, oldest first.
-    pub fn results(&self) -> impl DoubleEndedIterator<Item = &Entry> {
+    pub fn results(&self) -> impl DoubleEndedIterator<Item = &Entry> + Clone {
         self.results.iter()
     }
 

@@ -316,6 +316,22 @@ pub struct Calls {
     pub denied: Vec<String>,
 }
 
+/// The span that a run is, in a trace of its own (W3C Trace Context).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trace {
+    /// Of the trace; not 0.
+    pub id: u128,
+    /// Of the span; not 0.
+    pub span: u64,
+}
+
+impl fmt::Display for Trace {
+    /// As the header `traceparent` has it: version 0, and recorded.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "00-{:032x}-{:016x}-01", self.id, self.span)
+    }
+}
+
 /// What came of one attempt, with all that it leaves behind.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Attempt {
@@ -327,13 +343,15 @@ pub struct Attempt {
     pub calls: Calls,
     /// What the probe wants handed to the next run; empty after a fault.
     pub state: Vec<u8>,
+    /// The span that it was, if anybody records it.
+    pub trace: Option<Trace>,
 }
 
 impl Attempt {
     /// An attempt that used nothing, asked for nothing and left nothing.
     #[must_use]
     pub fn of(outcome: Outcome) -> Attempt {
-        Attempt { outcome, usage: Usage::default(), calls: Calls::default(), state: Vec::new() }
+        Attempt { outcome, usage: Usage::default(), calls: Calls::default(), state: Vec::new(), trace: None }
     }
 }
 

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::outcome::{FaultKind, Outcome, Run, Status};
+use crate::{
+    latency::Histogram,
+    outcome::{FaultKind, Outcome, Run, Status},
+};
 
 /// What a check has done since it was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +35,8 @@ pub struct Stats {
     pub fuel: u64,
     /// Time that all runs took together.
     pub took: Duration,
+    /// How long the target took, in those runs that had a verdict.
+    pub latency: Histogram,
 }
 
 impl Stats {
@@ -42,6 +47,7 @@ impl Stats {
         match &run.outcome {
             Outcome::Verdict(verdict) => {
                 self.consecutive_faults = 0;
+                self.latency.count(run.latency());
                 self.count_in_a_row(verdict.status);
                 match verdict.status {
                     Status::Healthy => self.healthy += 1,

@@ -13,7 +13,7 @@ use std::{
 use libfuzzer_sys::fuzz_target;
 use probity::{
     core::outcome::{FaultKind, Outcome},
-    engine::{self, Compiler, Engine, Options, Prepared, Redactor, Request, Term},
+    engine::{self, Compiler, Engine, Follow, Options, Prepared, Redactor, Request, Term},
     grant::Grants,
     limits::Limits,
 };
@@ -53,6 +53,7 @@ fuzz_target!(|memory: &[u8]| {
         tls: None,
         board: None,
         redact: Redactor::NONE,
+        follow: Follow::default(),
     };
     let attempt = runtime.block_on(engine.check(prepared, request, Term::of(Duration::from_secs(5))));
     match attempt.outcome {

@@ -10,9 +10,11 @@ use std::{
 
 use arc_swap::{ArcSwap, Guard};
 use probity_core::{
+    event::Event,
     history::History,
     outcome::Run,
     report::{Kind, Report, Reports},
+    score,
     time::{Now, nanoseconds},
 };
 
@@ -27,8 +29,23 @@ pub struct Slot {
     touched: AtomicU64,
     /// What others told of its target; `None` if its probe does not want to know.
     reports: Mutex<Option<Box<Reports>>>,
+    /// How late its last run started, in nanoseconds.
+    lag: AtomicU64,
+    health_changes: AtomicU64,
+    state_changes: AtomicU64,
     /// The checks that its probe has read since it was given to it, or at its latest run that read any.
     reads: Mutex<Vec<Arc<str>>>,
+}
+
+/// What is counted of a check beside what its machine counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tallies {
+    /// How late its last run started.
+    pub lag: Duration,
+    /// How often what is known of its target changed.
+    pub health_changes: u64,
+    /// How often the connection to its target changed its state.
+    pub state_changes: u64,
 }
 
 impl Slot {
@@ -45,8 +62,35 @@ impl Slot {
             state: ArcSwap::from_pointee(state),
             history: Mutex::new(history),
             touched: AtomicU64::new(0),
+            lag: AtomicU64::new(0),
+            health_changes: AtomicU64::new(0),
+            state_changes: AtomicU64::new(0),
             reports: Mutex::default(),
             reads: Mutex::default(),
+        }
+    }
+
+    /// Its next run started so late.
+    pub fn started(&self, lag: Duration) {
+        self.lag.store(nanoseconds(lag), Ordering::Relaxed);
+    }
+
+    /// This happened to it.
+    pub fn happened(&self, event: &Event) {
+        match event {
+            Event::HealthChange { .. } => self.health_changes.fetch_add(1, Ordering::Relaxed),
+            Event::StateChange(_) => self.state_changes.fetch_add(1, Ordering::Relaxed),
+            _ => return,
+        };
+    }
+
+    /// What was counted of it.
+    #[must_use]
+    pub fn tallies(&self) -> Tallies {
+        Tallies {
+            lag: Duration::from_nanos(self.lag.load(Ordering::Relaxed)),
+            health_changes: self.health_changes.load(Ordering::Relaxed),
+            state_changes: self.state_changes.load(Ordering::Relaxed),
         }
     }
 
@@ -76,6 +120,14 @@ impl Slot {
     #[must_use]
     pub fn history(&self) -> History {
         lock(&self.history).clone()
+    }
+
+    /// How well its target does, from 0 to 1; `None` while it is pending.
+    #[must_use]
+    pub fn score(&self) -> Option<f64> {
+        let state = self.state.load();
+        let fall = state.info.policy.thresholds.fall.get();
+        score::of_check(&state.snapshot, fall, lock(&self.history).results())
     }
 
     pub(super) fn publish(&self, state: CheckState, run: Option<&Run>) {

@@ -11,16 +11,20 @@ use clap::{ArgAction, Args, builder::FalseyValueParser};
 
 use super::quickstart;
 use crate::{
-    app::{self, Configuration},
+    app::{self, Configuration, Ended},
     config::Overrides,
 };
 
 /// The configuration that is used where none is named.
 const CONFIG: &str = "probity.toml";
 
+/// The exit code of a runner that ended because a critical check failed: none that a single check or a runner that can't start has.
+const CRITICAL_FAILURE: u8 = 4;
+
 /// Runs the checks, and serves what comes of them over HTTP.
 ///
-/// Stops on SIGTERM and SIGINT; reads its configuration again on SIGHUP, and whenever it changes.
+/// Stops on SIGTERM and SIGINT; reads its configuration again on SIGHUP, and whenever it changes. The exit code is 0 if it was told to
+/// stop, 3 if it could not go on, and 4 if a critical check failed and `health.on_critical_failure` is "shutdown".
 #[derive(Debug, Default, Args)]
 #[command(
     after_help = "Examples:\n  probity run\n  probity run --config /etc/probity/probity.toml --log probity=debug\n  \
@@ -57,7 +61,9 @@ impl Run {
         };
         let overrides =
             Overrides { listen: self.listen, probes: self.probes, data_dir: self.data_dir, ephemeral: self.ephemeral };
-        app::run(Configuration { path, overrides }).await?;
-        Ok(ExitCode::SUCCESS)
+        Ok(match app::run(Configuration { path, overrides }).await? {
+            Ended::Told => ExitCode::SUCCESS,
+            Ended::CriticalFailure => ExitCode::from(CRITICAL_FAILURE),
+        })
     }
 }

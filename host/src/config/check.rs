@@ -166,7 +166,7 @@ fn read(section: At<layout::Check>, context: &Context<'_>, problems: &mut Report
     refuse_contradictions(&own, &section.shared, source, problems);
     let cron = section.cron.as_ref().map(|cron| read_cron(cron, section.timezone.as_ref(), context, problems));
     let settings = match section.settings {
-        Some(settings) => settings.value.fill(&context.filler, settings.at, source, problems),
+        Some(settings) => settings.value.fill("settings", &context.filler, settings.at, source, problems),
         None => Settings::none(origin.clone()),
     };
     let beside = context.beside.map(str::to_owned);

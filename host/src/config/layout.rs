@@ -8,10 +8,12 @@ use super::{
     alerting_keys::Notify,
     circuit,
     duration::Span,
+    health::Reaction,
     http,
     kind::{List, OrWord, Table, Tables},
     labels::LabelTable,
     number::{Count, Flag, Number},
+    otlp::Endpoint,
     section::{Rule, section},
     security::DeniedRange,
     settings::AnyTable,
@@ -70,6 +72,14 @@ pub(super) const EVENTS_KEPT: usize = 10_000;
 pub(super) const HISTORY_KEPT: usize = 1_000;
 /// As often as people look, and as databases that are asked to be quick write theirs.
 pub(super) const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
+/// What a Prometheus with many targets has under way at a time.
+pub(super) const PROBES_IN_FLIGHT: usize = 10;
+/// As OpenTelemetry has it (`OTEL_METRIC_EXPORT_INTERVAL`).
+pub(super) const METRICS_INTERVAL: Duration = Duration::from_secs(60);
+/// Ten thousand checks are half a million series, which is what a small Prometheus bears.
+pub(super) const MAX_CHECKS: usize = 10_000;
+/// A house of probes has a hundred names.
+pub(super) const MAX_MEASUREMENTS: usize = 1_000;
 
 /// From a timer's precision to an hour, past which a run is a job rather than a probe.
 pub(super) const TIMEOUTS: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(3600);
@@ -103,6 +113,12 @@ const EVENTS: RangeInclusive<usize> = 1..=1_000_000;
 const HISTORY: RangeInclusive<usize> = 10..=100_000;
 /// More than a minute of what happened is more than anybody wants to lose.
 const FLUSHES: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(60);
+/// From what is as good as following the runs to a day.
+const EXPORTS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(24 * 3600);
+/// As many checks as one runner is to bear.
+const CHECKS_TOLD: RangeInclusive<usize> = 0..=1_000_000;
+/// More names than this are nobody's dashboard.
+const NAMES_TOLD: RangeInclusive<usize> = 0..=100_000;
 /// Up to eleven days of computing, and far from where the counting of it would overflow.
 const FUELS: RangeInclusive<u64> = 1..=1_000_000_000_000_000;
 /// From one page of a Wasm memory to all that its 32-bit addresses reach.
@@ -184,8 +200,16 @@ section! {
         runner: Table<Runner> = Table::new(), example { max_in_flight = 200 };
         /// The HTTP server.
         http: Table<Http> = Table::new(), example { auth = { token = "${env:PROBITY_TOKEN}" } };
+        /// What is made of the health of all checks together.
+        health: Table<Health> = Table::new(), example { on_critical_failure = "shutdown" };
         /// What is let in, and what is not.
         security: Table<Security> = Table::new(), example { trust = { allow_unlisted = false } };
+        /// What `/probe` examines for others.
+        probe: Table<Probing> = Table::new(), example { allow = ["https:*.example.org:443"] };
+        /// Where metrics and traces are sent, by OTLP over HTTP. Unless given: nowhere.
+        otlp: Table<Otlp> = Table::new(), example { endpoint = "http://127.0.0.1:4318" };
+        /// What `/metrics` tells.
+        metrics: Table<Metrics> = Table::new(), example { max_checks = 1_000 };
         /// The log of events.
         events: Table<EventLog> = Table::new(), example { capacity = 50_000 };
         /// What is kept of what happened, in `data_dir`.
@@ -234,6 +258,20 @@ section! {
 }
 
 section! {
+    /// What is made of the health of all checks together.
+    Health {
+        /// From which score of all checks on, as `/health/summary` tells it, the whole is healthy.
+        healthy_score: Number = Number(SHARES), example 0.9, default 0.95;
+        /// From which score on it is degraded, and unhealthy below.
+        degraded_score: Number = Number(SHARES), example 0.5, default 0.75;
+        /// What happens when a critical check fails: "report" only shows it, "shutdown" ends the runner in good order with the
+        /// exit code 4, and a list is a program with its arguments that is run, no shell between. It is told of the failure by
+        /// `$PROBITY_CHECK`, `$PROBITY_GROUP`, `$PROBITY_MESSAGE` and `$PROBITY_NODE_ID`, and may take a minute.
+        on_critical_failure: Reaction = Reaction, example ["/usr/local/bin/page-somebody", "--now"], default "report";
+    }
+}
+
+section! {
     /// What is let in, and what is not.
     Security {
         /// Which dropped components are trusted. The standard probes always are.
@@ -271,6 +309,66 @@ section! {
         digests: DigestTable = DigestTable, example {
             foo = "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
         };
+    }
+}
+
+section! {
+    /// What `/probe` examines for others, in the manner of Prometheus' blackbox exporter.
+    Probing {
+        /// What targets may be, as grants. Unless given there are none, and `/probe` is off: it makes this machine dial what others
+        /// name.
+        allow: List<Allowed> = List(Allowed), example ["https:*.example.org:443", "icmp:10.0.0.0/8"];
+        /// How many runs there can be at once; who asks for more is told to come again.
+        max_runs: Count<usize> = Count(IN_FLIGHT), example 50, default 10;
+        /// Modules beside those that are built in, or in their place.
+        module: Tables<Module> = Tables::new(), example [{
+            name = "postgres", probe = "postgres", settings = { host = "{host}", port = "{port}" }
+        }];
+    }
+}
+
+section! {
+    /// A way to examine a target that is named. Its limits and its TLS are those of `[defaults]`.
+    Module {
+        /// What it is asked for by; no other module has this name.
+        name: Name = Name, example "postgres";
+        /// The component, by the name of its file without `.wasm`, or a standard probe.
+        probe: Name = Name, example "postgres";
+        /// How long a run may take at the most. Unless given: what the probe's manifest suggests, or 10s.
+        timeout: Span = Span(TIMEOUTS), example "5s";
+        /// What it may reach beyond what all targets may be.
+        allow: List<Allowed> = List(Allowed), example ["resolve:*.example.org"];
+        /// What the probe is told. `{target}`, `{host}`, `{port}`, `{port:5432}` and `{url}` are filled in from the target, and what
+        /// a check's settings can have besides.
+        settings: AnyTable = AnyTable, example { host = "{host}", port = "{port:5432}" };
+        rules [Rule::Required("name"), Rule::Required("probe")];
+    }
+}
+
+section! {
+    /// Where metrics and traces are sent, by OTLP over HTTP.
+    Otlp {
+        /// The collector; `/v1/metrics` and `/v1/traces` are below this.
+        endpoint: Endpoint = Endpoint, example "http://127.0.0.1:4318";
+        /// What is sent along with each request. `${env:NAME}` and `${file:PATH}` are filled in.
+        headers: AnyTable = AnyTable, example { authorization = "Bearer ${env:OTLP_TOKEN}" };
+        /// A PEM file of the certificates that vouch for the collector, in place of those that the system trusts.
+        ca_file: FilePath = FilePath, example "internal-ca.pem";
+        /// How often metrics are sent; "off": not at all.
+        metrics_interval: OrWord<Span> = OrWord("off", Span(EXPORTS)), example "30s", default "1m";
+        /// Whether each run is sent as a span. What a probe asks by HTTP then tells that it is part of that.
+        traces: Flag = Flag, example false, default true;
+        rules [Rule::Required("endpoint")];
+    }
+}
+
+section! {
+    /// What `/metrics` tells.
+    Metrics {
+        /// How many checks have series of their own; the others share theirs, under the name `_overflow`.
+        max_checks: Count<usize> = Count(CHECKS_TOLD), example 1_000, default 10_000;
+        /// How many names probes may make up for what they measure; other measurements are counted and not told.
+        max_measurements: Count<usize> = Count(NAMES_TOLD), example 100, default 1_000;
     }
 }
 

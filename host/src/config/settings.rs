@@ -66,6 +66,17 @@ impl Settings {
         &self.parts.written
     }
 
+    /// The same with other values in the place of some texts: of those for which there is one.
+    ///
+    /// # Errors
+    ///
+    /// The first for which there should be one, and is not.
+    pub fn replace<E>(&self, with: &impl Fn(&str) -> Result<Value, E>) -> Result<Settings, E> {
+        let mut settings = self.clone();
+        replace(&mut Arc::make_mut(&mut settings.parts).filled, with)?;
+        Ok(settings)
+    }
+
     /// A text of the probe's without the secrets that were filled in: each is replaced with `***`, as it is and as JSON
     /// would write it.
     ///
@@ -163,15 +174,22 @@ impl Kind for AnyTable {
 }
 
 impl Written {
-    /// Fills in the placeholders, and reports those that can't be.
-    pub(super) fn fill(self, filler: &Filler<'_>, at: usize, source: &Source<'_>, problems: &mut Report) -> Settings {
+    /// Fills in the placeholders of what was written for this key, and reports those that can't be.
+    pub(super) fn fill(
+        self,
+        key: &str,
+        filler: &Filler<'_>,
+        at: usize,
+        source: &Source<'_>,
+        problems: &mut Report,
+    ) -> Settings {
         let origin = source.origin(at);
         let offsets = self.offsets.into_iter();
         let positions = offsets.map(|(pointer, offset)| (pointer, source.position(offset))).collect();
         let mut filled = self.value.clone();
         let parts = Parts { written: self.value, filled: Value::Null, secrets: Vec::new(), positions };
         let mut settings = Settings { parts: Arc::new(parts), origin };
-        fill(&mut filled, "", filler, &mut settings, problems);
+        fill(&mut filled, key, "", filler, &mut settings, problems);
         let parts = Arc::make_mut(&mut settings.parts);
         parts.filled = filled;
         let secrets = &mut parts.secrets;
@@ -185,25 +203,42 @@ impl Written {
     }
 }
 
-fn fill(value: &mut Value, pointer: &str, filler: &Filler<'_>, settings: &mut Settings, problems: &mut Report) {
+fn replace<E>(value: &mut Value, with: &impl Fn(&str) -> Result<Value, E>) -> Result<(), E> {
+    match value {
+        Value::String(text) => *value = with(text)?,
+        Value::Array(values) => values.iter_mut().try_for_each(|value| replace(value, with))?,
+        Value::Object(members) => members.values_mut().try_for_each(|value| replace(value, with))?,
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+    Ok(())
+}
+
+fn fill(
+    value: &mut Value,
+    key: &str,
+    pointer: &str,
+    filler: &Filler<'_>,
+    settings: &mut Settings,
+    problems: &mut Report,
+) {
     match value {
         Value::String(text) => {
             let mut errors = Vec::new();
             let mut filled = filler.fill(text, &mut errors);
             for error in errors {
-                problems.push(settings.origin(pointer), format!("{}: {error}", spell("settings", pointer)));
+                problems.push(settings.origin(pointer), format!("{}: {error}", spell(key, pointer)));
             }
             Arc::make_mut(&mut settings.parts).secrets.append(&mut filled.secrets);
             *value = filled.value();
         }
         Value::Array(values) => {
             for (index, value) in values.iter_mut().enumerate() {
-                fill(value, &format!("{pointer}/{index}"), filler, settings, problems);
+                fill(value, key, &format!("{pointer}/{index}"), filler, settings, problems);
             }
         }
         Value::Object(members) => {
-            for (key, value) in members.iter_mut() {
-                fill(value, &format!("{pointer}/{}", escape(key)), filler, settings, problems);
+            for (member, value) in members.iter_mut() {
+                fill(value, key, &format!("{pointer}/{}", escape(member)), filler, settings, problems);
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}

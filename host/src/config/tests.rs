@@ -56,7 +56,7 @@ rise = 1
 fn variable(name: &str) -> Option<OsString> {
     match name {
         "DB_PASSWORD" => Some("hunter2".into()),
-        "PROBITY_TOKEN" => Some("tell-nobody".into()),
+        "PROBITY_TOKEN" | "OTLP_TOKEN" => Some("tell-nobody".into()),
         "SPACES" => Some("a b".into()),
         "EMPTY" => Some("".into()),
         "HOME" => Some("/home/probity".into()),
@@ -150,8 +150,9 @@ fn toml_of(keys: &[&Key], heading: &Heading, choose: fn(&Key) -> Option<&'static
             text += &format!("{} = {value}\n", key.name);
         }
     }
-    // TLS has defaults once it has files, and none without.
-    for key in sections.into_iter().filter(|key| heading.path != "http" || key.name != "tls") {
+    // TLS has defaults once it has files, and none without; nor has what is sent to a collector, without one.
+    let of_its_own = [("http", "tls"), ("", "otlp")];
+    for key in sections.into_iter().filter(|key| !of_its_own.contains(&(heading.path.as_str(), key.name))) {
         if let Some((keys, false)) = key.shape.section() {
             text += &toml_of(&keys, &heading.below(key.name, false), choose);
         }
@@ -170,6 +171,11 @@ fn every_example_is_right() {
             ("check", "name") => "",
             ("check", "timezone") => "name = \"a\"\ncron = \"@daily\"",
             ("check", _) => "name = \"a\"",
+            ("otlp", "endpoint") => "",
+            ("otlp", _) => "endpoint = \"http://127.0.0.1:4318\"",
+            ("probe.module", "name") => "probe = \"tcp\"",
+            ("probe.module", "probe") => "name = \"a\"",
+            ("probe.module", _) => "name = \"a\"\nprobe = \"tcp\"",
             ("http.auth", "read") => "token = \"s3cret\"",
             ("http.auth.tokens", "name") => {
                 "hash = \"sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824\"\nscopes = [\"read\"]"

@@ -14,6 +14,7 @@ use super::{
     compiler::Compiler,
     contract::Checker,
     ctx::Ctx,
+    follow::Follow,
     output::{self, Redactor},
     preview_1,
     run::{Sandbox, Term},
@@ -315,6 +316,7 @@ impl Engine {
     ) -> Result<Prepared, LoadError> {
         let engine = Arc::clone(self);
         let in_turn = self.compiling.acquire().await.map_err(|closed| LoadError::Compile(closed.to_string()))?;
+        let begun = std::time::Instant::now();
         let linked = tokio::task::spawn_blocking(move || {
             let bytes = read().map_err(|error| LoadError::Unreadable(error.to_string()))?;
             if *compiled::digest(&bytes) != *digest {
@@ -324,6 +326,7 @@ impl Engine {
         });
         let linked = linked.await;
         drop(in_turn);
+        self.compilations.count(matches!(linked, Ok(Ok(_))), begun.elapsed());
         let mut prepared = linked.map_err(|panic| LoadError::Compile(panic.to_string()))??;
         prepared.manifest = self.describe(&prepared).await?;
         Ok(prepared)
@@ -354,7 +357,10 @@ impl Engine {
         let engines = [&self.pooled.engine, &self.roomy.engine];
         let cached = self.cache.as_ref().and_then(|cache| cache.load(&engines, key));
         let component = match cached {
-            Some(component) => component,
+            Some(component) => {
+                self.compilations.found();
+                component
+            }
             None => {
                 let code = match &self.compiler {
                     Compiler::Here => {
@@ -451,5 +457,6 @@ fn examination() -> Request<'static> {
         tls: None,
         board: None,
         redact: Redactor::NONE,
+        follow: Follow::default(),
     }
 }

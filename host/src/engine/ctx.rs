@@ -16,6 +16,7 @@ use super::{
     clocks::Coarse,
     command::Start,
     exit,
+    follow::Follow,
     growth::Growth,
     house::House,
     http::{Exchanges, Requests},
@@ -109,6 +110,15 @@ impl Ctx {
     /// The name of the check that it serves.
     pub(super) fn check(&self) -> &str {
         self.logbook.check()
+    }
+
+    /// Has what comes followed so.
+    pub(super) fn follow(&mut self, follow: Follow<'_>) {
+        self.requests.trace(follow.traceparent);
+        self.logbook.copy_to(follow.log);
+        if let Some(behind) = self.taped.as_mut().and_then(|taped| taped.behind()) {
+            behind.follow(follow);
+        }
     }
 
     /// Forgets what belongs to the call before, and gives requests until `deadline`.

@@ -36,6 +36,8 @@ use super::{
 };
 use crate::grant::Protocol;
 
+/// The header of W3C Trace Context.
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// HTTP/2 by its name in TLS (RFC 9113, section 3.2).
 const HTTP2: &str = "h2";
 /// The number of the alert by which a server says that it speaks none of the offered protocols (RFC 7301, section 3.2).
@@ -47,11 +49,18 @@ pub(super) struct Requests {
     speaker: Speaker,
     exchanges: Exchanges,
     deadline: Instant,
+    /// The span that the run is, for the headers of requests.
+    traceparent: Option<HeaderValue>,
 }
 
 impl Requests {
     pub(super) fn new(network: Network, speaker: Speaker, exchanges: Exchanges, deadline: Instant) -> Requests {
-        Requests { network, speaker, exchanges, deadline }
+        Requests { network, speaker, exchanges, deadline, traceparent: None }
+    }
+
+    /// Has requests tell that they are part of this span, unless they tell of another themselves.
+    pub(super) fn trace(&mut self, traceparent: Option<&Arc<str>>) {
+        self.traceparent = traceparent.and_then(|parent| HeaderValue::from_str(parent).ok());
     }
 
     /// Gives the requests of the next call until then.
@@ -74,11 +83,14 @@ impl WasiHttpHooks for Requests {
 
     fn send_request(
         &mut self,
-        request: Request<WasiBody>,
+        mut request: Request<WasiBody>,
         options: Option<RequestOptions>,
         _: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Result<Sent, Error>> + Send> {
         self.network.traffic().requests();
+        if let Some(traceparent) = &self.traceparent {
+            request.headers_mut().entry(TRACEPARENT).or_insert_with(|| traceparent.clone());
+        }
         let exchange = Exchange {
             network: self.network.clone(),
             speaker: self.speaker.clone(),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{
     bindings::log::Level,
+    follow::Lines,
     output::{self, Redactor},
 };
 use crate::limits::Limits;
@@ -20,17 +21,24 @@ pub(super) struct Logbook {
     lines: u64,
     bytes: u64,
     dropped: u64,
+    /// Where lines are put down too.
+    copies: Option<Lines>,
 }
 
 impl Logbook {
     pub(super) fn new(check: Arc<str>, redact: Redactor, limits: &Limits) -> Logbook {
         let (most_lines, most_bytes) = (limits.log_lines, limits.log_bytes);
-        Logbook { check, redact, most_lines, most_bytes, lines: 0, bytes: 0, dropped: 0 }
+        Logbook { check, redact, most_lines, most_bytes, lines: 0, bytes: 0, dropped: 0, copies: None }
     }
 
     /// The name of the check.
     pub(super) fn check(&self) -> &str {
         &self.check
+    }
+
+    /// Has lines put down elsewhere too, from now on.
+    pub(super) fn copy_to(&mut self, copies: Option<&Lines>) {
+        self.copies = copies.cloned();
     }
 
     /// Counts anew, for the next run.
@@ -54,6 +62,9 @@ impl Logbook {
         }
         self.lines += 1;
         self.bytes = bytes;
+        if let Some(copies) = &self.copies {
+            copies.put(format!("{} {line}", word(level)));
+        }
         if is_cut {
             let (kept, all) = (line.len(), message.len());
             put(&self.check, level, format_args!("{line}… (captured {kept} of {all} bytes)"));
@@ -79,6 +90,15 @@ impl Logbook {
                  reading, raise `limits.log_lines` or `limits.log_bytes`"
             );
         }
+    }
+}
+
+fn word(level: Level) -> &'static str {
+    match level {
+        Level::Debug => "debug",
+        Level::Info => "info",
+        Level::Warn => "warn",
+        Level::Error => "error",
     }
 }
 

@@ -14,6 +14,7 @@ use super::{
     ctx::{Ctx, Reach},
     exceeded::Exceeded,
     exit::Exit,
+    follow::Follow,
     house::House,
     icmp::Echoes,
     logbook::Logbook,
@@ -54,6 +55,8 @@ pub struct Request<'a> {
     pub board: Option<&'a Arc<Board>>,
     /// Hides what must not be shown of what it says and logs.
     pub redact: &'a Redactor,
+    /// How it is followed.
+    pub follow: Follow<'a>,
 }
 
 /// The time that an attempt has, over all of its calls. Calls of one term are of one run, and share its budgets.
@@ -88,7 +91,7 @@ impl Term {
             check: request.check.to_string(),
             attempt: request.attempt,
             time_left: u64::try_from(left.as_nanos()).unwrap_or(u64::MAX),
-            traceparent: String::new(),
+            traceparent: request.follow.traceparent.map(|parent| parent.to_string()).unwrap_or_default(),
             state: request.state.to_vec(),
         }
     }
@@ -161,7 +164,7 @@ impl Sandbox {
             refusals,
         };
         let logbook = || Logbook::new(Arc::clone(&check), request.redact.clone(), &limits);
-        let ctx = match &prepared.taping {
+        let mut ctx = match &prepared.taping {
             None => Ctx::new(reach, logbook(), &limits, term.deadline, command),
             Some(taping) => {
                 let real = || Ctx::new(reach.clone(), logbook(), &limits, term.deadline, command);
@@ -171,6 +174,7 @@ impl Sandbox {
                 ctx
             }
         };
+        ctx.follow(request.follow);
         let mut store = Store::new(prepared.engine(), ctx);
         store.limiter(|ctx| &mut ctx.growth);
         // What goes onto a tape is handed over value by value, each as large as the largest.
@@ -185,8 +189,9 @@ impl Sandbox {
 
     /// Gives the next call its budgets: what is left of them if it is of the same run as the one before, and otherwise fresh
     /// ones. What the instance has of memory and handles is one budget over its whole life.
-    pub(super) fn begin_call(&mut self, fuel: u64, term: Term) {
+    pub(super) fn begin_call(&mut self, fuel: u64, term: Term, follow: Follow<'_>) {
         self.store.data_mut().begin_call(term.deadline);
+        self.store.data_mut().follow(follow);
         if term != self.term {
             self.limits.fuel = fuel;
             self.term = term;
@@ -251,7 +256,7 @@ impl Sandbox {
         let outcome = or_exceeded(or_denied(outcome, &aside, redact), &aside, redact);
         let calls = self.store.data().network.traffic().calls();
         let calls = Calls { missing: aside.missing, denied: aside.denied, ..calls };
-        Attempt { outcome, usage: self.usage(), calls, state }
+        Attempt { outcome, usage: self.usage(), calls, state, trace: None }
     }
 
     /// What the runner knows of this run so far, beside what the probe says.

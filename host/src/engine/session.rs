@@ -11,6 +11,7 @@ use wasmtime::{AsContextMut, component::ResourceAny};
 use super::{
     Engine, Prepared, Redactor, Request,
     bindings::{connector, types},
+    follow::Follow,
     output,
     run::{Sandbox, Term},
 };
@@ -81,7 +82,7 @@ impl Session {
     /// Examines the target over the connection. The session comes back unless the attempt is a fault: then it is gone.
     pub async fn check(mut self: Box<Self>, request: Request<'_>, term: Term) -> (Attempt, Option<Box<Session>>) {
         let Session { sandbox, guest, connection, .. } = &mut *self;
-        sandbox.begin_call(request.limits.fuel, term);
+        sandbox.begin_call(request.limits.fuel, term, request.follow);
         let said = sandbox
             .call(async |store| {
                 let run = store.data().told(term.run(&request))?;
@@ -96,7 +97,7 @@ impl Session {
     /// Takes leave of the target. What goes wrong with that is of no consequence, and told in the log.
     pub async fn close(mut self: Box<Self>, fuel: u64, term: Term) {
         let Session { sandbox, guest, connection, .. } = &mut *self;
-        sandbox.begin_call(fuel, term);
+        sandbox.begin_call(fuel, term, Follow::default());
         let left = sandbox
             .call(async |store| {
                 guest.connection().call_close(&mut *store, *connection).await?;

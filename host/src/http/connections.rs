@@ -17,7 +17,8 @@ use super::{
     auth::Reads,
     circuit::CircuitPage,
     entry::NOT_RUN,
-    page::{JSON, json},
+    forms::ours,
+    page::json,
     parts::Name,
     problem::{PROBLEM, Problem},
     rendered::{Document, Drawn},
@@ -184,7 +185,7 @@ fn is_connected(snapshot: &Snapshot) -> bool {
 }
 
 /// `/connections`
-pub(super) const CONNECTIONS: Document = Document { media_type: JSON, tagged: true, draw };
+pub(super) const CONNECTIONS: Document = ours(draw);
 
 /// Every connection, with what each and all of them have been through.
 #[utoipa::path(get, path = "/connections", tag = "connections", responses(

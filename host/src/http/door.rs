@@ -106,6 +106,12 @@ impl Door {
             rest = Some(unread);
             Body::new(body)
         });
+        // HTTP/2 has the host in another place (RFC 9113, section 8.3.1).
+        if !request.headers().contains_key(header::HOST)
+            && let Some(host) = request.uri().authority().and_then(|host| HeaderValue::from_str(host.as_str()).ok())
+        {
+            request.headers_mut().insert(header::HOST, host);
+        }
         request.extensions_mut().insert(ConnectInfo(self.peer));
         (request, rest)
     }

@@ -1,15 +1,15 @@
-//! Whether all is well: the whole, whether traffic may come, whether the runner lives, and all checks.
+//! Whether all is well: the whole, a group of it, whether traffic may come, and all checks.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
-    extract::State,
+    extract::{Path, State},
     http::{HeaderMap, StatusCode},
-    response::{IntoResponse, Response},
+    response::Response,
 };
 use jiff::Timestamp;
 use probity_core::{
-    health::{Health, Overall, Phase},
+    health::{Health, Overall},
     outcome::Run,
     time::nanoseconds,
 };
@@ -21,12 +21,13 @@ use super::{
     auth::Reads,
     check::Listed,
     entry::{Entry, write_map},
-    page::{JSON, json},
-    problem::Problem,
+    forms::{self, ours},
+    health_json::HealthJson,
+    problem::{PROBLEM, Problem},
     rendered::{Document, Drawn},
     schema,
+    selection::Selection,
     view::View,
-    words::in_words,
 };
 use crate::board::{self, CheckState};
 
@@ -86,19 +87,6 @@ struct Ready {
     message: String,
 }
 
-/// Whether the runner itself lives.
-#[derive(Serialize, ToSchema)]
-struct Live {
-    /// Whether it does, and is not about to stop.
-    live: bool,
-    /// The runner's own condition, whatever its checks find: `healthy` once it has started.
-    #[schema(schema_with = schema::own)]
-    status: &'static str,
-    /// How long it has been up, as in `24h0m0s`.
-    #[schema(example = "24h0m0s")]
-    uptime: String,
-}
-
 /// All checks.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Checks)]
@@ -115,46 +103,97 @@ struct All<'a> {
 }
 
 /// `/health`
-pub(super) const HEALTH: Document = Document { media_type: JSON, tagged: true, draw: draw_health };
+pub(super) const HEALTH: Document = ours(draw_health);
 /// `/health/ready`
-pub(super) const READY: Document = Document { media_type: JSON, tagged: true, draw: draw_ready };
+pub(super) const READY: Document = ours(draw_ready);
 /// `/health/checks`
-pub(super) const CHECKS: Document = Document { media_type: JSON, tagged: true, draw: draw_checks };
+pub(super) const CHECKS: Document = ours(draw_checks);
 
 /// Everything: the one word for all, and every check.
-#[utoipa::path(get, path = "/health", tag = "health", responses(
-    (status = 200, description = "Healthy, or degraded: something is wrong, but nothing critical", body = Whole),
+///
+/// In our own JSON unless something else is asked for. With `verbose`, in text; with `exclude` or `group`, as if there were no other
+/// checks.
+#[utoipa::path(get, path = "/health", tag = "health", params(Selection), responses(
+    (status = 200, description = "Healthy, or degraded: something is wrong, but nothing critical", content(
+        (Whole = "application/json"), (HealthJson = "application/health+json"), (String = "text/html; charset=utf-8"),
+        (String = "text/plain; charset=utf-8"),
+    )),
     (status = 304, description = "Nothing changed since the response that had this ETag"),
-    (status = 503, description = "Unhealthy, starting or stopping", body = Whole),
+    (status = 400, description = "The query is not as described", body = Problem, content_type = PROBLEM),
+    (status = 404, description = "There is no such group", body = Problem, content_type = PROBLEM),
+    (status = 503, description = "Unhealthy, starting or stopping", content(
+        (Whole = "application/json"), (HealthJson = "application/health+json"), (String = "text/html; charset=utf-8"),
+        (String = "text/plain; charset=utf-8"),
+    )),
 ))]
-pub(super) async fn health(State(app): State<Arc<App>>, _: Reads, headers: HeaderMap) -> Response {
-    app.health.answer(&headers).await
+pub(super) async fn health(
+    State(app): State<Arc<App>>,
+    _: Reads,
+    selection: Selection,
+    headers: HeaderMap,
+) -> Response {
+    forms::answer(&app, &app.health, &headers, selection).await
+}
+
+/// The health of one group: as if there were no other checks.
+#[utoipa::path(get, path = "/health/groups/{group}", tag = "health",
+    params(("group" = String, Path, description = "The name of the group")),
+    responses(
+        (status = 200, description = "Healthy or degraded", content(
+            (Whole = "application/json"), (HealthJson = "application/health+json"),
+            (String = "text/html; charset=utf-8"), (String = "text/plain; charset=utf-8"),
+        )),
+        (status = 304, description = "Nothing changed since the response that had this ETag"),
+        (status = 404, description = "There is no such group", body = Problem, content_type = PROBLEM),
+        (status = 503, description = "Unhealthy, starting or stopping", content(
+            (Whole = "application/json"), (HealthJson = "application/health+json"),
+            (String = "text/html; charset=utf-8"), (String = "text/plain; charset=utf-8"),
+        )),
+    )
+)]
+pub(super) async fn group(
+    State(app): State<Arc<App>>,
+    _: Reads,
+    Path(group): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    forms::answer(&app, &app.health, &headers, Selection::of_group(group)).await
 }
 
 /// Whether traffic may be sent to what is probed.
-#[utoipa::path(get, path = "/health/ready", tag = "health", responses(
-    (status = 200, description = "Healthy or degraded", body = Ready),
+#[utoipa::path(get, path = "/health/ready", tag = "health", params(Selection), responses(
+    (status = 200, description = "Healthy or degraded", content(
+        (Ready = "application/json"), (HealthJson = "application/health+json"), (String = "text/html; charset=utf-8"),
+        (String = "text/plain; charset=utf-8"),
+    )),
     (status = 304, description = "Nothing changed since the response that had this ETag"),
-    (status = 503, description = "Unhealthy, starting or stopping", body = Ready),
+    (status = 400, description = "The query is not as described", body = Problem, content_type = PROBLEM),
+    (status = 404, description = "There is no such group", body = Problem, content_type = PROBLEM),
+    (status = 503, description = "Unhealthy, starting or stopping", content(
+        (Ready = "application/json"), (HealthJson = "application/health+json"), (String = "text/html; charset=utf-8"),
+        (String = "text/plain; charset=utf-8"),
+    )),
 ))]
-pub(super) async fn ready(State(app): State<Arc<App>>, _: Reads, headers: HeaderMap) -> Response {
-    app.ready.answer(&headers).await
+pub(super) async fn ready(State(app): State<Arc<App>>, _: Reads, selection: Selection, headers: HeaderMap) -> Response {
+    forms::answer(&app, &app.ready, &headers, selection).await
 }
 
-/// Whether the runner itself lives, whatever its checks find. It tells of nothing else, and takes no token.
-#[utoipa::path(get, path = "/health/live", tag = "health", responses(
-    (status = 200, description = "It lives", body = Live),
-    (status = 503, description = "It is stopping", body = Live),
+/// The same as Kubernetes has it: `ok`, or what is wrong; with `verbose`, a line for each check.
+#[utoipa::path(get, path = "/readyz", tag = "health", params(Selection), responses(
+    (status = 200, description = "Healthy or degraded", body = String, content_type = "text/plain; charset=utf-8"),
+    (status = 304, description = "Nothing changed since the response that had this ETag"),
+    (status = 400, description = "The query is not as described", body = Problem, content_type = PROBLEM),
+    (status = 404, description = "There is no such group", body = Problem, content_type = PROBLEM),
+    (status = 503, description = "Unhealthy, starting or stopping", body = String,
+        content_type = "text/plain; charset=utf-8"),
 ))]
-pub(super) async fn live(State(app): State<Arc<App>>) -> Result<Response, Problem> {
-    let own = match app.board.phase() {
-        Phase::Starting => Overall::Starting,
-        Phase::Running => Overall::Healthy,
-        Phase::Stopping => Overall::Stopping,
-    };
-    let live = own != Overall::Stopping;
-    let body = json(&Live { live, status: own.as_str(), uptime: in_words(app.board.uptime()) })?;
-    Ok((if live { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, body).into_response())
+pub(super) async fn readyz(
+    State(app): State<Arc<App>>,
+    _: Reads,
+    selection: Selection,
+    headers: HeaderMap,
+) -> Response {
+    forms::answer_in_text(&app, &headers, selection).await
 }
 
 /// Every check, with what it is for and when it runs.
@@ -195,7 +234,8 @@ fn draw_checks(view: &View<'_>) -> Drawn {
     Ok((StatusCode::OK, body))
 }
 
-fn status(overall: Overall) -> StatusCode {
+/// The status that goes with a word.
+pub(super) fn status(overall: Overall) -> StatusCode {
     if overall.is_serving() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
 }
 
@@ -204,7 +244,8 @@ fn last_update(view: &View<'_>) -> Timestamp {
     latest.unwrap_or(view.board.started)
 }
 
-fn message(view: &View<'_>) -> String {
+/// What is wrong, by name, or that nothing is.
+pub(super) fn message(view: &View<'_>) -> String {
     let tally = &view.tally;
     let examined = tally.total - tally.pending;
     match view.overall {

@@ -3,6 +3,7 @@
 use std::{
     hash::{DefaultHasher, Hasher},
     io::Write,
+    sync::OnceLock,
 };
 
 use axum::{
@@ -19,6 +20,9 @@ use super::problem::Problem;
 /// Bodies shorter than this are not compressed: they fit one Ethernet frame as they are.
 const WORTH_COMPRESSING: usize = 1_400;
 
+/// Bodies that are longer than this take more than a millisecond to compress.
+const BRIEFLY_COMPRESSED: usize = 128 * 1024;
+
 /// Everything may be kept by whoever asks, if they ask again before using it: what was true may no longer be.
 pub(super) const REVALIDATE: (HeaderName, HeaderValue) = (header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
 
@@ -29,6 +33,8 @@ const VARY: &str = "accept, accept-encoding";
 pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// The media type of pages.
 pub(super) const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
+/// The media type of what is written for a terminal.
+pub(super) const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
 /// One body and what is said with it.
 pub(super) struct Page {
@@ -36,8 +42,8 @@ pub(super) struct Page {
     media_type: HeaderValue,
     tag: Option<HeaderValue>,
     body: Bytes,
-    /// The same, compressed, if that is worth it.
-    gzip: Option<Bytes>,
+    /// The same, compressed, if that is worth it; made when it is first asked for, as it takes longer than what it compresses did.
+    gzip: OnceLock<Option<Bytes>>,
     /// What is said beside that, or in place of what is usual.
     more: Vec<(HeaderName, HeaderValue)>,
 }
@@ -45,14 +51,13 @@ pub(super) struct Page {
 impl Page {
     /// Keeps a body. Its tag names what it tells; without one, nobody can ask whether it is still so.
     pub(super) fn new(status: StatusCode, media_type: HeaderValue, tag: Option<HeaderValue>, body: Vec<u8>) -> Page {
-        let gzip = compress(&body, Compression::fast());
-        Page { status, media_type, tag, gzip, body: body.into(), more: Vec::new() }
+        Page { status, media_type, tag, gzip: OnceLock::new(), body: body.into(), more: Vec::new() }
     }
 
     /// Keeps a body that does not change. Its tag is made from what it says, so it stays the same when the runner starts again.
     pub(super) fn fixed(media_type: HeaderValue, body: Vec<u8>) -> Page {
         let tag = tag_of(&body);
-        let gzip = compress(&body, Compression::best());
+        let gzip = compress(&body, Compression::best()).into();
         Page { status: StatusCode::OK, media_type, tag, gzip, body: body.into(), more: Vec::new() }
     }
 
@@ -65,7 +70,17 @@ impl Page {
     /// Bytes that are sent to whoever takes it compressed.
     #[cfg(test)]
     pub(super) fn length(&self) -> usize {
-        self.gzip.as_ref().unwrap_or(&self.body).len()
+        self.compressed().unwrap_or(&self.body).len()
+    }
+
+    /// Whether it would have to be compressed first for a request with these headers, and that takes a while.
+    pub(super) fn is_to_be_compressed(&self, headers: &HeaderMap) -> bool {
+        self.body.len() > BRIEFLY_COMPRESSED && self.gzip.get().is_none() && accepts_gzip(headers)
+    }
+
+    /// Compresses it, unless that was done; `None` if that is not worth it.
+    pub(super) fn compressed(&self) -> Option<&Bytes> {
+        self.gzip.get_or_init(|| compress(&self.body, Compression::fast())).as_ref()
     }
 
     /// Answers a request that came with these headers.
@@ -85,12 +100,13 @@ impl Page {
             }
         }
         told.insert(header::CONTENT_TYPE, self.media_type.clone());
-        let body = match &self.gzip {
-            Some(gzip) if accepts_gzip(headers) => {
+        let gzip = if accepts_gzip(headers) { self.compressed() } else { None };
+        let body = match gzip {
+            Some(gzip) => {
                 told.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
                 gzip
             }
-            _ => &self.body,
+            None => &self.body,
         };
         *response.body_mut() = Body::from(body.clone());
         *response.status_mut() = self.status;

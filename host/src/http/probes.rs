@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use super::{
     App,
     auth::Reads,
-    page::JSON,
+    forms::ours,
     rendered::{Document, Drawn},
     schema,
     view::View,
@@ -114,7 +114,7 @@ struct Reloads {
 }
 
 /// `/probes`
-pub(super) const PROBES: Document = Document { media_type: JSON, tagged: true, draw };
+pub(super) const PROBES: Document = ours(draw);
 
 /// Every probe: whether it is loaded, why it was rejected, what it imports and which checks use it.
 #[utoipa::path(get, path = "/probes", tag = "probes", responses(

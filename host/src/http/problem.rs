@@ -1,6 +1,6 @@
 //! The one shape of all errors: problem details (RFC 9457).
 
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::{borrow::Cow, collections::BTreeSet, sync::Arc, time::Duration};
 
 use axum::{
     extract::State,
@@ -123,6 +123,21 @@ impl Problem {
                 "urn:probity:error:unknown-group",
                 "Unknown group",
                 format!("the status page shows no group `{group}`; /status shows all that it does"),
+            )
+        }
+    }
+
+    pub(super) fn unknown_group(group: &str, board: &Board) -> Problem {
+        let checks = board.checks();
+        let groups: BTreeSet<Arc<str>> = checks.values().filter_map(|slot| slot.state().info.group.clone()).collect();
+        Problem {
+            field: Some("group".into()),
+            nearest: nearest(group, groups.iter().map(|group| &**group)),
+            ..Problem::new(
+                StatusCode::NOT_FOUND,
+                "urn:probity:error:unknown-group",
+                "Unknown group",
+                format!("no check is in a group `{group}`; /health/checks tells the group of each"),
             )
         }
     }
@@ -273,6 +288,30 @@ impl Problem {
                 format!("{why}; checks go on, and the runner looks again by itself"),
             )
         }
+    }
+
+    /// What came is no request of gRPC.
+    pub(super) fn not_grpc() -> Problem {
+        Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "urn:probity:error:unsupported-media-type",
+            "Unsupported media type",
+            "this is for clients of gRPC, whose requests have the content type application/grpc; /health tells the same to others",
+        )
+    }
+
+    /// The same to a client of gRPC.
+    pub(super) fn into_status(self) -> tonic::Status {
+        let code = match self.status {
+            401 => tonic::Code::Unauthenticated,
+            403 => tonic::Code::PermissionDenied,
+            400 => tonic::Code::InvalidArgument,
+            404 => tonic::Code::NotFound,
+            429 => tonic::Code::ResourceExhausted,
+            503 => tonic::Code::Unavailable,
+            _ => tonic::Code::Internal,
+        };
+        tonic::Status::new(code, self.detail)
     }
 
     pub(super) fn unauthorized(detail: impl Into<Box<str>>) -> Problem {

@@ -7,7 +7,7 @@ use std::{
     sync::{
         Arc,
         atomic::{
-            AtomicU8, AtomicU64,
+            AtomicU8, AtomicU32, AtomicU64,
             Ordering::{Acquire, Relaxed, Release},
         },
     },
@@ -36,6 +36,11 @@ const HEARD: u8 = 4;
 /// What a connection is doing. Its moments are nanoseconds since it began; its only writer is the task of the connection.
 pub(super) struct Pulse {
     began: Instant,
+    /// Whether there may be several requests at a time, over HTTP/2. What comes then need not be a request's head: to be slow with
+    /// one is to be idle.
+    multiplexed: bool,
+    /// Requests that are being answered.
+    answers: AtomicU32,
     phase: AtomicU8,
     since: AtomicU64,
     /// Since when the other side takes nothing of what is to be sent; 0: it does, or there is nothing.
@@ -52,18 +57,28 @@ pub(super) enum Look {
 }
 
 impl Pulse {
-    pub(super) fn new() -> Pulse {
-        Pulse { began: Instant::now(), phase: AtomicU8::new(HEAD), since: AtomicU64::new(0), stuck: AtomicU64::new(0) }
+    pub(super) fn new(multiplexed: bool) -> Pulse {
+        Pulse {
+            began: Instant::now(),
+            multiplexed,
+            answers: AtomicU32::new(0),
+            phase: AtomicU8::new(if multiplexed { IDLE } else { HEAD }),
+            since: AtomicU64::new(0),
+            stuck: AtomicU64::new(0),
+        }
     }
 
     /// A request is there.
     pub(super) fn answer(&self) {
+        self.answers.fetch_add(1, Relaxed);
         self.phase.store(ANSWERING, Release);
     }
 
     /// The answer was given. The next look says when that was, at the latest.
     fn rest(&self) {
-        self.phase.store(RESTING, Release);
+        if self.answers.fetch_sub(1, Relaxed) == 1 {
+            self.phase.store(RESTING, Release);
+        }
     }
 
     fn enter(&self, phase: u8) {
@@ -85,7 +100,7 @@ impl Pulse {
 
     /// Something came from the other side.
     fn heard(&self) {
-        if matches!(self.phase.load(Acquire), IDLE | RESTING) {
+        if !self.multiplexed && matches!(self.phase.load(Acquire), IDLE | RESTING) {
             self.phase.store(HEARD, Release);
         }
     }
@@ -242,6 +257,20 @@ impl<B> Drop for Told<B> {
 mod tests {
     use super::*;
 
+    #[test]
+    fn a_connection_of_several_requests_rests_after_the_last_one() {
+        let pulse = Pulse::new(true);
+        assert_eq!(pulse.phase.load(Relaxed), IDLE);
+        pulse.heard();
+        assert_eq!(pulse.phase.load(Relaxed), IDLE, "that may be anything");
+        pulse.answer();
+        pulse.answer();
+        pulse.rest();
+        assert_eq!(pulse.phase.load(Relaxed), ANSWERING);
+        pulse.rest();
+        assert_eq!(pulse.phase.load(Relaxed), RESTING);
+    }
+
     const TIMEOUTS: HttpTimeouts = HttpTimeouts {
         handshake: Duration::from_secs(1),
         header: Duration::from_secs(10),
@@ -251,7 +280,7 @@ mod tests {
     };
 
     fn pulse(phase: u8, since: u64, stuck: u64) -> Pulse {
-        let pulse = Pulse::new();
+        let pulse = Pulse::new(false);
         pulse.phase.store(phase, Relaxed);
         pulse.since.store(since * 1_000_000_000, Relaxed);
         pulse.stuck.store(stuck * 1_000_000_000, Relaxed);

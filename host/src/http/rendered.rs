@@ -26,6 +26,9 @@ const BRIEF: Duration = Duration::from_micros(100);
 /// What a rendering comes to: the status of its answers, and their body.
 pub(super) type Drawn = Result<(StatusCode, Vec<u8>), serde_json::Error>;
 
+/// Writes a document.
+pub(super) type Draw = fn(&View<'_>) -> Drawn;
+
 /// What is rendered.
 #[derive(Clone)]
 pub(super) struct Document {
@@ -33,8 +36,10 @@ pub(super) struct Document {
     pub(super) media_type: HeaderValue,
     /// Whether it says the same, the time aside, for as long as the board does not change.
     pub(super) tagged: bool,
+    /// What tells its tags from those of the same in other forms.
+    pub(super) mark: &'static str,
     /// Writes it.
-    pub(super) draw: fn(&View<'_>) -> Drawn,
+    pub(super) draw: Draw,
 }
 
 /// A document and its latest rendering.
@@ -90,9 +95,29 @@ impl Rendered {
     /// Answers a request that came with these headers.
     pub(super) async fn answer(self: &Arc<Self>, headers: &HeaderMap) -> Response {
         match self.latest().await {
-            Ok(kept) => kept.page.answer(headers),
+            Ok(kept) => {
+                if kept.page.is_to_be_compressed(headers) {
+                    let page = Arc::clone(&kept);
+                    // If that is not done here, it is done below, at the cost of others.
+                    let _ = tokio::task::spawn_blocking(move || page.page.compressed().is_some()).await;
+                }
+                kept.page.answer(headers)
+            }
             Err(problem) => problem.into_response(),
         }
+    }
+
+    /// Renders for one request what `select` lets through of the board, and keeps nothing.
+    pub(super) async fn made_for(
+        self: &Arc<Self>,
+        select: impl for<'a> FnOnce(View<'a>) -> Result<View<'a>, Problem> + Send + 'static,
+    ) -> Result<Page, Problem> {
+        let this = Arc::clone(self);
+        let work = move || {
+            let view = select(View::of(&this.board))?;
+            Ok(this.page(&view)?)
+        };
+        tokio::task::spawn_blocking(work).await.map_err(|error| Problem::internal(&error))?
     }
 
     async fn latest(self: &Arc<Self>) -> Result<Arc<Kept>, Problem> {
@@ -135,18 +160,22 @@ impl Rendered {
     fn draw(&self) -> Result<Kept, serde_json::Error> {
         let begun = self.board.uptime();
         let view = View::of(&self.board);
-        let (status, body) = (self.document.draw)(&view)?;
-        let tag = self.document.tagged.then(|| self.tag(view.version)).flatten();
-        let page = Page::new(status, self.document.media_type.clone(), tag, body);
+        let page = self.page(&view)?;
         let cost = self.board.uptime().saturating_sub(begun);
         Ok(Kept { page, version: view.version, phase: view.phase, begun, cost })
+    }
+
+    fn page(&self, view: &View<'_>) -> Result<Page, serde_json::Error> {
+        let (status, body) = (self.document.draw)(view)?;
+        let tag = self.document.tagged.then(|| self.tag(view.version)).flatten();
+        Ok(Page::new(status, self.document.media_type.clone(), tag, body))
     }
 
     /// The name of what this document says at a version. Versions begin again with each start of the runner, so the
     /// moment of the start is part of it. It is weak: of the time, the same name may stand for different words.
     fn tag(&self, version: u64) -> Option<HeaderValue> {
         let started = self.board.started.as_nanosecond();
-        HeaderValue::try_from(format!("W/\"{started:x}-{version:x}\"")).ok()
+        HeaderValue::try_from(format!("W/\"{started:x}-{version:x}{}\"", self.document.mark)).ok()
     }
 }
 

@@ -23,8 +23,8 @@ use super::{auth, control, probes, problem::PROBLEM};
 /// The name, given in the description of the route, of the way in which a request shows that it may change something.
 const TOKEN: &str = "token";
 
-/// The one route that is open in any case.
-const OPEN: &str = "/health/live";
+/// The routes that are open in any case.
+pub(super) const OPEN: [&str; 2] = ["/health/live", "/livez"];
 
 /// Adds the token to the description.
 pub(super) struct Security;
@@ -37,7 +37,8 @@ impl Modify for Security {
 }
 
 /// What is named in paths and queries: by the name of the parameter, and what it must look like.
-const PARAMETERS: [(&str, &str); 9] = [
+const PARAMETERS: [(&str, &str); 10] = [
+    ("target", "^.{1,2048}$"),
     ("check", NAME),
     ("name", NAME),
     ("id", "^[a-z0-9._-]{1,200}$"),
@@ -72,7 +73,7 @@ pub(super) fn complete(description: &mut OpenApi) {
             }
             let responses = &mut operation.responses.responses;
             responses.insert("429".into(), problem("This address asks more often than it may"));
-            if operation.security.is_none() && path != OPEN {
+            if operation.security.is_none() && !OPEN.contains(&path.as_str()) {
                 let reading = [SecurityRequirement::default(), SecurityRequirement::new(TOKEN, ["read"])];
                 operation.security = Some(reading.into());
                 responses.insert("401".into(), problem("Reading takes a token, and it is wrong or missing"));
@@ -89,6 +90,17 @@ pub(super) fn overall() -> Schema {
 /// The runner's own condition, in the words for the whole.
 pub(super) fn own() -> Schema {
     one_of([Overall::Starting, Overall::Healthy, Overall::Stopping].map(Overall::as_str))
+}
+
+/// The words of `application/health+json`.
+pub(super) fn health_json_status() -> Schema {
+    one_of(["pass", "warn", "fail"])
+}
+
+/// Names of checks.
+pub(super) fn names() -> Schema {
+    let name = ObjectBuilder::new().schema_type(Type::String).pattern(Some(NAME));
+    ArrayBuilder::new().items(name).build().into()
 }
 
 pub(super) fn health() -> Schema {

@@ -1,6 +1,13 @@
 //! Takes connections in, and sees them out.
 
-use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    error::Error,
+    io,
+    net::SocketAddr,
+    pin::{Pin, pin},
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::Router;
 use futures_util::{
@@ -8,8 +15,13 @@ use futures_util::{
     future::{BoxFuture, ready},
     stream::FuturesUnordered,
 };
-use hyper::{server::conn::http1, service::service_fn};
-use hyper_util::rt::TokioIo;
+use hyper::{
+    body::Incoming,
+    rt::bounds::Http2ServerConnExec,
+    server::conn::{http1, http2},
+    service::{HttpService, service_fn},
+};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
@@ -31,6 +43,14 @@ use crate::config::{AuthInForce, HttpLimits, HttpTimeouts};
 const NO_ROOM: Duration = Duration::from_millis(100);
 /// What is buffered of a connection at least: with less, large bodies are sent in needlessly many parts.
 const BUFFER: usize = 64 * 1024;
+/// Requests at a time over one connection of HTTP/2, as the specification has it for the least (RFC 9113, section 6.5.2).
+const STREAMS: u32 = 100;
+/// HTTP/2 by its name in TLS.
+const HTTP_2: &[u8] = b"h2";
+/// What a connection of HTTP/2 begins with (RFC 9113, section 3.4).
+const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// So much of it is the beginning of nothing else: there is no method PRI.
+const TELLING: usize = 4;
 
 /// On which terms connections are taken in.
 #[derive(Default)]
@@ -88,6 +108,13 @@ pub async fn serve(
     Ok(())
 }
 
+/// What is spoken over a connection.
+#[derive(Clone, Copy, PartialEq)]
+enum Version {
+    Http1,
+    Http2,
+}
+
 /// What a connection is called upon to do beside answering.
 enum Call {
     /// To come to its end.
@@ -112,60 +139,143 @@ impl Guest {
             tracing::debug!("{peer}: {error}");
         }
         let Some(tls) = &self.terms.tls else {
-            return self.converse(stream, closing).await;
+            let Some(begun) = self.begun(&stream, closing.clone()).await else { return };
+            return self.converse(stream, begun, closing).await;
         };
         match timeout(self.terms.timeouts.handshake, tls.acceptor().accept(stream)).await {
-            Ok(Ok(stream)) => self.converse(stream, closing).await,
+            Ok(Ok(stream)) => {
+                let agreed = stream.get_ref().1.alpn_protocol();
+                let version = if agreed == Some(HTTP_2) { Version::Http2 } else { Version::Http1 };
+                self.converse(stream, version, closing).await;
+            }
             Ok(Err(error)) => tracing::debug!("{peer}: no handshake: {error}"),
             Err(_) => tracing::debug!("{peer}: took too long for the handshake"),
         }
     }
 
+    /// What is spoken over a connection in the clear: HTTP/2 if it begins so, as clients of gRPC do, and otherwise HTTP/1. `None`: it is
+    /// not worth an answer.
+    async fn begun(&self, stream: &TcpStream, mut closing: watch::Receiver<()>) -> Option<Version> {
+        let mut first = [0; PREFACE.len()];
+        tokio::select! {
+            // Whatever is there stays there for whoever reads it.
+            peeked = timeout(self.terms.timeouts.header, stream.peek(&mut first)) => match peeked {
+                // Nothing else begins with so much of it as is sent at once.
+                Ok(Ok(length)) if length >= TELLING && PREFACE.starts_with(&first[..length]) => Some(Version::Http2),
+                Ok(Ok(_)) => Some(Version::Http1),
+                Ok(Err(error)) => {
+                    tracing::debug!("{}: {error}", self.peer);
+                    None
+                }
+                Err(_) => {
+                    tracing::debug!("{}: waited too long for the head of a request", self.peer);
+                    None
+                }
+            },
+            // Whether it is told or dropped.
+            _ = closing.changed() => None,
+        }
+    }
+
     /// One connection, from its first request to its last.
-    async fn converse<S>(self, stream: S, mut closing: watch::Receiver<()>)
+    async fn converse<S>(self, stream: S, version: Version, closing: watch::Receiver<()>)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let Guest { peer, visit, router, terms } = self;
-        let (visit, pulse) = (Arc::new(visit), Arc::new(Pulse::new()));
+        let (visit, pulse) = (Arc::new(visit), Arc::new(Pulse::new(version == Version::Http2)));
         let stream = TokioIo::new(Felt::new(stream, Arc::clone(&pulse), Arc::clone(&visit)));
         let door = Arc::new(Door { router, peer, terms: Arc::clone(&terms), visit, pulse: Arc::clone(&pulse) });
-        let mut connection = pin!(
-            http1::Builder::new()
-                // The pulse sees to it, with one timer for a connection rather than one for a request.
-                .header_read_timeout(None)
-                .max_header_size(terms.limits.header_size)
-                .max_buf_size(terms.limits.header_size.max(BUFFER))
-                .serve_connection(stream, service_fn(move |request| Arc::clone(&door).answer(request)))
-                // For the events, which are followed over WebSockets too.
-                .with_upgrades()
-        );
-        // Each is polled only when it has something to say, and not with every request.
-        let mut calls: FuturesUnordered<BoxFuture<'_, Call>> = FuturesUnordered::new();
-        calls.push(Box::pin(async move {
-            // Whether it is told or dropped.
-            let _ = closing.changed().await;
-            Call::Close
-        }));
-        calls.push(Box::pin(ready(Call::Look)));
-        let ended = loop {
-            tokio::select! {
-                biased;
-                ended = &mut connection => break ended,
-                Some(call) = calls.next() => match call {
-                    Call::Close => connection.as_mut().graceful_shutdown(),
-                    Call::Look => match pulse.look(&terms.timeouts, Instant::now().into_std()) {
-                        Look::At(next) => calls.push(Box::pin(sleep_until(next.into()).map(|()| Call::Look))),
-                        Look::Late(what) => {
-                            tracing::debug!("{peer}: waited too long for {what}");
-                            return;
-                        }
-                    },
-                },
+        let service = service_fn(move |request| Arc::clone(&door).answer(request));
+        let limits = &terms.limits;
+        let ended = match version {
+            Version::Http1 => {
+                let connection = http1::Builder::new()
+                    // The pulse sees to it, with one timer for a connection rather than one for a request.
+                    .header_read_timeout(None)
+                    .max_header_size(limits.header_size)
+                    .max_buf_size(limits.header_size.max(BUFFER))
+                    .serve_connection(stream, service)
+                    // For the events, which are followed over WebSockets too.
+                    .with_upgrades();
+                see_through(connection, &pulse, &terms, closing).await
+            }
+            Version::Http2 => {
+                let connection = http2::Builder::new(TokioExecutor::new())
+                    .timer(TokioTimer::new())
+                    .max_header_list_size(u32::try_from(limits.header_size).unwrap_or(u32::MAX))
+                    .max_concurrent_streams(STREAMS)
+                    .serve_connection(stream, service);
+                see_through(connection, &pulse, &terms, closing).await
             }
         };
-        if let Err(error) = ended {
-            tracing::debug!("{peer}: {error}");
+        match ended {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!("{peer}: {error}"),
+            Err(what) => tracing::debug!("{peer}: waited too long for {what}"),
+        }
+    }
+}
+
+/// A connection of either version.
+trait Connection: Future<Output = hyper::Result<()>> {
+    fn end(self: Pin<&mut Self>);
+}
+
+impl<I, B, S> Connection for http1::UpgradeableConnection<I, S>
+where
+    I: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
+    S: HttpService<Incoming, ResBody = B>,
+    S::Error: Into<Box<dyn Error + Send + Sync>>,
+    B: hyper::body::Body + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    fn end(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
+impl<I, B, S, E> Connection for http2::Connection<I, S, E>
+where
+    I: hyper::rt::Read + hyper::rt::Write + Unpin,
+    S: HttpService<Incoming, ResBody = B>,
+    S::Error: Into<Box<dyn Error + Send + Sync>>,
+    B: hyper::body::Body + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+    E: Http2ServerConnExec<S::Future, B>,
+{
+    fn end(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
+/// Drives a connection to its end; an `Err` is what was waited for too long.
+async fn see_through(
+    connection: impl Connection,
+    pulse: &Pulse,
+    terms: &Terms,
+    mut closing: watch::Receiver<()>,
+) -> Result<hyper::Result<()>, &'static str> {
+    let mut connection = pin!(connection);
+    // Each is polled only when it has something to say, and not with every request.
+    let mut calls: FuturesUnordered<BoxFuture<'_, Call>> = FuturesUnordered::new();
+    calls.push(Box::pin(async move {
+        // Whether it is told or dropped.
+        let _ = closing.changed().await;
+        Call::Close
+    }));
+    calls.push(Box::pin(ready(Call::Look)));
+    loop {
+        tokio::select! {
+            biased;
+            ended = &mut connection => return Ok(ended),
+            Some(call) = calls.next() => match call {
+                Call::Close => connection.as_mut().end(),
+                Call::Look => match pulse.look(&terms.timeouts, Instant::now().into_std()) {
+                    Look::At(next) => calls.push(Box::pin(sleep_until(next.into()).map(|()| Call::Look))),
+                    Look::Late(what) => return Err(what),
+                },
+            },
         }
     }
 }

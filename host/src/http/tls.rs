@@ -24,7 +24,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// What an event calls it.
 const WHAT: &str = "http.tls";
 /// What is spoken on top.
-const ALPN: &[u8] = b"http/1.1";
+const ALPN: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
 /// The listener's TLS.
 pub struct Tls {
@@ -118,6 +118,6 @@ fn server(
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?;
     let mut config = builder.with_client_cert_verifier(clients).with_cert_resolver(Arc::new(own));
-    config.alpn_protocols = vec![ALPN.to_vec()];
+    config.alpn_protocols = ALPN.map(<[u8]>::to_vec).into();
     Ok(Arc::new(config))
 }

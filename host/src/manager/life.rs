@@ -76,6 +76,7 @@ impl Life {
             inboxes: Inboxes::default(),
             clock,
             room: Arc::new(Semaphore::new(1)),
+            record: None,
         });
         let inbox = Arc::new(Inbox::default());
         let (closing, told) = watch::channel(false);

@@ -189,13 +189,7 @@ impl Checks {
             With::Probe(prepared) => Some(prepared),
             With::Nothing(_) => None,
         };
-        let manifest = prepared.and_then(|prepared| prepared.manifest.as_ref());
-        let suggestions = manifest.map_or_else(Suggestions::default, |manifest| Suggestions {
-            interval: manifest.default_interval,
-            timeout: manifest.default_timeout,
-            critical: Some(manifest.critical),
-            passive: manifest.passive,
-        });
+        let suggestions = prepared.map_or_else(Suggestions::default, |prepared| suggestions(prepared));
         let (plan, unplannable) = plan(check, suggestions, spread);
         let absent = |kind, reason: &str| -> Arc<dyn Examine> { Arc::new(Absent(Fault::new(kind, reason))) };
         let name: Arc<str> = check.name.as_str().into();
@@ -205,7 +199,8 @@ impl Checks {
             (With::Probe(prepared), None) => {
                 let (engine, prepared) = (Arc::clone(&self.engine), Arc::clone(prepared));
                 let board = Some(Arc::clone(&self.shared.board));
-                Arc::new(Examiner::new(engine, prepared, Arc::clone(&name), check, &plan, board))
+                let examiner = Examiner::new(engine, prepared, Arc::clone(&name), check, &plan, board);
+                Arc::new(examiner.traced(self.shared.record.is_some()))
             }
         };
         let policy = Arc::new(plan.policy);
@@ -242,6 +237,16 @@ fn target(check: &Check) -> u64 {
     digest.update([0]);
     digest.update(check.settings.written().to_string());
     digest.finalize().iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
+/// What a probe suggests for its checks.
+pub(super) fn suggestions(prepared: &Prepared) -> Suggestions {
+    prepared.manifest.as_ref().map_or_else(Suggestions::default, |manifest| Suggestions {
+        interval: manifest.default_interval,
+        timeout: manifest.default_timeout,
+        critical: Some(manifest.critical),
+        passive: manifest.passive,
+    })
 }
 
 /// The plan of a check; where the probe suggests the impossible, what is built in, and the error to show.

@@ -6,14 +6,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use probity_core::outcome::{Attempt, Fault, FaultKind, Outcome};
+use probity_core::outcome::{Attempt, Fault, FaultKind, Outcome, Trace};
 use serde_json::Value;
 
 use super::standard;
 use crate::{
     board::Board,
     config::{Check, Plan},
-    engine::{Engine, Manifest, Opening, Prepared, Redactor, Request, Session, Term, Tls},
+    engine::{Engine, Follow, Lines, Manifest, Opening, Prepared, Redactor, Request, Session, Term, Tls},
     grant::{Grant, Grants},
     worker::{Attempting, Closing, Examine},
 };
@@ -47,6 +47,10 @@ pub struct Examiner {
     open: Mutex<Option<Open>>,
     /// What the probe finds wrong with its settings, once it has been asked.
     refused: OnceLock<Option<Fault>>,
+    /// Where what it logs is put down too.
+    lines: Option<Lines>,
+    /// Whether somebody records its runs.
+    traced: bool,
 }
 
 /// A connection that is open, and when it is to be opened anew.
@@ -78,9 +82,23 @@ impl Examiner {
             open: Mutex::default(),
             refused: OnceLock::new(),
             board,
+            lines: None,
+            traced: false,
             engine,
             prepared,
         }
+    }
+
+    /// The same, each run being a span of a trace if somebody records it.
+    #[must_use]
+    pub fn traced(self, traced: bool) -> Examiner {
+        Examiner { traced, ..self }
+    }
+
+    /// The same, with what the probe logs put down there too.
+    #[must_use]
+    pub fn heard_by(self, lines: Lines) -> Examiner {
+        Examiner { lines: Some(lines), ..self }
     }
 
     /// What the probe finds wrong with its settings; asked once, and true for as long as neither changes.
@@ -103,6 +121,13 @@ impl Examiner {
     }
 
     async fn examine(&self, state: &[u8]) -> Attempt {
+        let trace = self.traced.then(|| Trace { id: fastrand::u128(1..), span: fastrand::u64(1..) });
+        let traceparent = trace.map(|trace| trace.to_string().into());
+        let attempt = self.examine_in(state, traceparent.as_ref()).await;
+        Attempt { trace, ..attempt }
+    }
+
+    async fn examine_in(&self, state: &[u8], traceparent: Option<&Arc<str>>) -> Attempt {
         if let Some(fault) = self.refused().await {
             return fault.into();
         }
@@ -116,6 +141,7 @@ impl Examiner {
             tls: Some(&self.tls),
             board: self.board.as_ref(),
             redact: &self.redact,
+            follow: Follow { traceparent, log: self.lines.as_ref() },
         };
         // One for the whole run: whatever it takes to come to a verdict, all of it counts.
         let term = Term::of(self.timeout);

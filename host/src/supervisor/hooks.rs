@@ -12,7 +12,7 @@ use crate::{
     alerts::{Call, Failure, Hooks},
     catalog,
     config::Hook,
-    engine::{self, Engine, LoadError, Prepared, Redactor, Request, Term},
+    engine::{self, Engine, Follow, LoadError, Prepared, Redactor, Request, Term},
     grant::Grants,
     identity::Identity,
     limits::Limits,
@@ -101,6 +101,7 @@ impl Hooks for SandboxedHooks {
                 tls: Some(&tls),
                 board: None,
                 redact: &redact,
+                follow: Follow::default(),
             };
             let told = self.engine.tell(&prepared, request, Term::of(timeout), id, &letter).await;
             told.map_err(|error| Failure {

@@ -88,6 +88,7 @@ impl Office {
             inboxes: Inboxes::default(),
             clock,
             room: Arc::new(Semaphore::new(room)),
+            record: None,
         });
         let machine = Machine::new(Arc::clone(&first.policy), clock.now(), 0.0);
         let state = CheckState { info: Arc::clone(&first.info), snapshot: machine.snapshot() };

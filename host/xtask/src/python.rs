@@ -18,7 +18,7 @@ struct Package {
 }
 
 /// What the tests need from PyPI.
-const NEEDED: [Package; 5] = [
+const NEEDED: [Package; 6] = [
     Package {
         name: "aiosmtpd",
         requirements: &["aiosmtpd==1.4.6", "atpublic==9.0.0", "attrs==26.1.0"],
@@ -43,6 +43,11 @@ const NEEDED: [Package; 5] = [
         name: "libtorrent",
         requirements: &["libtorrent==2.1.1"],
         why: "the probe mainline-dht is held to its nodes",
+    },
+    Package {
+        name: "opentelemetry-proto",
+        requirements: &["opentelemetry-proto==1.45.2", "protobuf==7.36.2"],
+        why: "it reads what the runner sends by OTLP",
     },
     Package {
         name: "schemathesis",

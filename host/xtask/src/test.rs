@@ -18,7 +18,7 @@ struct Needed {
 }
 
 /// What the tests need beyond Rust.
-const NEEDED: [Needed; 33] = [
+const NEEDED: [Needed; 35] = [
     Needed { program: "python3", package: "python3", why: "its HTTP server is a target that is not ours" },
     Needed { program: "pip3", package: "python3-pip", why: "some servers come as Python packages" },
     Needed { program: "chromium", package: "chromium", why: "the dashboard is looked at in it" },
@@ -37,6 +37,8 @@ const NEEDED: [Needed; 33] = [
         package: "prometheus-alertmanager",
         why: "notifications are sent to it",
     },
+    Needed { program: "curl", package: "curl", why: "it asks the runner by HTTP/2" },
+    Needed { program: "prometheus", package: "prometheus", why: "it scrapes our metrics" },
     Needed { program: "promtool", package: "prometheus", why: "it has to accept our metrics" },
     Needed { program: "script", package: "bsdutils", why: "it gives a program a terminal of its own" },
     Needed { program: "rabbitmq-server", package: "rabbitmq-server", why: "the probe amqp is held to it" },

@@ -7,11 +7,11 @@ use probity_core::{
 };
 
 use super::{Told, health};
-use crate::http::exposition::{Exposition, Kind, Number};
+use crate::http::exposition::{Exposition, Format, Kind, Number};
 
 /// Writes the figures of the last run, and how many runs came to what.
 pub(super) fn write(told: &Told<'_>) -> String {
-    let mut out = Exposition::default();
+    let mut out = Exposition::text(Format::Prometheus);
     let Some(last) = told.runs.last() else { return String::new() };
     let Attempt { outcome, usage, calls, .. } = &last.attempt;
     let check = ("check", told.check);
@@ -32,40 +32,31 @@ pub(super) fn write(told: &Told<'_>) -> String {
         let count = told.runs.iter().filter(|run| health(&run.attempt.outcome) == word).count();
         runs.sample(&[check, ("status", word.as_str())], count as u64);
     }
-    let mut one = |name: &'static str, help: &str, value: Figure| match value {
-        Figure::Whole(value) => gauge(&mut out, name, help, told.check, value),
-        Figure::Real(value) => gauge(&mut out, name, help, told.check, value),
-    };
+    let mut one = |name, help, value: Number| out.family(name, Kind::Gauge, help).sample(&[check], value);
     let started = last.started.as_millisecond() as f64 / 1e3;
     one(
         "probity_check_last_run_timestamp_seconds",
         "When the last run ended.",
-        Figure::Real(started + last.took.as_secs_f64()),
+        Number::Real(started + last.took.as_secs_f64()),
     );
     let help = "Time that the last run took, from start to outcome.";
-    one("probity_check_last_duration_seconds", help, Figure::Real(last.took.as_secs_f64()));
-    one("probity_check_last_fuel", "Fuel that the last run used.", Figure::Whole(usage.fuel));
+    one("probity_check_last_duration_seconds", help, Number::Real(last.took.as_secs_f64()));
+    one("probity_check_last_fuel", "Fuel that the last run used.", Number::Whole(usage.fuel));
     let help = "The largest total size of the probe's memories in the last run.";
-    one("probity_check_peak_memory_bytes", help, Figure::Whole(usage.peak_memory));
+    one("probity_check_peak_memory_bytes", help, Number::Whole(usage.peak_memory));
     let Calls { lookups, connections, requests, bytes_sent, bytes_received, .. } = calls;
-    one("probity_check_last_lookups", "Names that the last run looked up.", Figure::Whole(*lookups));
-    one("probity_check_last_connections", "TCP connections that the last run began.", Figure::Whole(*connections));
-    one("probity_check_last_requests", "HTTP requests of the last run.", Figure::Whole(*requests));
-    one("probity_check_last_sent_bytes", "Bytes that the last run sent.", Figure::Whole(*bytes_sent));
-    one("probity_check_last_received_bytes", "Bytes that the last run received.", Figure::Whole(*bytes_received));
+    one("probity_check_last_lookups", "Names that the last run looked up.", Number::Whole(*lookups));
+    one("probity_check_last_connections", "TCP connections that the last run began.", Number::Whole(*connections));
+    one("probity_check_last_requests", "HTTP requests of the last run.", Number::Whole(*requests));
+    one("probity_check_last_sent_bytes", "Bytes that the last run sent.", Number::Whole(*bytes_sent));
+    one("probity_check_last_received_bytes", "Bytes that the last run received.", Number::Whole(*bytes_received));
     if let Outcome::Verdict(verdict) = outcome {
         let help = "What the last run measured, by UCUM unit.";
-        out.family("probity_check_measurement", Kind::Gauge, help).measurements(told.check, &verdict.measurements);
+        out.family("probity_check_measurement", Kind::Gauge, help).measurements(
+            told.check,
+            &verdict.measurements,
+            |_| true,
+        );
     }
     out.into_text()
-}
-
-/// A value of either kind.
-enum Figure {
-    Whole(u64),
-    Real(f64),
-}
-
-fn gauge(out: &mut Exposition, name: &'static str, help: &str, check: &str, value: impl Number) {
-    out.family(name, Kind::Gauge, help).sample(&[("check", check)], value);
 }

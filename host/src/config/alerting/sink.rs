@@ -209,7 +209,7 @@ pub(super) fn read(
     let headers = sink.headers.map(|headers| {
         let origin = headers.at;
         read_headers(
-            &headers.value.fill(&context.filler, headers.at, context.source, problems),
+            &headers.value.fill("headers", &context.filler, headers.at, context.source, problems),
             origin,
             context,
             problems,
@@ -259,8 +259,9 @@ pub(super) fn read(
         }
         (None, None) => None,
     };
-    let settings =
-        sink.settings.map(|written| written.value.fill(&context.filler, written.at, context.source, problems));
+    let settings = sink
+        .settings
+        .map(|written| written.value.fill("settings", &context.filler, written.at, context.source, problems));
     if !complete {
         return None;
     }

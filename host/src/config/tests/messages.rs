@@ -52,6 +52,14 @@ fn each_key_refuses_what_it_can_not_be() {
             r#"node_id = "a\nb": must be one line of 1 to 253 characters, in quotes, for example node_id = "node-123""#,
         ),
         (r#"grace_period = "61m""#, r#"grace_period = "61m": must be from 0s to 1h, for example grace_period = "30s""#),
+        (
+            "health.on_critical_failure = []",
+            r#"on_critical_failure = […]: must be "report", "shutdown", or a program and its arguments as a list of texts, for example on_critical_failure = ["/usr/local/bin/page-somebody", "--now"]"#,
+        ),
+        (
+            "health.degraded_score = 0.96",
+            "`degraded_score` is 0.96, and must not be above `healthy_score`, which is 0.95",
+        ),
         (r#"startup_grace = -1"#, r#"startup_grace = -1: not a duration; write it as "30s", "5m" or "1m30s""#),
         (
             r#"runner.max_in_flight = 0"#,
@@ -74,7 +82,7 @@ fn each_key_refuses_what_it_can_not_be() {
         (r#"check = [1]"#, r#"check: write [[check]], in double brackets, above each"#),
         (
             r#""a\nb" = 1"#,
-            r#"unknown key `a\nb` at the top of the file; there can be `listen`, `probes`, `data_dir`, `node_id`, `startup_grace`, `grace_period`, `runner`, `http`, `security`, `events`, `history`, `notify`, `limits`, `defaults`, `check`, as in listen = "127.0.0.1:8081""#,
+            r#"unknown key `a\nb` at the top of the file; there can be `listen`, `probes`, `data_dir`, `node_id`, `startup_grace`, `grace_period`, `runner`, `http`, `health`, `security`, `probe`, `otlp`, `metrics`, `events`, `history`, `notify`, `limits`, `defaults`, `check`, as in listen = "127.0.0.1:8081""#,
         ),
         (r#"defaults.jitter = 1.01"#, r#"jitter = 1.01: must be a number from 0 to 1, for example jitter = 0.2"#),
         (r#"defaults.jitter = nan"#, r#"jitter = nan: must be a number from 0 to 1, for example jitter = 0.2"#),

@@ -96,7 +96,8 @@ async fn each_route_takes_its_scope_and_no_other() {
                 let needed = match path.as_str() {
                     // Who says nothing of themselves is told what they may; a wrong token is refused all the same.
                     "/whoami" => None,
-                    "/health/live" => None,
+                    "/health/live" | "/livez" => None,
+                    "/probe" => Some("control"),
                     path if path.ends_with("/reports") => Some("read"),
                     path if path.contains("/report") => Some("report"),
                     _ if writes => Some("control"),
@@ -143,7 +144,8 @@ async fn everybody_here_may_do_all_if_the_operator_says_so() {
         ruled(config::Auth { allow_anonymous_control: true, protects_reads: true, tokens, ..Default::default() });
     let control = Arc::new(Runner { board: Arc::clone(&house.board), refused: None });
     let alerts = Alerts::untold(Arc::clone(&house.board), events());
-    let router = router(State { board: house.board, events: events(), alerts, auth, control });
+    let router =
+        router(State { board: house.board, events: events(), alerts, auth, control, prober: Arc::new(Nobody) });
     for ask in [|| get("/health"), || post("/connections/dns/connect")] {
         assert_eq!(ask().of(&router).await.status, 200);
         assert_eq!(ask().peer(ELSEWHERE).of(&router).await.status, 401);

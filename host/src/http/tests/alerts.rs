@@ -19,6 +19,7 @@ async fn troubled() -> (Router, Arc<Alerts>) {
         alerts: Arc::clone(&alerts),
         auth: holding(Some("s3cret")),
         control: Arc::new(Runner { board: house.board, refused: None }),
+        prober: Arc::new(Nobody),
     });
     (router, alerts)
 }

@@ -38,6 +38,7 @@ impl Living {
             inboxes: Inboxes::default(),
             clock,
             room: Arc::new(Semaphore::new(10)),
+            record: None,
         });
         let mut policy = Policy::clone(&policy());
         adapt(&mut policy);
@@ -60,6 +61,7 @@ impl Living {
             alerts,
             auth: holding(Some("s3cret")),
             control: Arc::clone(&shared) as Arc<dyn Control>,
+            prober: Arc::new(Nobody),
         });
         Living { shared, router }
     }
@@ -267,6 +269,7 @@ async fn whoever_changes_something_shows_the_token() {
         alerts: Alerts::untold(Arc::clone(&open.board), events()),
         auth: ruled(config::Auth { allow_anonymous_control: true, ..Default::default() }),
         control: Arc::new(Runner { board: Arc::clone(&open.board), refused: None }),
+        prober: Arc::new(Nobody),
     });
     for ask in &changes {
         let status = async |ask: Ask, router: &Router| ask.of(router).await.status.as_u16();

@@ -25,7 +25,7 @@ fn router_with(board: &Arc<Board>, auth: config::Auth) -> Router {
     let board = Arc::clone(board);
     let control = Arc::new(Runner { board: Arc::clone(&board), refused: None });
     let alerts = Alerts::untold(Arc::clone(&board), events());
-    router(State { board, events: events(), alerts, auth: ruled(auth), control })
+    router(State { board, events: events(), alerts, auth: ruled(auth), control, prober: Arc::new(Nobody) })
 }
 
 #[tokio::test]

@@ -124,6 +124,30 @@ async fn every_response_is_as_described() {
         ("/health/ready", get("/health/ready"), &starting.router),
         ("/health/live", get("/health/live"), &running.router),
         ("/health/live", get("/health/live"), &gone.router),
+        ("/health/live", get("/health/live?verbose"), &running.router),
+        ("/health/live", get("/health/live?verbose=2"), &running.router),
+        ("/livez", get("/livez"), &running.router),
+        ("/livez", get("/livez"), &gone.router),
+        ("/livez", get("/livez?exclude=A"), &running.router),
+        ("/health", get("/health").header("accept", "text/html"), &running.router),
+        ("/health", get("/health").header("accept", "text/html"), &starting.router),
+        ("/health", get("/health").header("accept", "application/health+json"), &running.router),
+        ("/health", get("/health").header("accept", "application/health+json"), &starting.router),
+        ("/health", get("/health").header("accept", "text/plain"), &running.router),
+        ("/health", get("/health?verbose=2"), &running.router),
+        ("/health", get("/health?group=none"), &running.router),
+        ("/health/ready", get("/health/ready?exclude=A"), &running.router),
+        ("/health/ready", get("/health/ready?group=none"), &running.router),
+        ("/readyz", get("/readyz"), &running.router),
+        ("/readyz", get("/readyz"), &starting.router),
+        ("/readyz", get("/readyz?exclude=A"), &running.router),
+        ("/readyz", get("/readyz?group=none"), &running.router),
+        ("/health/groups/{group}", get("/health/groups/storage"), &running.router),
+        ("/health/groups/{group}", get("/health/groups/storage"), &starting.router),
+        ("/health/groups/{group}", get("/health/groups/none"), &running.router),
+        ("/health/startup", get("/health/startup"), &running.router),
+        ("/health/startup", get("/health/startup"), &starting.router),
+        ("/health/summary", get("/health/summary"), &running.router),
         ("/health/checks", get("/health/checks"), &running.router),
         ("/health/checks/{name}", get("/health/checks/orders-db"), &running.router),
         ("/health/checks/{name}", get("/health/checks/dns"), &running.router),
@@ -152,6 +176,13 @@ async fn every_response_is_as_described() {
         ("/events", get("/events?type=none"), &running.router),
         ("/probes", get("/probes"), &running.router),
         ("/metrics", get("/metrics"), &running.router),
+        ("/metrics", get("/metrics").header("accept", "application/openmetrics-text"), &running.router),
+        ("/probe", get("/probe?target=one"), &running.router),
+        ("/probe", get("/probe?target=fault"), &running.router),
+        ("/probe", get("/probe?target=off"), &running.router),
+        ("/probe", get("/probe?target=busy"), &running.router),
+        ("/probe", get("/probe"), &running.router),
+        ("/probe", get("/probe?target=one"), &starting.router),
     ];
     // All that changes something can go wrong in the same ways.
     let changes: [(&str, &str, Method, &str); 12] = [
@@ -209,11 +240,10 @@ async fn every_response_is_as_described() {
         usual.into_iter().chain(told.into_iter().flatten())
     });
     // Reading may take a token, which may be missing or good for something else.
-    let read = description["paths"]
-        .as_object()
-        .unwrap()
-        .iter()
-        .filter(|(path, of)| !["/health/live", "/whoami"].contains(&path.as_str()) && of.get("get").is_some());
+    // What it takes for `/probe` is more than to read.
+    let read = description["paths"].as_object().unwrap().iter().filter(|(path, of)| {
+        !["/health/live", "/livez", "/probe", "/whoami"].contains(&path.as_str()) && of.get("get").is_some()
+    });
     let read = read.flat_map(|(path, _)| {
         let ask = || get(&path.replace("{name}", "cache").replace("{check}", "cache").replace("{group}", "storage"));
         let other = ask().header("authorization", "Bearer t-report");

@@ -25,6 +25,7 @@ impl Log {
             alerts: Alerts::untold(Arc::clone(&house.board), Arc::clone(&events)),
             auth: Auth::default(),
             control: Arc::new(Runner { board: house.board, refused: None }),
+            prober: Arc::new(Nobody),
         });
         Log { events, router }
     }

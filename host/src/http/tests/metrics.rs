@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use probity_core::event::Event;
+
 use super::*;
+use crate::board::{Figures, MetricLimits};
 
 type Labels = BTreeMap<String, String>;
 
@@ -173,4 +176,84 @@ async fn families_are_the_same_whatever_there_is() {
     assert_eq!(names(&empty), names(&full));
     let ours = full.kinds.keys().filter(|name| !name.starts_with("process_"));
     assert!(ours.clone().count() > 20 && ours.clone().all(|name| name.starts_with("probity_")));
+}
+
+#[tokio::test]
+async fn what_is_counted_of_each_check_is_told() {
+    let house = House::running();
+    let slot = house.board.check("orders-db").unwrap();
+    slot.started(Duration::from_millis(250));
+    slot.happened(&Event::HealthChange { from: Health::Pending, to: Health::Healthy, message: "up".into() });
+    let metrics = scrape(&house).await;
+    let of = |name, check| metrics.value(name, &[("check", check)]);
+    assert_eq!(of("probity_check_schedule_lag_seconds", "orders-db"), Some(0.25));
+    assert_eq!(of("probity_check_schedule_lag_seconds", "new"), None, "it has not run");
+    assert_eq!(of("probity_check_transitions_total", "orders-db"), Some(1.0));
+    assert_eq!(of("probity_connection_transitions_total", "orders-db"), Some(0.0));
+    assert_eq!(of("probity_check_last_latency_seconds", "orders-db"), Some(0.003));
+    assert_eq!(of("probity_check_last_fuel", "orders-db"), Some(4096.0));
+    assert_eq!([of("probity_check_score", "orders-db"), of("probity_check_score", "new")], [Some(1.0), None]);
+    assert_eq!(metrics.value("probity_score_status", &[("status", "degraded")]), Some(1.0));
+    let bucket = |le| metrics.value("probity_check_latency_seconds_bucket", &[("check", "orders-db"), ("le", le)]);
+    assert_eq!([bucket("0.001"), bucket("0.005"), bucket("+Inf")], [Some(0.0), Some(1.0), Some(1.0)]);
+    assert_eq!(of("probity_check_latency_seconds_sum", "orders-db"), Some(0.003));
+    assert_eq!(of("probity_check_latency_seconds_count", "dns"), Some(0.0), "a fault says nothing of the target");
+    let phase = |phase| metrics.value("probity_check_phase_seconds", &[("check", "orders-db"), ("phase", phase)]);
+    assert!(phase("size").is_some_and(f64::is_nan));
+}
+
+#[tokio::test]
+async fn what_others_count_is_told() {
+    let house = House::running();
+    let compile_time = Duration::from_millis(1500);
+    house.board.count_by(move || Figures {
+        compiled: 2,
+        cached: 3,
+        compile_failures: 1,
+        compile_time,
+        events: 9,
+        ..Figures::default()
+    });
+    let queued = house.board.run_queued();
+    let metrics = scrape(&house).await;
+    drop(queued);
+    let value = |name, labels: &[_]| metrics.value(name, labels);
+    assert_eq!(value("probity_compilations_total", &[("result", "cached")]), Some(3.0));
+    assert_eq!(
+        (value("probity_compile_seconds_sum", &[]), value("probity_compile_seconds_count", &[])),
+        (Some(1.5), Some(6.0))
+    );
+    assert_eq!((value("probity_events_total", &[]), value("probity_runs_queued", &[])), (Some(9.0), Some(1.0)));
+    assert_eq!(value("probity_last_reload_timestamp_seconds", &[("result", "ok")]), Some(1_772_452_800.0));
+    assert_eq!(value("probity_last_reload_timestamp_seconds", &[("result", "failed")]), None, "there was none");
+    assert_eq!(value("probity_part_moving", &[("part", "scheduler")]), Some(1.0));
+}
+
+#[tokio::test]
+async fn series_are_bounded_and_what_is_beyond_is_summed_up() {
+    let house = House::running();
+    house.board.limit_metrics(MetricLimits { checks: 2, measurements: 1 });
+    let metrics = scrape(&house).await;
+    let value = |name, labels: &[_]| metrics.value(name, labels);
+    // cache and dns are named; new, orders-db and queue are not.
+    let other = [("check", "_overflow"), ("probe", ""), ("group", "")];
+    let status = |status| value("probity_check_status", &[&other[..], &[("status", status)]].concat());
+    assert_eq!([status("healthy"), status("unhealthy"), status("pending")], [Some(1.0), Some(1.0), Some(1.0)]);
+    let runs = |outcome| value("probity_check_runs_total", &[("check", "_overflow"), ("outcome", outcome)]);
+    assert_eq!([runs("healthy"), runs("unhealthy")], [Some(1.0), Some(1.0)]);
+    assert_eq!(value("probity_check_fuel_total", &[("check", "_overflow")]), Some(8192.0));
+    assert_eq!(value("probity_check_latency_seconds_count", &[("check", "_overflow")]), Some(2.0));
+    assert_eq!(value("probity_checks_overflowed", &[]), Some(3.0));
+    assert_eq!(value("probity_check_up", &[("check", "orders-db")]), None);
+    assert_eq!(
+        value("probity_check_last_duration_seconds", &[("check", "_overflow")]),
+        None,
+        "that can't be summed up"
+    );
+
+    house.board.limit_metrics(MetricLimits { checks: 10, measurements: 1 });
+    let house = House { router: router_of(&house.board, None, None), ..house };
+    let metrics = scrape(&house).await;
+    let told = metrics.samples.keys().filter(|(name, _)| name == "probity_check_measurement").count();
+    assert_eq!((told, metrics.value("probity_measurements_overflowed", &[])), (1, Some(2.0)));
 }

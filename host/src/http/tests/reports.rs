@@ -164,7 +164,14 @@ async fn whoever_reports_does_not_wait_for_ever() {
     let auth = holding(Some("s3cret"));
     let control = Arc::new(Busy);
     let alerts = Alerts::untold(Arc::clone(&house.board), events());
-    let router = router(State { board: Arc::clone(&house.board), events: events(), alerts, auth, control });
+    let router = router(State {
+        board: Arc::clone(&house.board),
+        events: events(),
+        alerts,
+        auth,
+        control,
+        prober: Arc::new(Nobody),
+    });
     let answer = report("/fail").of(&router).await;
     assert_eq!((answer.status.as_u16(), &answer.json()["kind"]), (202, &json!("fail")));
     assert_eq!(kept(&house), [(Kind::Fail, None)]);

@@ -1,0 +1,197 @@
+//! Metrics and spans as messages of OTLP 1: the numbers are those of its fields
+//! (<https://github.com/open-telemetry/opentelemetry-proto>, `trace.proto` and `metrics.proto`).
+
+use jiff::Timestamp;
+use probity_core::outcome::{Fault, Outcome, Run, Status};
+
+use crate::{
+    board::Board,
+    http::{Kind, Metric, Number, Point, Value},
+    protobuf::Message,
+    worker::Finished,
+};
+
+/// Sums and histograms go on from the start of the runner (`AGGREGATION_TEMPORALITY_CUMULATIVE`).
+const CUMULATIVE: u64 = 2;
+/// A span within the runner (`SPAN_KIND_INTERNAL`).
+const INTERNAL: u64 = 1;
+/// Something went wrong (`STATUS_CODE_ERROR`).
+const ERROR: u64 = 2;
+/// The unit of measurements that are phases of a run.
+const SECONDS: &str = "s";
+
+/// An `ExportTraceServiceRequest` with these spans.
+pub(super) fn spans(board: &Board, all: &[Finished]) -> Vec<u8> {
+    request(board, |scoped| {
+        for finished in all {
+            scoped.message(2, |message| span(message, finished));
+        }
+    })
+}
+
+/// An `ExportMetricsServiceRequest` with these metrics.
+pub(super) fn metrics(board: &Board, all: &[Metric]) -> Vec<u8> {
+    let times = (nanoseconds(board.started), nanoseconds(board.wall()));
+    request(board, |scoped| {
+        for metric in all.iter().filter(|metric| !metric.points.is_empty()) {
+            scoped.message(2, |message| self::metric(message, metric, times));
+        }
+    })
+}
+
+/// What requests of both kinds have in common: who sends it.
+fn request(board: &Board, write: impl FnOnce(&mut Message)) -> Vec<u8> {
+    let mut request = Message::default();
+    request.message(1, |of_resource| {
+        of_resource.message(1, |resource| {
+            text(resource, 1, "service.name", env!("CARGO_PKG_NAME"));
+            text(resource, 1, "service.version", env!("CARGO_PKG_VERSION"));
+            text(resource, 1, "service.instance.id", &board.node_id);
+        });
+        of_resource.message(2, |scoped| {
+            scoped.message(1, |scope| {
+                scope.text(1, env!("CARGO_PKG_NAME")).text(2, env!("CARGO_PKG_VERSION"));
+            });
+            write(scoped);
+        });
+    });
+    request.into_bytes()
+}
+
+fn span(message: &mut Message, Finished { info, run, trace }: &Finished) {
+    message.bytes(1, &trace.id.to_be_bytes()).bytes(2, &trace.span.to_be_bytes());
+    message.text(5, &info.name).number(6, INTERNAL);
+    message.fixed(7, nanoseconds(run.started)).fixed(8, nanoseconds(run.ended()));
+    let attribute = |message: &mut Message, key: &str, value: &str| text(message, 9, key, value);
+    attribute(message, "probity.check", &info.name);
+    attribute(message, "probity.probe", &info.probe);
+    if let Some(group) = &info.group {
+        attribute(message, "probity.group", group);
+    }
+    for (name, value) in &info.labels {
+        attribute(message, &format!("probity.label.{name}"), value);
+    }
+    if let Some(digest) = &info.digest {
+        attribute(message, "probity.digest", digest);
+    }
+    whole(message, 9, "probity.generation", info.generation);
+    whole(message, 9, "probity.fuel", run.usage.fuel);
+    whole(message, 9, "probity.peak_memory", run.usage.peak_memory);
+    real(message, 9, "probity.latency", run.latency().as_secs_f64());
+    attribute(message, "probity.message", run.outcome.message());
+    let (word, went_wrong) = how(run);
+    attribute(message, "probity.status", word);
+    match &run.outcome {
+        Outcome::Verdict(verdict) => {
+            for figure in verdict.measurements.iter().filter(|figure| figure.unit == SECONDS) {
+                real(message, 9, &format!("probity.phase.{}", figure.name), figure.value);
+            }
+        }
+        Outcome::Fault(Fault { kind, .. }) => attribute(message, "probity.fault", kind.as_str()),
+    }
+    if went_wrong {
+        message.message(15, |status| {
+            status.text(2, run.outcome.message()).number(3, ERROR);
+        });
+    }
+}
+
+fn how(run: &Run) -> (&'static str, bool) {
+    match &run.outcome {
+        Outcome::Verdict(verdict) => (verdict.status.as_str(), verdict.status == Status::Unhealthy),
+        Outcome::Fault(fault) => ("unknown", fault.kind.is_failure()),
+    }
+}
+
+fn metric(message: &mut Message, metric: &Metric, times: (u64, u64)) {
+    // What is added to the names of counters in Prometheus' formats is no part of the name here.
+    let name = metric.name.strip_suffix("_total").unwrap_or(metric.name);
+    message.text(1, name).text(2, metric.help);
+    let units = [("_seconds", "s"), ("_bytes", "By")];
+    if let Some((_, unit)) = units.iter().find(|(suffix, _)| metric.name.ends_with(suffix)) {
+        message.text(3, unit);
+    }
+    let field = match metric.kind {
+        Kind::Gauge => 5,
+        Kind::Counter => 7,
+        Kind::Histogram => 9,
+        Kind::Summary => 11,
+    };
+    message.message(field, |data| {
+        for point in &metric.points {
+            data.message(1, |message| self::point(message, point, times));
+        }
+        match metric.kind {
+            Kind::Counter => {
+                data.number(2, CUMULATIVE).number(3, 1);
+            }
+            Kind::Histogram => {
+                data.number(2, CUMULATIVE);
+            }
+            Kind::Gauge | Kind::Summary => {}
+        }
+    });
+}
+
+fn point(message: &mut Message, point: &Point, (started, now): (u64, u64)) {
+    message.fixed(2, started).fixed(3, now);
+    let attributes = match &point.value {
+        Value::Number(Number::Real(number)) => {
+            message.double(4, *number);
+            7
+        }
+        Value::Number(Number::Whole(number)) => {
+            message.fixed(6, *number);
+            7
+        }
+        Value::Histogram { bounds, counts, sum } => {
+            message.count(4, counts.iter().sum()).double(5, *sum);
+            message.packed_fixed(6, counts.iter().copied()).packed_fixed(7, bounds.iter().map(|bound| bound.to_bits()));
+            9
+        }
+        Value::Summary { sum, count } => {
+            message.count(4, *count);
+            // What is 0 is left out, and read as 0.
+            if *sum != 0.0 {
+                message.double(5, *sum);
+            }
+            7
+        }
+    };
+    for (name, value) in &point.labels {
+        text(message, attributes, name, value);
+    }
+}
+
+fn text(message: &mut Message, field: u64, key: &str, value: &str) {
+    pair(message, field, key, |any| {
+        any.text(1, value);
+    });
+}
+
+fn whole(message: &mut Message, field: u64, key: &str, value: u64) {
+    pair(message, field, key, |any| {
+        // A number that is left out would be no value at all: zero is written as one of the choices.
+        if value == 0 {
+            any.zero(3)
+        } else {
+            any.number(3, value)
+        };
+    });
+}
+
+fn real(message: &mut Message, field: u64, key: &str, value: f64) {
+    pair(message, field, key, |any| {
+        any.double(4, value);
+    });
+}
+
+fn pair(message: &mut Message, field: u64, key: &str, value: impl FnOnce(&mut Message)) {
+    message.message(field, |pair| {
+        pair.text(1, key).message(2, value);
+    });
+}
+
+fn nanoseconds(time: Timestamp) -> u64 {
+    u64::try_from(time.as_nanosecond()).unwrap_or(0)
+}
