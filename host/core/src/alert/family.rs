@@ -94,7 +94,9 @@ mod tests {
 
     use super::*;
 
-    fn family(edges: &[(&str, &[&str])]) -> Family {
+    type Edges<'a> = &'a [(&'a str, &'a [&'a str])];
+
+    fn family(edges: Edges<'_>) -> Family {
         Family::new(edges.iter().map(|(name, own)| ((*name).into(), own.iter().map(|name| (*name).into()).collect())))
     }
 
@@ -110,7 +112,7 @@ mod tests {
 
     #[test]
     fn circles_are_found_however_long() {
-        let table: [(&[(&str, &[&str])], Option<&str>); 5] = [
+        let table: [(Edges<'_>, Option<&str>); 5] = [
             (&[("a", &["a"])], Some("a")),
             (&[("a", &["b"]), ("b", &["a"])], Some("a b")),
             (&[("z", &["a"]), ("a", &["b", "q"]), ("b", &["c"]), ("c", &["a"]), ("q", &["r"])], Some("a b c")),
