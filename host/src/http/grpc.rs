@@ -35,7 +35,8 @@ const LISTED: usize = 10_000;
 /// How long changes pile up for those who watch: many come together.
 const COALESCED: Duration = Duration::from_millis(100);
 
-/// How a service is (`HealthCheckResponse.ServingStatus`).
+/// How a service is (`HealthCheckResponse.ServingStatus`, whose words these are).
+#[expect(clippy::enum_variant_names, reason = "they are the protocol's")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Serving {
     Unknown = 0,

@@ -76,12 +76,15 @@ pub struct Prober {
     room: OnceLock<Semaphore>,
 }
 
+/// A module, and its probe or why there is none.
+pub(super) type Found = (Arc<Check>, Result<Arc<Prepared>, String>);
+
 /// The modules, as the configuration has them now.
 #[derive(Default)]
 struct Modules {
     /// Whether anything may be examined at all.
     on: bool,
-    by_name: BTreeMap<String, (Arc<Check>, Result<Arc<Prepared>, String>)>,
+    by_name: BTreeMap<String, Found>,
 }
 
 impl Prober {
@@ -106,7 +109,7 @@ impl Prober {
     }
 
     /// Takes in what there is for each module.
-    pub(super) fn publish(&self, config: &Config, found: Vec<(Arc<Check>, Result<Arc<Prepared>, String>)>) {
+    pub(super) fn publish(&self, config: &Config, found: Vec<Found>) {
         self.room.get_or_init(|| Semaphore::new(config.probing.max_runs));
         let by_name = found.into_iter().map(|(check, prepared)| (check.name.clone(), (check, prepared))).collect();
         self.modules.store(Arc::new(Modules { on: !config.probing.allow.is_empty(), by_name }));
