@@ -283,8 +283,10 @@ fn reports_outlive_a_reload_and_no_reset_no_other_probe_and_no_restart() {
     waits(&runner);
     told(&runner, "/fail", "no");
 
+    // The state of the connection outlives the runner, and what was reported does not.
     let runner = runner.stop().start();
-    waits(&runner);
-    assert_eq!(reported(&runner), json!(0), "it does not outlive the runner yet");
+    let check = runner.wait_for_check("backup", "waits", |check| check.fault() == "waiting");
+    assert_eq!((check.status(), check.state()), ("pending", "FAILED"), "{:#}", check.0);
+    assert_eq!(reported(&runner), json!(0));
     runner.stop();
 }
