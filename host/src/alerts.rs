@@ -32,7 +32,7 @@ pub use self::{
 };
 use self::{
     delivery::Post,
-    spool::{Record, Spool},
+    spool::{Recalled, Record, Spool},
 };
 use crate::{
     board::{Board, Component, Notifications},
@@ -180,12 +180,12 @@ impl Alerts {
     /// Tells the board how notifications themselves fare, if that changed. Where there are none, there is nothing to tell.
     fn tell_standing(&self) {
         let trouble = self.trouble();
-        if trouble.is_none() && self.in_force.borrow().alerting.sinks.is_empty() {
+        let mut standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        if trouble.is_none() && standing.is_none() && self.in_force.borrow().alerting.sinks.is_empty() {
             return;
         }
         let healthy = trouble.is_none();
         let message = trouble.unwrap_or_else(|| "messages are kept until they are taken".to_owned());
-        let mut standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
         if standing.as_ref() != Some(&message) {
             *standing = Some(message.clone());
             self.board.take_component("notifications", Component { healthy, message });
@@ -226,6 +226,18 @@ impl Alerts {
         self.tell(now, told.happened);
         self.post.send(letters).await;
         result
+    }
+
+    /// Has what could not be written down tried again, and takes in what could not be read at the start.
+    async fn mend(&self) {
+        if self.spool.trouble().is_none() {
+            return;
+        }
+        let Recalled { memory, letters } = self.spool.mend().await;
+        if let Some(memory) = memory {
+            self.act(false, |keeper, now, told| keeper.recall(memory, now, told)).await;
+        }
+        self.post.send(letters).await;
     }
 
     /// Writes down what was left for later.

@@ -80,6 +80,7 @@ pub async fn follow(alerts: Arc<Alerts>) {
             _ = all.tick() => alerts.take_in(&[], true).await,
             _ = unsaved.tick() => {
                 alerts.save().await;
+                alerts.mend().await;
                 alerts.tell_standing();
             }
         }

@@ -138,10 +138,8 @@ impl Spool {
         };
         let mut recalled = Recalled::default();
         if let Some(folder) = folder {
-            match state.recall(folder) {
-                Ok(found) => recalled = found,
-                Err(error) => state.fail(&error),
-            }
+            let found = state.recall(folder);
+            recalled = state.note(found).unwrap_or_default();
         }
         (Spool(Arc::new(Mutex::new(state))), recalled)
     }
@@ -153,6 +151,15 @@ impl Spool {
         let work = move || state.lock().unwrap_or_else(PoisonError::into_inner).append(records);
         // A runtime that is on its way out writes nothing more.
         let _ = tokio::task::spawn_blocking(work).await;
+    }
+
+    /// Tries again what failed, if something did. What is recalled by that could not be read at the start; a memory is only if there is
+    /// none that is newer.
+    pub(super) async fn mend(&self) -> Recalled {
+        let state = Arc::clone(&self.0);
+        let work = move || state.lock().unwrap_or_else(PoisonError::into_inner).mend();
+        // A runtime that is on its way out writes nothing more.
+        tokio::task::spawn_blocking(work).await.unwrap_or_default()
     }
 
     /// Why nothing is written, if it is not.
@@ -172,7 +179,8 @@ impl State {
             }
             fs::TryLockError::Error(error) => error,
         })?;
-        self.lock = Some(lock);
+        // What is known by now, if it could not be read at the start.
+        let newer = self.memory.clone();
         let text = match fs::read(folder.join(FILE)) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
@@ -200,13 +208,24 @@ impl State {
             // The last one is what was being written when the machine or the runner stopped.
             tracing::warn!("{damaged} records of {} are damaged, and left out", folder.join(FILE).display());
         }
+        if newer.is_some() {
+            (self.memory, memory) = (newer, None);
+        }
         let waiting = self
             .queued
             .iter()
             .filter_map(|(number, (key, _))| Some((Arc::clone(&key.0), Arc::clone(letters.get(number)?))));
         let recalled = Recalled { memory, letters: waiting.collect() };
         self.rewrite()?;
+        self.lock = Some(lock);
         Ok(recalled)
+    }
+
+    fn mend(&mut self) -> Recalled {
+        let Some(folder) = self.folder.clone().filter(|_| self.trouble.is_some()) else { return Recalled::default() };
+        let mended =
+            if self.lock.is_some() { self.rewrite().map(|()| Recalled::default()) } else { self.recall(&folder) };
+        self.note(mended).unwrap_or_default()
     }
 
     fn append(&mut self, records: Vec<Record>) {
@@ -219,7 +238,8 @@ impl State {
                 What::Done(key) => self.finish(&key),
             }
         }
-        if self.folder.is_none() {
+        // What was never opened may have messages in it, and is not written over.
+        if self.folder.is_none() || self.lock.is_none() {
             return;
         }
         let is_wasted = self.size >= self.worth_it();
@@ -231,13 +251,22 @@ impl State {
             }
             _ => self.rewrite(),
         };
-        match written {
-            Ok(()) => {
+        self.note(written);
+    }
+
+    /// Remembers whether something could be written.
+    fn note<T>(&mut self, done: io::Result<T>) -> Option<T> {
+        match done {
+            Ok(value) => {
                 if self.trouble.take().is_some() {
                     tracing::info!("notifications are kept on disk again");
                 }
+                Some(value)
             }
-            Err(error) => self.fail(&error),
+            Err(error) => {
+                self.fail(&error);
+                None
+            }
         }
     }
 
@@ -249,6 +278,7 @@ impl State {
     }
 
     fn queue(&mut self, key: Key, line: String) {
+        self.finish(&key);
         self.numbers.insert(key.clone(), self.next);
         self.queued.insert(self.next, (key, line));
         self.next += 1;
@@ -374,6 +404,27 @@ mod tests {
         assert_eq!(spool.trouble(), None);
         drop(spool);
         assert_eq!(ids(&Spool::open(Some(&path)).1), ["a:m1", "a:m2"], "and nothing is missing");
+    }
+
+    #[test]
+    fn what_could_not_be_read_at_the_start_is_recalled_later() {
+        let folder = tempfile::tempdir().unwrap();
+        let (spool, _) = Spool::open(Some(folder.path()));
+        append(&spool, vec![Record::queued(&"a".into(), &letter(1))]);
+        drop(spool);
+        let lock = folder.path().join(LOCK);
+        fs::remove_file(&lock).unwrap();
+        fs::create_dir(&lock).unwrap();
+        let (spool, recalled) = Spool::open(Some(folder.path()));
+        assert!(recalled.letters.is_empty() && spool.trouble().is_some());
+        append(&spool, vec![Record::queued(&"a".into(), &letter(2))]);
+        assert!(spool.trouble().is_some(), "what lies there is not written over");
+        fs::remove_dir(&lock).unwrap();
+        let recalled = spool.0.lock().unwrap().mend();
+        assert_eq!(ids(&recalled), ["a:m1"]);
+        assert_eq!(spool.trouble(), None);
+        drop(spool);
+        assert_eq!(ids(&Spool::open(Some(folder.path())).1), ["a:m2", "a:m1"]);
     }
 
     proptest! {
