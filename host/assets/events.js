@@ -23,6 +23,11 @@ const KINDS = {
   "flapping-start": "Flapping began",
   "flapping-end": "Flapping ended",
   "mode-change": "Mode",
+  alert: "Alert",
+  resolved: "Resolved",
+  suppressed: "Suppressed",
+  acknowledged: "Acknowledged",
+  "delivery-failed": "Not delivered",
   reload: "Reload",
 };
 
@@ -130,8 +135,13 @@ function gravity(kind, data) {
     case "unhealthy": return "unhealthy";
     case "health-change": return data.to;
     case "connected": return "healthy";
-    case "error": case "max-reconnect-attempts-reached": return "unhealthy";
+    case "error": case "max-reconnect-attempts-reached": case "alert": case "delivery-failed": return "unhealthy";
+    case "resolved": return "healthy";
     case "fault": return "unknown";
+    case "alert": case "resolved": return data.message;
+    case "suppressed": return `by ${data.suppressed_by.join(", ")}: ${data.message}`;
+    case "acknowledged": return `by ${data.by}${data.comment ? `: ${data.comment}` : ""}`;
+    case "delivery-failed": return `${data.title}, to ${data.sink}: ${data.error}`;
     case "reload": return data.ok ? "healthy" : "unhealthy";
     case "reconnecting": case "flapping-start": return "degraded";
     case "circuit-change": return data.to === "closed" ? "healthy" : "degraded";

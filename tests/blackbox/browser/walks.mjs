@@ -380,6 +380,11 @@ const walks = {
     const page = await open("/");
     await sees(page, "archive", "unhealthy");
     await until("the stream to be live", async () => (await page.locator("#link").textContent()) === "Live");
+    // Something happens, after which it can ask for what follows.
+    const first = await target();
+    await sees(page, "orders-db", "healthy");
+    await first.stop();
+    await sees(page, "orders-db", "unhealthy");
     // From here on nothing gets through, as where a cable was pulled.
     expected = /ERR_/;
     const asked = [];
