@@ -1,6 +1,6 @@
 //! Requests to a collector, each over a connection of its own: there are few.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use bytes::Bytes;
@@ -97,13 +97,13 @@ impl Client {
             let said = Limited::new(body, ANSWER).collect().await.map(|body| body.to_bytes()).unwrap_or_default();
             Ok((head.status, said))
         };
-        // The connection is driven beside the exchange, and ends with it.
-        let (status, said) = tokio::select! {
-            biased;
-            done = exchange => done?,
-            ended = connection => {
-                let why = ended.err().map_or_else(|| "it ended".to_owned(), |error| error.to_string());
-                return Err(Failure::passing(format!("{} broke off: {why}", self.name())));
+        // The connection is driven beside the exchange. A collector may close it with its answer: that is still to be read.
+        let (mut exchange, mut connection, mut open) = (pin!(exchange), pin!(connection), true);
+        let (status, said) = loop {
+            tokio::select! {
+                biased;
+                done = &mut exchange => break done?,
+                _ = &mut connection, if open => open = false,
             }
         };
         if status.is_success() {
