@@ -44,11 +44,31 @@ pub(super) struct Ctx {
     echoes: Echoes,
     machine: Machine,
     house: House,
+    logbook: Logbook,
+    /// What the stock functions of WASI keep, once the guest has called one that keeps something: who calls none does not pay for
+    /// what they all could ask for.
+    stock: Option<Box<Stock>>,
+    beginning: Beginning,
+}
+
+/// What the stock functions of WASI keep.
+struct Stock {
     wasi: WasiCtx,
     http: WasiHttpCtx,
     requests: Requests,
     tls: WasiTlsCtx,
-    logbook: Logbook,
+}
+
+/// What they begin with.
+struct Beginning {
+    grants: Arc<Grants>,
+    tls: Tls,
+    /// When the call that is under way is over.
+    deadline: Instant,
+    /// The span that the run is.
+    traceparent: Option<Arc<str>>,
+    /// What a command is started with.
+    command: Option<Start>,
 }
 
 /// What the runner reaches out by for a guest. Clones share what is counted and remembered.
@@ -76,35 +96,40 @@ impl Ctx {
         let Reach { grants, refusals, network, tls, handshakes, echoes, machine, house } = reach;
         let mut table = ResourceTable::new();
         table.set_max_capacity(usize::try_from(limits.handles).unwrap_or(usize::MAX));
-        let mut wasi = WasiCtx::builder();
-        // The address check decides; these only open the way to it.
-        wasi.allow_tcp(true).allow_udp(true).socket_addr_check(network.socket_check());
-        if network.has_coarse_clocks() {
-            wasi.wall_clock(Coarse::new(WallClock::new())).monotonic_clock(Coarse::new(MonotonicClock::new()));
-        }
-        if let Some(start) = command {
-            start.equip(&mut wasi);
-        }
-        let wasi = wasi.build();
-        let exchanges = Exchanges::default();
-        let speaker = Speaker::new(tls, handshakes.clone(), grants, refusals.clone());
         Ctx {
-            requests: Requests::new(network.clone(), speaker.clone(), exchanges.clone(), deadline),
-            tls: WasiTlsCtxBuilder::new().provider(Box::new(speaker)).build(),
             handshakes,
-            exchanges,
+            exchanges: Exchanges::default(),
             refusals,
             house,
             network,
             echoes,
             machine,
             growth: Growth::new(limits),
-            wasi,
-            http: WasiHttpCtx::new(),
             table,
             taped: None,
             logbook,
+            stock: None,
+            beginning: Beginning { grants, tls, deadline, traceparent: None, command },
         }
+    }
+
+    /// What the stock functions of WASI keep, and where they keep what is handed to the guest.
+    fn stock(&mut self) -> (&mut Stock, &mut ResourceTable) {
+        let stock = self.stock.get_or_insert_with(|| {
+            let (network, beginning) = (&self.network, &mut self.beginning);
+            let grants = Arc::clone(&beginning.grants);
+            let speaker = Speaker::new(beginning.tls.clone(), self.handshakes.clone(), grants, self.refusals.clone());
+            let exchanges = self.exchanges.clone();
+            let mut requests = Requests::new(network.clone(), speaker.clone(), exchanges, beginning.deadline);
+            requests.trace(beginning.traceparent.as_ref());
+            Box::new(Stock {
+                wasi: wasi(network, beginning.command.take()),
+                http: WasiHttpCtx::new(),
+                requests,
+                tls: WasiTlsCtxBuilder::new().provider(Box::new(speaker)).build(),
+            })
+        });
+        (stock, &mut self.table)
     }
 
     /// The name of the check that it serves.
@@ -114,7 +139,10 @@ impl Ctx {
 
     /// Has what comes followed so.
     pub(super) fn follow(&mut self, follow: Follow<'_>) {
-        self.requests.trace(follow.traceparent);
+        self.beginning.traceparent = follow.traceparent.cloned();
+        if let Some(stock) = &mut self.stock {
+            stock.requests.trace(follow.traceparent);
+        }
         self.logbook.copy_to(follow.log);
         if let Some(behind) = self.taped.as_mut().and_then(|taped| taped.behind()) {
             behind.follow(follow);
@@ -125,7 +153,10 @@ impl Ctx {
     pub(super) fn begin_call(&mut self, deadline: Instant) {
         self.refusals.begin_call();
         self.house.begin_call();
-        self.requests.end_at(deadline);
+        self.beginning.deadline = deadline;
+        if let Some(stock) = &mut self.stock {
+            stock.requests.end_at(deadline);
+        }
         self.growth.begin_call();
         if let Some(behind) = self.taped.as_mut().and_then(|taped| taped.behind()) {
             behind.begin_call(deadline);
@@ -164,6 +195,19 @@ impl Ctx {
     }
 }
 
+fn wasi(network: &Network, command: Option<Start>) -> WasiCtx {
+    let mut wasi = WasiCtx::builder();
+    // The address check decides; these only open the way to it.
+    wasi.allow_tcp(true).allow_udp(true).socket_addr_check(network.socket_check());
+    if network.has_coarse_clocks() {
+        wasi.wall_clock(Coarse::new(WallClock::new())).monotonic_clock(Coarse::new(MonotonicClock::new()));
+    }
+    if let Some(start) = command {
+        start.equip(&mut wasi);
+    }
+    wasi.build()
+}
+
 /// Everything that a component may import.
 pub(super) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Ctx>> {
     let mut linker = Linker::new(engine);
@@ -196,19 +240,22 @@ pub(super) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Ctx>>
 
 impl WasiView for Ctx {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+        let (stock, table) = self.stock();
+        WasiCtxView { ctx: &mut stock.wasi, table }
     }
 }
 
 impl WasiHttpView for Ctx {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView { hooks: &mut self.requests, table: &mut self.table, ctx: &mut self.http }
+        let (stock, table) = self.stock();
+        WasiHttpCtxView { hooks: &mut stock.requests, table, ctx: &mut stock.http }
     }
 }
 
 impl WasiTlsView for Ctx {
     fn tls(&mut self) -> WasiTlsCtxView<'_> {
-        WasiTlsCtxView { ctx: &mut self.tls, table: &mut self.table }
+        let (stock, table) = self.stock();
+        WasiTlsCtxView { ctx: &mut stock.tls, table }
     }
 }
 
