@@ -18,7 +18,7 @@ use std::{
 };
 
 use probity::{
-    engine::{self, Compiler, Engine, Follow, LoadError, Options, Prepared, Redactor, Request, Term},
+    engine::{self, Engine, Follow, LoadError, Options, Prepared, Redactor, Request, Term},
     grant::{Grant, Grants},
     limits::Limits,
 };
@@ -33,7 +33,7 @@ const LONG: Duration = Duration::from_secs(20);
 const BRIEF: Duration = Duration::from_millis(300);
 
 fn engine(cache: Option<&Path>) -> Arc<Engine> {
-    Engine::new(Options { max_in_flight: 16, max_live_connections: 2, cache, compiler: Compiler::Here }).unwrap()
+    Engine::new(Options { max_in_flight: 16, max_live_connections: 2, cache, ..Options::default() }).unwrap()
 }
 
 async fn prepare(engine: &Arc<Engine>, bytes: Vec<u8>) -> Result<Prepared, LoadError> {
@@ -251,7 +251,8 @@ async fn what_is_no_probe_says_what_it_is() {
         ),
         (
             wat::parse_bytes(&moon).unwrap().into_owned(),
-            "it wants `wasi:clocks/monotonic-clock@0.3.0`, and there is `wasi:clocks/monotonic-clock@0.2.12`",
+            "it wants `wasi:clocks/monotonic-clock@0.4.0`, and there is `wasi:clocks/monotonic-clock@0.2.12`, \
+             `wasi:clocks/monotonic-clock@0.3.0`",
         ),
         (guest::fixture("loops-at-start"), "fails as soon as it is started"),
     ];

@@ -9,7 +9,7 @@ use std::{
 };
 
 /// What each module of the host may see of the others. Arrows point down only, so nothing here may lead in a circle.
-const MAY_SEE: [(&str, &[&str]); 25] = [
+const MAY_SEE: [(&str, &[&str]); 26] = [
     ("alerts", &["board", "config", "events", "identity"]),
     (
         "app",
@@ -28,6 +28,7 @@ const MAY_SEE: [(&str, &[&str]); 25] = [
             "config",
             "engine",
             "events",
+            "experiments",
             "http",
             "name",
             "store",
@@ -38,9 +39,10 @@ const MAY_SEE: [(&str, &[&str]); 25] = [
         ],
     ),
     ("clock", &[]),
-    ("config", &["grant", "identity", "limits", "name", "trust"]),
-    ("engine", &["board", "grant", "identity", "limits"]),
+    ("config", &["experiments", "grant", "identity", "limits", "name", "trust"]),
+    ("engine", &["board", "experiments", "grant", "identity", "limits"]),
     ("events", &[]),
+    ("experiments", &[]),
     ("grant", &["name"]),
     ("http", &["alerts", "board", "config", "events", "limits", "probing", "protobuf", "store", "totals", "worker"]),
     ("identity", &[]),

@@ -14,7 +14,7 @@ use std::{
 
 use probity::{
     config::{Config, Overrides, Suggestions, Surroundings},
-    engine::{self, Compiler, Engine, Options},
+    engine::{self, Engine, Options},
     supervisor::Examiner,
     worker::Examine,
 };
@@ -24,8 +24,7 @@ use probity_core::outcome::{Attempt, FaultKind, Outcome, Status};
 const FUEL: u64 = 1_000_000;
 
 fn engine(max_live_connections: usize) -> Arc<Engine> {
-    let compiler = Compiler::Here;
-    Engine::new(Options { max_in_flight: 4, max_live_connections, cache: None, compiler }).unwrap()
+    Engine::new(Options { max_in_flight: 4, max_live_connections, ..Options::default() }).unwrap()
 }
 
 /// The examiner of a check with this guest; `more` is TOML for the check.

@@ -20,7 +20,7 @@ mod table;
 use std::{fs, process::Command, sync::Arc, time::Duration};
 
 use probity::{
-    engine::{self, Compiler, Engine, Follow, Opening, Options, Prepared, Redactor, Request, Session, Term},
+    engine::{self, Engine, Follow, Opening, Options, Prepared, Redactor, Request, Session, Term, Tls},
     grant::Grants,
     limits::Limits,
 };
@@ -109,27 +109,30 @@ fn cpu_of_one(many: u32, work: impl FnOnce()) -> f64 {
 struct Ours {
     engine: Arc<Engine>,
     prepared: Prepared,
+    tls: Tls,
 }
 
 impl Ours {
     fn new(runtime: &Runtime, bytes: Vec<u8>) -> Ours {
-        let options = Options { max_in_flight: 1_000, max_live_connections: 1, cache: None, compiler: Compiler::Here };
+        let options = Options { max_in_flight: 1_000, ..Options::default() };
         let engine = Engine::new(options).expect("a sandbox");
         let prepared = runtime.block_on(engine.prepare(engine::digest(&bytes).into(), || Ok(bytes))).expect("a probe");
-        Ours { engine, prepared }
+        // Made once for all runs of a check, as a runner does.
+        let tls = engine.tls(&Arc::default());
+        Ours { engine, prepared, tls }
     }
 
     async fn rounds(&self, many: u32) {
         let (check, grants) = ("bench".into(), Arc::default());
         for _ in 0..many {
-            let attempt = self.engine.check(&self.prepared, request(&check, &grants), Term::of(TIMEOUT)).await;
+            let attempt = self.engine.check(&self.prepared, self.request(&check, &grants), Term::of(TIMEOUT)).await;
             assert!(matches!(attempt.outcome, Outcome::Verdict(_)), "{:?}", attempt.outcome);
         }
     }
 
     async fn open(&self) -> Box<Session> {
         let (check, grants) = ("bench".into(), Arc::default());
-        match self.engine.open(&self.prepared, request(&check, &grants), Term::of(TIMEOUT)).await {
+        match self.engine.open(&self.prepared, self.request(&check, &grants), Term::of(TIMEOUT)).await {
             Opening::Open(session) => session,
             Opening::Failed(attempt) => panic!("{:?}", attempt.outcome),
         }
@@ -138,26 +141,25 @@ impl Ours {
     async fn checks(&self, mut session: Box<Session>, many: u32) -> Box<Session> {
         let (check, grants) = ("bench".into(), Arc::default());
         for _ in 0..many {
-            let (attempt, kept) = session.check(request(&check, &grants), Term::of(TIMEOUT)).await;
+            let (attempt, kept) = session.check(self.request(&check, &grants), Term::of(TIMEOUT)).await;
             session = kept.unwrap_or_else(|| panic!("{:?}", attempt.outcome));
         }
         session
     }
-}
 
-fn request<'a>(check: &'a Arc<str>, grants: &'a Arc<Grants>) -> Request<'a> {
-    let (settings, limits) = ("{}", Limits::DEFAULT);
-    Request {
-        check,
-        settings,
-        attempt: 1,
-        state: &[],
-        limits,
-        grants,
-        tls: None,
-        board: None,
-        redact: Redactor::NONE,
-        follow: Follow::default(),
+    fn request<'a>(&'a self, check: &'a Arc<str>, grants: &'a Arc<Grants>) -> Request<'a> {
+        Request {
+            check,
+            settings: "{}",
+            attempt: 1,
+            state: &[],
+            limits: Limits::DEFAULT,
+            grants,
+            tls: Some(&self.tls),
+            board: None,
+            redact: Redactor::NONE,
+            follow: Follow::default(),
+        }
     }
 }
 

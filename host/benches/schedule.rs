@@ -31,7 +31,7 @@ use probity::{
     board::{Board, CheckInfo, CheckState, Slot},
     clock::Clock,
     config::{Config, Overrides, Surroundings},
-    engine::{Compiler, Engine, Options},
+    engine::{Engine, Options},
     events::Events,
     supervisor::{Loader, Prober, Supervisor},
     worker::{self, Assignment, Attempting, Examine, Inbox, Inboxes, Shared},
@@ -73,12 +73,7 @@ fn main() {
 fn guests() {
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("p.wasm"), guest::saying("nothing to do")).expect("a file in the folder");
-    let engine = Engine::new(Options {
-        max_in_flight: MAX_IN_FLIGHT,
-        max_live_connections: 1,
-        cache: None,
-        compiler: Compiler::Here,
-    });
+    let engine = Engine::new(Options { max_in_flight: MAX_IN_FLIGHT, ..Options::default() });
     let engine = engine.expect("a sandbox");
     let runtime = app::runtime().expect("a runtime");
     let before = memory::resident();

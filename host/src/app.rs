@@ -155,7 +155,13 @@ pub async fn run_beside(configuration: Configuration, started: impl FnOnce(&Arc<
     let (max_in_flight, max_live_connections) = (config.max_in_flight, config.max_live_connections);
     let apart = Apart::of_this_program(config.bounds.compile_time, config.bounds.compile_memory)?;
     let compiler = Compiler::Apart(apart);
-    let engine = Engine::new(Options { max_in_flight, max_live_connections, cache: Some(&cache), compiler })?;
+    let engine = Engine::new(Options {
+        max_in_flight,
+        max_live_connections,
+        cache: Some(&cache),
+        compiler,
+        experiments: config.experiments,
+    })?;
     let board = Arc::new(Board::new(config.node_id.clone(), clock));
     board.limit_score(config.health.limits);
     board.limit_metrics(metric_limits(&config));

@@ -68,7 +68,7 @@ pub use self::{
 };
 use self::{check::Context, fill::Filler, kind::At, report::Source, tls::Files};
 pub use crate::name::is_name;
-use crate::{grant::Policy, trust::Trust};
+use crate::{experiments::Experiments, grant::Policy, trust::Trust};
 
 /// A span of time as it is written in the config: `500ms`, `30s`, `1m30s`. `None` if it is none.
 #[must_use]
@@ -102,6 +102,8 @@ pub struct Config {
     pub max_live_connections: usize,
     /// What components may take until they are ready to run.
     pub bounds: Bounds,
+    /// What is tried out.
+    pub experiments: Experiments,
     /// The HTTP server.
     pub http: Http,
     /// What is made of the health of all checks together.
@@ -247,6 +249,7 @@ impl Config {
         let alerting = Alerting::read(At::value(top.notify).unwrap_or_default(), &trust, &context, &mut problems);
         let otlp = At::value(top.otlp).and_then(|otlp| Otlp::read(otlp, &context, &mut problems));
         let probing = Probing::read(At::value(top.probe).unwrap_or_default(), &context, &mut problems);
+        let experimental = At::value(top.experimental).unwrap_or_default();
         let metrics = At::value(top.metrics).unwrap_or_default();
         let http = Http::read(At::value(top.http).unwrap_or_default(), &context, &mut problems);
         let health = Health::read(At::value(top.health).unwrap_or_default(), &source, &mut problems);
@@ -264,6 +267,7 @@ impl Config {
                 compile_time: At::value(bounds.compile_time).unwrap_or(usual.compile_time),
                 compile_memory: At::value(bounds.compile_memory).unwrap_or(usual.compile_memory),
             },
+            experiments: Experiments::named(experimental),
             http,
             trust,
             alerting: Arc::new(alerting),

@@ -11,6 +11,7 @@ mod compilations;
 mod compiled;
 mod compiler;
 mod component;
+mod concurrent;
 mod contract;
 mod ctx;
 mod exceeded;
@@ -51,7 +52,7 @@ use probity_core::time::nanoseconds;
 use tokio::sync::Semaphore;
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, component::Linker};
 
-use crate::identity::Identity;
+use crate::{experiments::Experiments, identity::Identity};
 
 pub use bindings::{CHECKER, CONNECTOR};
 pub use compilations::Compilations;
@@ -101,21 +102,57 @@ struct Profile {
 }
 
 impl Profile {
-    fn new(config: &Config) -> Result<Profile> {
+    fn new(config: &Config, experiments: Experiments) -> Result<Profile> {
         let engine = wasmtime::Engine::new(config)?;
-        let linker = ctx::linker(&engine)?;
+        let mut linker = ctx::linker(&engine)?;
+        if experiments.wasi_0_3 {
+            concurrent::add_to_linker(&mut linker)?;
+        }
         Ok(Profile { engine, linker })
+    }
+}
+
+/// Engines whose code is the same, and what was compiled for them.
+struct Family {
+    /// Where instances come from a pool.
+    pooled: Option<Profile>,
+    /// Where they come from the system, at a higher price: for components with more tables or instances than fit the pool (whole
+    /// interpreters), and where there is none.
+    roomy: Profile,
+    cache: Option<compiled::Cache>,
+    experiments: Experiments,
+}
+
+impl Family {
+    fn new(pooled: Option<Profile>, experiments: Experiments, cache: Option<&Path>) -> Result<Family> {
+        let on_demand = InstanceAllocationStrategy::OnDemand;
+        let roomy = Profile::new(config(experiments).allocation_strategy(on_demand), experiments)?;
+        let cache = cache.and_then(|folder| match compiled::Cache::open(folder, &roomy.engine) {
+            Ok(cache) => Some(cache),
+            Err(error) => {
+                tracing::warn!("compiled code is not kept: {error:#}");
+                None
+            }
+        });
+        Ok(Family { pooled, roomy, cache, experiments })
+    }
+
+    /// The first that has room for a component is to take it.
+    fn profiles(&self) -> impl Iterator<Item = &Profile> {
+        self.pooled.iter().chain([&self.roomy])
+    }
+
+    fn engines(&self) -> impl Iterator<Item = &wasmtime::Engine> {
+        self.profiles().map(|profile| &profile.engine)
     }
 }
 
 /// The sandbox.
 pub struct Engine {
-    /// Where almost all components run: instances come from a pool.
-    pooled: Profile,
-    /// For components with more tables or instances than fit the pool (whole interpreters): theirs come from the system, at a
-    /// higher price.
-    roomy: Profile,
-    cache: Option<compiled::Cache>,
+    /// Where almost all components run.
+    usual: Family,
+    /// For components that take WASI 0.3, if that is tried out here.
+    concurrent: Option<Family>,
     resolver: network::Resolver,
     sockets: icmp::Sockets,
     disks: system::Disks,
@@ -162,6 +199,21 @@ pub struct Options<'a> {
     pub cache: Option<&'a Path>,
     /// Where components are compiled.
     pub compiler: Compiler,
+    /// What is tried out.
+    pub experiments: Experiments,
+}
+
+impl Default for Options<'_> {
+    /// One run and one connection at a time, compiled in this process at each start, and nothing that is tried out.
+    fn default() -> Self {
+        Options {
+            max_in_flight: 1,
+            max_live_connections: 1,
+            cache: None,
+            compiler: Compiler::Here,
+            experiments: Experiments::default(),
+        }
+    }
 }
 
 impl Engine {
@@ -182,23 +234,20 @@ impl Engine {
             );
         }
         let instances = max_in_flight + max_live;
-        let pooled = Profile::new(common_config().allocation_strategy(pool(instances))).with_context(|| {
+        let none = Experiments::default();
+        let pooled = Profile::new(config(none).allocation_strategy(pool(instances)), none).with_context(|| {
             format!("can't set up a pool for {instances} instances; lower max_in_flight or max_live_connections")
         })?;
-        let roomy = Profile::new(common_config().allocation_strategy(InstanceAllocationStrategy::OnDemand))?;
+        let usual = Family::new(Some(pooled), none, options.cache)?;
+        let experiments = Experiments { wasi_0_3: true };
+        let concurrent =
+            options.experiments.wasi_0_3.then(|| Family::new(None, experiments, options.cache)).transpose()?;
         let ticked = Arc::new(Ticked { made: Instant::now(), last: AtomicU64::new(0) });
-        start_ticker(&[&pooled.engine, &roomy.engine], Arc::clone(&ticked))?;
-        let cache = options.cache.and_then(|folder| match compiled::Cache::open(folder, &pooled.engine) {
-            Ok(cache) => Some(cache),
-            Err(error) => {
-                tracing::warn!("compiled code is not kept: {error:#}");
-                None
-            }
-        });
+        let engines = usual.engines().chain(concurrent.iter().flat_map(Family::engines));
+        start_ticker(engines.map(wasmtime::Engine::weak).collect(), Arc::clone(&ticked))?;
         Ok(Arc::new(Engine {
-            pooled,
-            roomy,
-            cache,
+            usual,
+            concurrent,
             resolver: network::Resolver::new(),
             sockets: icmp::Sockets::new(),
             disks: system::Disks::new(),
@@ -242,8 +291,8 @@ impl Engine {
     }
 }
 
-/// The settings that shape compiled code and the safety of every run; both profiles share them.
-fn common_config() -> Config {
+/// The settings that shape compiled code and the safety of every run; all profiles share them but for what is tried out.
+fn config(experiments: Experiments) -> Config {
     let mut config = Config::new();
     config
         // Work is counted and time is watched, always: a check has no way to opt out.
@@ -256,9 +305,10 @@ fn common_config() -> Config {
         .memory_init_cow(true)
         .wasm_backtrace_max_frames(Some(FRAMES))
         // Component-model async triples the price of a run, and no stable contract of ours uses it.
-        .concurrency_support(false)
+        .concurrency_support(experiments.wasi_0_3)
         .wasm_features(features::ON, true)
         .wasm_features(features::OFF, false)
+        .wasm_features(features::ASYNC, experiments.wasi_0_3)
         .shared_memory(false);
     config
 }
@@ -311,8 +361,7 @@ fn most_instances() -> usize {
     maps.saturating_sub(MAPS_RESERVED) / MAPS_PER_INSTANCE
 }
 
-fn start_ticker(engines: &[&wasmtime::Engine], ticked: Arc<Ticked>) -> Result<()> {
-    let engines: Vec<_> = engines.iter().map(|engine| engine.weak()).collect();
+fn start_ticker(engines: Vec<wasmtime::EngineWeak>, ticked: Arc<Ticked>) -> Result<()> {
     std::thread::Builder::new()
         .name("epoch-ticker".into())
         .spawn(move || {
@@ -339,8 +388,7 @@ mod tests {
     #[test]
     fn connections_do_without_before_runs_do() {
         let shared = |max_in_flight, max_live_connections, most| {
-            let compiler = Compiler::Here;
-            shares(&Options { max_in_flight, max_live_connections, cache: None, compiler }, most)
+            shares(&Options { max_in_flight, max_live_connections, ..Options::default() }, most)
         };
         assert_eq!(shared(1_000, 1_000, 12_000), (1_000, 1_000));
         assert_eq!(shared(10_000, 10_000, 12_000), (10_000, 2_000));

@@ -12,6 +12,7 @@ pub mod clock;
 pub mod config;
 pub mod engine;
 pub mod events;
+pub mod experiments;
 pub mod grant;
 pub mod http;
 pub mod identity;

@@ -264,7 +264,12 @@ impl Supervisor {
                 self.loader.reaction.store(config.health.on_critical_failure.clone().into());
                 self.shared.board.limit_score(config.health.limits);
                 self.shared.board.limit_metrics(metric_limits(&config));
-                self.config = Config { probes: self.config.probes.clone(), bounds: self.config.bounds, ..config };
+                self.config = Config {
+                    probes: self.config.probes.clone(),
+                    bounds: self.config.bounds,
+                    experiments: self.config.experiments,
+                    ..config
+                };
                 // Side-cars are read with the defaults of the configuration.
                 self.sidecars.values_mut().for_each(|seen| seen.text = None);
                 self.probes.reloads.taken(file.path.display(), None);
@@ -471,6 +476,7 @@ fn warn_of_what_needs_a_restart(old: &Config, new: &Config) {
         ("max_in_flight", old.max_in_flight != new.max_in_flight),
         ("max_live_connections", old.max_live_connections != new.max_live_connections),
         ("limits.component_size, .compile_time or .compile_memory", old.bounds != new.bounds),
+        ("experimental", old.experiments != new.experiments),
         // Who may ask is taken up at once.
         ("http", old.http != Http { auth: old.http.auth.clone(), ..new.http.clone() }),
         ("otlp", old.otlp != new.otlp),

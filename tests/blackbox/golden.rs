@@ -132,7 +132,8 @@ fn a_version_that_is_not_offered_is_refused() {
         (
             "later",
             "this component speaks `probity:probe/checker@0.3.0`, and this runner speaks `probity:probe/connector@0.1.0`, \
-             `probity:probe/checker@0.2.0-draft`, `probity:probe/checker@0.1.0`: build it for one of these",
+             `probity:experimental/async-checker@0.1.0`, `probity:probe/checker@0.2.0-draft`, `probity:probe/checker@0.1.0`: \
+             build it for one of these",
         ),
         ("mixed", "it wants `probity:probe/log@0.2.0-draft`, and there is `probity:probe/log@0.1.0`"),
         (

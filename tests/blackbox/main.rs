@@ -93,4 +93,5 @@ mod trust;
 mod udp;
 mod validate;
 mod verdicts;
+mod wasi_0_3;
 mod websocket;

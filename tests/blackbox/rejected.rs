@@ -39,7 +39,7 @@ fn what_can_not_run_says_why_and_what_to_do() {
             "other-version",
             exports("probity:probe/checker@9.0.0"),
             &[
-                "this component speaks `probity:probe/checker@9.0.0`, and this runner speaks `probity:probe/connector@0.1.0`, `probity:probe/checker@0.2.0-draft`, `probity:probe/checker@0.1.0`: build it for one of these",
+                "this component speaks `probity:probe/checker@9.0.0`, and this runner speaks `probity:probe/connector@0.1.0`, `probity:experimental/async-checker@0.1.0`, `probity:probe/checker@0.2.0-draft`, `probity:probe/checker@0.1.0`: build it for one of these",
             ],
         ),
         (
@@ -47,7 +47,7 @@ fn what_can_not_run_says_why_and_what_to_do() {
             wat(&moon),
             &[
                 "it wants `moon:base/airlock@1.0.0`, and there is nothing of `moon:base`",
-                "it wants `wasi:clocks/monotonic-clock@0.3.0`, and there is `wasi:clocks/monotonic-clock@0.2.12`",
+                "it wants `wasi:clocks/monotonic-clock@0.4.0`, and there is `wasi:clocks/monotonic-clock@0.2.12`, `wasi:clocks/monotonic-clock@0.3.0`",
             ],
         ),
         (

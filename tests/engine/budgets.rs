@@ -1,8 +1,12 @@
 //! Each budget beyond fuel, memory and time: what ends a run, what is cut, and what is shared by the calls of a run.
 
-use std::{io::Write, net::TcpListener, thread};
+use std::{io::Write, net::TcpListener, sync::Arc, thread};
 
-use probity::{engine::examine, limits::Limits};
+use probity::{
+    engine::{Engine, LoadError, Options, digest, examine},
+    experiments::Experiments,
+    limits::Limits,
+};
 use probity_core::outcome::{FaultKind, Outcome, Status};
 
 use super::{LIMITS, check, engine, fault, guest, prepare, status};
@@ -135,7 +139,23 @@ fn what_no_tool_chain_needs_is_refused_by_name() {
         assert!(error.to_lowercase().replace(['-', '_'], " ").contains(&name.to_lowercase()), "{name}: {error}");
     }
     let of_component =
-        r#"(component (type (func async)) (instance $i) (export "probity:probe/checker@0.1.0" (instance $i)))"#;
+        r#"(component (type error-context) (instance $i) (export "probity:probe/checker@0.1.0" (instance $i)))"#;
     let error = examine(&wat::parse_str(of_component).unwrap(), u64::MAX).unwrap_err().to_string();
     assert!(error.contains("off here"), "{error}");
+}
+
+#[tokio::test]
+async fn what_is_tried_out_is_refused_unless_it_is_asked_for() {
+    let asynchronous =
+        r#"(component (type (func async)) (instance $i) (export "probity:probe/checker@0.1.0" (instance $i)))"#;
+    let bytes = wat::parse_str(asynchronous).unwrap();
+    assert!(examine(&bytes, u64::MAX).unwrap().experiments.wasi_0_3);
+    let load = async |engine: Arc<Engine>| {
+        let bytes = bytes.clone();
+        engine.prepare(digest(&bytes).into(), || Ok(bytes)).await.err().unwrap()
+    };
+    assert_eq!(load(engine(None)).await, LoadError::Experimental("wasi-0.3"));
+    let trying = Engine::new(Options { experiments: Experiments::ALL, ..Options::default() }).unwrap();
+    // It gets as far as being found to export no `check`.
+    assert!(matches!(load(trying).await, LoadError::Mismatch(_)));
 }

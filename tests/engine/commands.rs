@@ -198,7 +198,7 @@ async fn another_process_adapts_it_and_what_it_makes_is_kept() {
     let make = |cache: &Path, program: &str| {
         let (time, memory) = (Duration::from_secs(60), 1 << 30);
         let compiler = Compiler::Apart(Apart { program: program.into(), time, memory });
-        Engine::new(Options { max_in_flight: 1, max_live_connections: 1, cache: Some(cache), compiler }).unwrap()
+        Engine::new(Options { cache: Some(cache), compiler, ..Options::default() }).unwrap()
     };
     for program in [env!("CARGO_BIN_EXE_probity"), "/no/such/program"] {
         let attempt = check(&make(&cache, program), bytes.clone(), LIMITS, &[]).await;

@@ -11,7 +11,7 @@ use super::{LIMITS, check, engine, guest, prepare};
 fn apart(seconds: u64, memory: u64) -> Arc<Engine> {
     let program = env!("CARGO_BIN_EXE_probity").into();
     let compiler = Compiler::Apart(Apart { program, time: Duration::from_secs(seconds), memory });
-    Engine::new(Options { max_in_flight: 1, max_live_connections: 1, cache: None, compiler }).unwrap()
+    Engine::new(Options { compiler, ..Options::default() }).unwrap()
 }
 
 #[tokio::test]
@@ -44,7 +44,7 @@ async fn what_takes_too_long_or_too_much_is_given_up_and_says_which_limit_it_was
 async fn a_compiler_that_is_not_there_is_named() {
     let compiler =
         Compiler::Apart(Apart { program: "/no/such/program".into(), time: Duration::from_secs(1), memory: 1 });
-    let engine = Engine::new(Options { max_in_flight: 1, max_live_connections: 1, cache: None, compiler }).unwrap();
+    let engine = Engine::new(Options { compiler, ..Options::default() }).unwrap();
     let Err(error) = prepare(&engine, guest::saying("never")).await else { panic!("compiled by nobody") };
     assert!(error.to_string().contains("/no/such/program can't be started: No such file"), "{error}");
 }

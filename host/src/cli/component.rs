@@ -8,13 +8,15 @@ use crate::{
     catalog,
     config::{Bounds, Suggestions},
     engine::{self, Apart, Compiler, Engine, Manifest, Options, Prepared},
+    experiments::Experiments,
     supervisor::standard,
 };
 
-/// A sandbox for one run at a time of whatever component is named: compiled apart, as a stranger's is, and not kept.
-pub(super) fn sandbox(bounds: Bounds) -> Result<Arc<Engine>> {
+/// A sandbox for one run at a time of whatever component is named: compiled apart, as a stranger's is, and not kept. Without a
+/// configuration that says otherwise, whoever names a component has it tried out with all that there is.
+pub(super) fn sandbox(bounds: Bounds, experiments: Experiments) -> Result<Arc<Engine>> {
     let compiler = Compiler::Apart(Apart::of_this_program(bounds.compile_time, bounds.compile_memory)?);
-    Engine::new(Options { max_in_flight: 1, max_live_connections: 1, cache: None, compiler })
+    Engine::new(Options { compiler, experiments, ..Options::default() })
 }
 
 /// The bytes of a component.

@@ -22,15 +22,17 @@ use super::{
 use crate::{
     config::Bounds,
     engine::{self, Engine, Prepared, Producers},
+    experiments::Experiments,
     trust::{self, Signed, signature_of},
     worker::Examine,
 };
 
 /// What a component could ask for by importing an interface, as the grants that it would take. What is not here can be had by
 /// all: the log, clocks and chance.
-const ASKS: [(&str, &[&str]); 8] = [
+const ASKS: [(&str, &[&str]); 9] = [
     ("wasi:sockets/tcp@", &["tcp:HOST:PORT"]),
     ("wasi:sockets/udp@", &["udp:HOST:PORT"]),
+    ("wasi:sockets/types@", &["tcp:HOST:PORT", "udp:HOST:PORT"]),
     ("wasi:sockets/ip-name-lookup@", &["resolve:NAME"]),
     ("wasi:http/outgoing-handler@", &["http:HOST", "https:HOST"]),
     ("wasi:tls/types@", &["tls"]),
@@ -112,7 +114,7 @@ impl Inspect {
     async fn inspect(&self) -> Result<Inspected> {
         let bytes = component::read(&self.probe)?;
         let producers = engine::producers(&bytes);
-        let engine = component::sandbox(Bounds::default())?;
+        let engine = component::sandbox(Bounds::default(), Experiments::ALL)?;
         let prepared = Arc::new(component::prepare(&engine, &self.probe, bytes).await?);
         let file = Path::new(&self.probe);
         let origin = if file.is_file() { origin(file) } else { Origin::Standard };

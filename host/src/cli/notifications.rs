@@ -55,9 +55,10 @@ impl Notify {
             bail!("{} has no [[notify.sink]] with name = \"{sink}\"; there is {known}", path.display());
         };
         let hooks: Arc<dyn Hooks> = match found.kind {
-            SinkKind::Hook(_) => {
-                Arc::new(SandboxedHooks::new(component::sandbox(config.bounds)?, config.bounds.component_size))
-            }
+            SinkKind::Hook(_) => Arc::new(SandboxedHooks::new(
+                component::sandbox(config.bounds, config.experiments)?,
+                config.bounds.component_size,
+            )),
             _ => Arc::new(NoHooks),
         };
         send(found, &config.node_id, &hooks).await

@@ -15,6 +15,7 @@ use super::{component, configured::Configured, recording::Recorded};
 use crate::{
     config::{Bounds, Check, Config, Overrides, Surroundings, is_name},
     engine::{Engine, Prepared},
+    experiments::Experiments,
     supervisor::{Examiner, standard},
 };
 
@@ -55,6 +56,7 @@ pub(super) struct Chosen {
     /// Where its component is: a file, or the name of a standard probe.
     pub(super) component: String,
     bounds: Bounds,
+    experiments: Experiments,
 }
 
 impl Subject {
@@ -81,11 +83,11 @@ impl Subject {
         let Some(config) = &self.config else {
             let bounds = Bounds { component_size: u64::MAX, ..Bounds::default() };
             let check = read_check(&whence.to_string_lossy(), &text)?;
-            return Ok(Chosen { check, component: self.probe.clone(), bounds });
+            return Ok(Chosen { check, component: self.probe.clone(), bounds, experiments: Experiments::ALL });
         };
         let overrides = Overrides { data_dir: Some(std::env::temp_dir()), ..Overrides::default() };
         let configured = Configured::read(config, &overrides).map_err(|report| anyhow!("{report}"))?;
-        let bounds = configured.config.bounds;
+        let (bounds, experiments) = (configured.config.bounds, configured.config.experiments);
         let said = configured.beside(whence, &text).map_err(|report| anyhow!("{report}"))?;
         let said = said.context("the command line describes no check")?;
         let unwritten = configured.unwritten().map(|(_, check)| check);
@@ -95,10 +97,10 @@ impl Subject {
                 bail!("`--set` is for probes: the check `{}` has its settings at {}", found.name, found.origin);
             }
             let component = configured.component(&found.probe).map_err(|why| anyhow!(why))?;
-            return Ok(Chosen { check: self.over(found, &said), component, bounds });
+            return Ok(Chosen { check: self.over(found, &said), component, bounds, experiments });
         }
         if Path::new(&self.probe).is_file() || standard::find(&self.probe).is_some() {
-            return Ok(Chosen { check: said, component: self.probe.clone(), bounds });
+            return Ok(Chosen { check: said, component: self.probe.clone(), bounds, experiments });
         }
         bail!(self.no_check(config, &checks, &configured))
     }
@@ -168,7 +170,7 @@ impl Chosen {
     ///
     /// This system has none to offer.
     pub(super) fn sandbox(&self) -> Result<Arc<Engine>> {
-        component::sandbox(self.bounds)
+        component::sandbox(self.bounds, self.experiments)
     }
 
     /// Its component, ready to run.

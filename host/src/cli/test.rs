@@ -24,6 +24,7 @@ use super::{
 use crate::{
     config::Bounds,
     engine::{Engine, Prepared},
+    experiments::Experiments,
     worker::Examine,
 };
 
@@ -54,7 +55,7 @@ impl Test {
         let files = self.files()?;
         // All that can't be read is told before anything runs.
         let cases: Vec<Case> = read_all(&files)?;
-        let engine = component::sandbox(Bounds::default())?;
+        let engine = component::sandbox(Bounds::default(), Experiments::ALL)?;
         let mut loaded: Vec<(String, Arc<Prepared>)> = Vec::new();
         let (mut passed, mut failed) = (0_u32, 0_u32);
         for case in &cases {

@@ -14,6 +14,7 @@ use super::{component, configured::Configured, out, subject::examiner};
 use crate::{
     config::{Bounds, Check, Origin, Overrides, Report},
     engine::{Engine, Prepared},
+    experiments::Experiments,
     supervisor::dependencies,
 };
 
@@ -41,14 +42,14 @@ impl Validate {
             self.files.push("probity.toml".into());
         }
         let overrides = Overrides { probes: self.probes.clone(), ..Overrides::default() };
-        let mut bounds: Option<Bounds> = None;
+        let mut first: Option<(Bounds, Experiments)> = None;
         let mut told: Vec<(usize, Result<(), String>)> = Vec::new();
         let (configurations, components): (Vec<_>, Vec<_>) =
             self.files.iter().enumerate().partition(|(_, file)| file.extension().is_some_and(|kind| kind == "toml"));
         for (at, file) in configurations {
             let result = match Configured::read(file, &overrides) {
                 Ok(configured) => {
-                    bounds.get_or_insert(configured.config.bounds);
+                    first.get_or_insert((configured.config.bounds, configured.config.experiments));
                     configuration(configured).await?
                 }
                 Err(report) => Err(report),
@@ -56,8 +57,8 @@ impl Validate {
             told.push((at, result.map_err(|report| report.to_string())));
         }
         if !components.is_empty() {
-            let bounds = bounds.unwrap_or_default();
-            let engine = component::sandbox(bounds)?;
+            let (bounds, experiments) = first.unwrap_or((Bounds::default(), Experiments::ALL));
+            let engine = component::sandbox(bounds, experiments)?;
             for (at, file) in components {
                 let loaded = component::load(&engine, &file.to_string_lossy(), bounds.component_size).await;
                 told.push((at, loaded.map(|_| ()).map_err(|error| format!("{error:#}"))));
@@ -77,7 +78,7 @@ impl Validate {
 /// What is wrong with a configuration, its side-cars, its components, and the settings that it has for them.
 async fn configuration(configured: Configured) -> Result<Result<(), Report>> {
     let mut components = Components {
-        engine: component::sandbox(configured.config.bounds)?,
+        engine: component::sandbox(configured.config.bounds, configured.config.experiments)?,
         limit: configured.config.bounds.component_size,
         loaded: HashMap::new(),
     };

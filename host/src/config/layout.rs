@@ -22,6 +22,7 @@ use super::{
     token::{Scope, TokenHash},
     trust::{DigestTable, Key},
 };
+use crate::experiments::Experiments;
 
 /// Half a minute, as the load balancers of AWS have it: soon enough for people, seldom enough for any target.
 pub(super) const INTERVAL: Duration = Duration::from_secs(30);
@@ -202,6 +203,9 @@ section! {
         http: Table<Http> = Table::new(), example { auth = { token = "${env:PROBITY_TOKEN}" } };
         /// What is made of the health of all checks together.
         health: Table<Health> = Table::new(), example { on_critical_failure = "shutdown" };
+        /// What is tried out, and may change or go in any release. "wasi-0.3" lets components wait for several things at once, by
+        /// the asynchronous functions of WASI 0.3.
+        experimental: List<Choice> = List(Choice(&Experiments::WORDS)), example ["wasi-0.3"];
         /// What is let in, and what is not.
         security: Table<Security> = Table::new(), example { trust = { allow_unlisted = false } };
         /// What `/probe` examines for others.

@@ -21,16 +21,20 @@ wasmtime::component::bindgen!({
             export probity:probe/connector@0.1.0;
             export probity:probe/listener@0.1.0;
             export probity:probe/manifest@0.1.0;
+            export probity:experimental/async-checker@0.1.0;
         }
     ",
-    path: ["../wit", "../wit/draft"],
+    path: ["../wit", "../wit/draft", "../wit/experimental"],
     world: "probity:host/host",
     imports: {
         "probity:probe/icmp": async | trappable,
         "probity:probe/system": async | trappable,
         default: trappable,
     },
-    exports: { default: async },
+    exports: {
+        "probity:experimental/async-checker": async | store,
+        default: async,
+    },
     require_store_data_send: true,
     with: {
         "probity:probe/icmp.echo": super::icmp::Echo,
@@ -46,11 +50,12 @@ wasmtime::component::bindgen!({
 
 pub use self::{
     exports::probity::{
+        experimental::async_checker,
         probe0_1_0::{checker, connector, listener, manifest},
         probe0_2_0_draft::checker as draft,
     },
     probity::probe0_1_0::{calendar, checks, http, icmp, log, reports, system, tls, types},
-    wasi::sockets::ip_name_lookup,
+    wasi::sockets0_2_12::ip_name_lookup,
 };
 pub use wasmtime_wasi::p2::bindings::exports::wasi::cli::run;
 
@@ -58,6 +63,8 @@ pub use wasmtime_wasi::p2::bindings::exports::wasi::cli::run;
 pub const CHECKER: &str = "probity:probe/checker@0.1.0";
 /// The same, in the version that is in the making.
 pub const CHECKER_DRAFT: &str = "probity:probe/checker@0.2.0-draft";
+/// The same, as a function that waits for several things at once.
+pub const ASYNC_CHECKER: &str = "probity:experimental/async-checker@0.1.0";
 /// The export that makes it one which keeps a connection open.
 pub const CONNECTOR: &str = "probity:probe/connector@0.1.0";
 /// The export that makes it a hook, which is told of trouble.
@@ -65,7 +72,7 @@ pub const LISTENER: &str = "probity:probe/listener@0.1.0";
 /// The export that makes it a command, which is started for each run.
 pub const RUN: &str = "wasi:cli/run@0.2.12";
 /// All of those that make it a probe of the contract. Of several that it has, it is called by the first.
-pub const CALLED_BY: [&str; 3] = [CONNECTOR, CHECKER_DRAFT, CHECKER];
+pub const CALLED_BY: [&str; 4] = [CONNECTOR, ASYNC_CHECKER, CHECKER_DRAFT, CHECKER];
 /// The export that describes a probe.
 pub const MANIFEST: &str = "probity:probe/manifest@0.1.0";
 
@@ -115,4 +122,29 @@ pub const OFFERED: [&str; 40] = [
     "wasi:sockets/udp-create-socket@0.2.12",
     "wasi:sockets/udp@0.2.12",
     "wasi:tls/types@0.2.0-draft",
+];
+
+/// What WASI 0.3 adds to it, for those who take part in the experiment.
+pub const OFFERED_0_3: [&str; 21] = [
+    "wasi:cli/environment@0.3.0",
+    "wasi:cli/exit@0.3.0",
+    "wasi:cli/stderr@0.3.0",
+    "wasi:cli/stdin@0.3.0",
+    "wasi:cli/stdout@0.3.0",
+    "wasi:cli/terminal-input@0.3.0",
+    "wasi:cli/terminal-output@0.3.0",
+    "wasi:cli/terminal-stderr@0.3.0",
+    "wasi:cli/terminal-stdin@0.3.0",
+    "wasi:cli/terminal-stdout@0.3.0",
+    "wasi:cli/types@0.3.0",
+    "wasi:clocks/monotonic-clock@0.3.0",
+    "wasi:clocks/system-clock@0.3.0",
+    "wasi:clocks/types@0.3.0",
+    "wasi:filesystem/preopens@0.3.0",
+    "wasi:filesystem/types@0.3.0",
+    "wasi:random/insecure-seed@0.3.0",
+    "wasi:random/insecure@0.3.0",
+    "wasi:random/random@0.3.0",
+    "wasi:sockets/ip-name-lookup@0.3.0",
+    "wasi:sockets/types@0.3.0",
 ];

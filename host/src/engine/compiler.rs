@@ -17,6 +17,7 @@ use std::{
 
 pub use self::apart::compile;
 use super::component::LoadError;
+use crate::experiments::Experiments;
 
 /// The program itself, whatever has become of its file since it was started.
 const ITSELF: &str = "/proc/self/exe";
@@ -58,11 +59,12 @@ impl Apart {
         Ok(Apart { program, time, memory })
     }
 
-    /// Has a component compiled.
-    pub(super) fn compile(&self, component: &[u8]) -> Result<Vec<u8>, LoadError> {
+    /// Has a component compiled, with what these experiments take.
+    pub(super) fn compile(&self, component: &[u8], experiments: Experiments) -> Result<Vec<u8>, LoadError> {
         let seconds = self.seconds();
         let mut child = Command::new(&self.program)
             .args([COMMAND, "--time", &seconds.to_string(), "--memory", &self.memory.to_string()])
+            .args(experiments.wasi_0_3.then_some("--async"))
             .env_clear()
             .current_dir("/")
             .stdin(Stdio::piped())

@@ -7,7 +7,7 @@ use thiserror::Error;
 use wasmtime::component::{Component, InstancePre, Linker};
 
 use super::{
-    Engine, Profile, Request,
+    Engine, Family, Profile, Request,
     bindings::{CHECKER, CONNECTOR, LISTENER, MANIFEST, REPORTS, RUN, connector, listener, manifest, run, types},
     command::Start,
     compiled,
@@ -21,7 +21,7 @@ use super::{
     shape::{Purpose, Shape, examine_as},
     tape::Taping,
 };
-use crate::{grant::Grants, limits::Limits};
+use crate::{experiments::Experiments, grant::Grants, limits::Limits};
 
 /// What a component may use to be examined: instantiated, and asked to describe itself.
 const EXAMINATION: Limits = Limits {
@@ -76,6 +76,12 @@ pub enum LoadError {
          it without that"
     )]
     Feature(String),
+    /// It takes what is tried out, where that is off.
+    #[error(
+        "this component takes part in an experiment that is off here: to switch it on, write `experimental = [\"{0}\"]` at the top \
+         of the configuration"
+    )]
+    Experimental(&'static str),
     /// It does not export what a probe exports.
     #[error("this component is not a probe: it must export `{CHECKER}`, `{CONNECTOR}` or `{RUN}`, and exports {found}")]
     NotAProbe {
@@ -335,12 +341,17 @@ impl Engine {
     fn link(&self, purpose: Purpose, bytes: &[u8], digest: Arc<str>) -> Result<Prepared, LoadError> {
         // The catalog has seen to the size of what was dropped; what is part of the program needs no limit.
         let mut shape = examine_as(purpose, bytes, u64::MAX)?;
+        let family = match &self.concurrent {
+            Some(concurrent) if shape.experiments.wasi_0_3 => concurrent,
+            None if shape.experiments.wasi_0_3 => return Err(LoadError::Experimental(Experiments::WASI_0_3)),
+            _ => &self.usual,
+        };
         let (profile, component) = if shape.adapted {
-            let compiled = self.compile(bytes, &preview_1::key(&digest))?;
+            let compiled = self.compile(family, bytes, &preview_1::key(&digest))?;
             shape = Shape::of(&compiled.1, true);
             compiled
         } else {
-            self.compile(bytes, &digest)?
+            self.compile(family, bytes, &digest)?
         };
         let mismatch = |error: wasmtime::Error| LoadError::Mismatch(format!("{error:#}"));
         let pre = profile.linker.instantiate_pre(&component).map_err(mismatch)?;
@@ -351,11 +362,11 @@ impl Engine {
     }
 
     /// `key` is what the code is kept under.
-    fn compile(&self, bytes: &[u8], key: &str) -> Result<(&Profile, Component), LoadError> {
+    fn compile<'a>(&self, family: &'a Family, bytes: &[u8], key: &str) -> Result<(&'a Profile, Component), LoadError> {
         let failed = |error: wasmtime::Error| LoadError::Compile(format!("{error:#}"));
-        // The settings that shape code are the same in both, so code made by one serves the other.
-        let engines = [&self.pooled.engine, &self.roomy.engine];
-        let cached = self.cache.as_ref().and_then(|cache| cache.load(&engines, key));
+        // The settings that shape code are the same in all of them, so code made by one serves the others.
+        let engines: Vec<&wasmtime::Engine> = family.engines().collect();
+        let cached = family.cache.as_ref().and_then(|cache| cache.load(&engines, key));
         let component = match cached {
             Some(component) => {
                 self.compilations.found();
@@ -366,11 +377,11 @@ impl Engine {
                     Compiler::Here => {
                         let component = preview_1::as_component(bytes);
                         let component = component.map_err(|error| LoadError::Compile(format!("{error:#}")))?;
-                        self.roomy.engine.precompile_component(&component).map_err(failed)?
+                        family.roomy.engine.precompile_component(&component).map_err(failed)?
                     }
-                    Compiler::Apart(apart) => apart.compile(bytes)?,
+                    Compiler::Apart(apart) => apart.compile(bytes, family.experiments)?,
                 };
-                if let Some(cache) = &self.cache
+                if let Some(cache) = &family.cache
                     && let Err(error) = cache.store(key, &code)
                 {
                     tracing::warn!("{error:#}");
@@ -378,8 +389,8 @@ impl Engine {
                 compiled::load_own(&engines, &code).map_err(failed)?
             }
         };
-        let pooled = wasmtime::Engine::same(component.engine(), &self.pooled.engine);
-        Ok((if pooled { &self.pooled } else { &self.roomy }, component))
+        let took = |profile: &&Profile| wasmtime::Engine::same(component.engine(), &profile.engine);
+        Ok((family.pooled.as_ref().filter(took).unwrap_or(&family.roomy), component))
     }
 
     async fn describe(&self, prepared: &Prepared) -> Result<Option<Manifest>, LoadError> {

@@ -11,7 +11,7 @@ use wasmtime::{
 };
 
 use super::{
-    bindings::{CHECKER, CHECKER_DRAFT, checker, draft, types},
+    bindings::{ASYNC_CHECKER, CHECKER, CHECKER_DRAFT, async_checker, checker, draft, types},
     ctx::Ctx,
     shape::Shape,
 };
@@ -20,6 +20,8 @@ use super::{
 pub(super) enum Checker {
     V0_1(checker::GuestIndices),
     V0_2Draft(draft::GuestIndices),
+    /// As the first, by an asynchronous function.
+    Async(async_checker::GuestIndices),
 }
 
 /// What comes of a check.
@@ -28,7 +30,9 @@ type Checked = Result<std::result::Result<types::Verdict, types::Problem>>;
 impl Checker {
     /// The newest that a component speaks; `None` if it is no such probe.
     pub(super) fn find(pre: &InstancePre<Ctx>, shape: &Shape) -> Option<Result<Checker>> {
-        if shape.has(CHECKER_DRAFT) {
+        if shape.has(ASYNC_CHECKER) {
+            Some(async_checker::GuestIndices::new(pre).map(Checker::Async))
+        } else if shape.has(CHECKER_DRAFT) {
             Some(draft::GuestIndices::new(pre).map(Checker::V0_2Draft))
         } else if shape.has(CHECKER) {
             Some(checker::GuestIndices::new(pre).map(Checker::V0_1))
@@ -42,6 +46,7 @@ impl Checker {
         match self {
             Checker::V0_1(guest) => guest.load(store, instance).map(|_| ()),
             Checker::V0_2Draft(guest) => guest.load(store, instance).map(|_| ()),
+            Checker::Async(guest) => guest.load(store, instance).map(|_| ()),
         }
     }
 
@@ -58,6 +63,12 @@ impl Checker {
             Checker::V0_2Draft(guest) => {
                 let checked = guest.load(&mut *store, instance)?.call_check(&mut *store, settings, run).await?;
                 Ok(checked.map(types::Verdict::from))
+            }
+            Checker::Async(guest) => {
+                let guest = guest.load(&mut *store, instance)?;
+                store
+                    .run_concurrent(async |store| guest.call_check(store, settings.to_owned(), run.clone()).await)
+                    .await?
             }
         }
     }

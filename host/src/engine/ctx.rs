@@ -31,6 +31,9 @@ use super::{
 };
 use crate::{grant::Grants, limits::Limits};
 
+/// Where a program ends itself.
+const EXIT: &str = "wasi:cli/exit@0.2.12";
+
 /// The data of a run, or of an open connection.
 pub(super) struct Ctx {
     pub(super) refusals: Refusals,
@@ -233,7 +236,7 @@ pub(super) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Ctx>>
         table: &mut ctx.table,
     })?;
     sockets::meter(&mut linker)?;
-    exit::tell_apart(&mut linker)?;
+    exit::tell_apart(&mut linker, EXIT)?;
     linker.allow_shadowing(false);
     Ok(linker)
 }

@@ -22,9 +22,9 @@ pub(super) enum Exit {
     Code(u8),
 }
 
-/// Replaces the stock functions, which the linker must have already; it must allow that.
-pub(super) fn tell_apart(linker: &mut Linker<Ctx>) -> wasmtime::Result<()> {
-    let mut exit = linker.instance("wasi:cli/exit@0.2.12")?;
+/// Replaces the stock functions of this version of it, which the linker must have already; it must allow that.
+pub(super) fn tell_apart(linker: &mut Linker<Ctx>, interface: &str) -> wasmtime::Result<()> {
+    let mut exit = linker.instance(interface)?;
     exit.func_wrap("exit", |_: StoreContextMut<'_, Ctx>, (status,): (Result<(), ()>,)| -> wasmtime::Result<()> {
         Err(Exit::from(status).into())
     })?;

@@ -40,13 +40,20 @@ pub(super) const ON: WasmFeatures = WasmFeatures::MUTABLE_GLOBAL
 /// - exceptions, old and new, and stack switching: no compiler of ours emits them unless asked to, and both add ways of
 ///   leaving a function that the host has to be right about;
 /// - tail calls, relaxed vectors and wide arithmetic: faster, or the same; relaxed vectors differ from machine to machine;
-/// - whatever is experimental in the component model (async, threads, values, maps, …): no released contract has it.
+/// - whatever is experimental in the component model (async, threads, values, maps, …): no released contract has it. [`ASYNC`] is
+///   on for those who take part in the experiment with it.
 pub(super) const OFF: WasmFeatures = WasmFeatures::all().difference(ON);
 
-/// Whether a component is sound, and does with what is on.
-pub(super) fn validate(component: &[u8]) -> Result<(), LoadError> {
+/// What WASI 0.3 takes beyond that: functions that do not hold up who calls them.
+pub(super) const ASYNC: WasmFeatures = WasmFeatures::CM_ASYNC;
+
+/// Whether a component is sound, and does with what is on; says whether it takes [`ASYNC`] beside it.
+pub(super) fn validate(component: &[u8]) -> Result<bool, LoadError> {
     let with = |features| Validator::new_with_features(features).validate_all(component);
-    let Err(flaw) = with(ON) else { return Ok(()) };
+    let Err(flaw) = with(ON) else { return Ok(false) };
+    if with(ON.union(ASYNC)).is_ok() {
+        return Ok(true);
+    }
     // What is sound only with everything on is not damaged.
     Err(if with(WasmFeatures::all()).is_ok() {
         LoadError::Feature(flaw.to_string())

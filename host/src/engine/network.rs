@@ -232,10 +232,9 @@ impl ip_name_lookup::Host for LookupView<'_> {
         self.table.get(&network)?;
         self.network.count_lookup(&name).map_err(SocketError::trap)?;
         let network = self.network.clone();
-        let task =
-            wasmtime_wasi::runtime::spawn(
-                async move { network.resolve(&name).await.map_err(|error| lookup_error(&error)) },
-            );
+        let task = wasmtime_wasi::runtime::spawn(async move {
+            network.resolve(&name).await.map_err(|error| LookupFailure::of(&error).into())
+        });
         Ok(self.table.push(Lookup(LookupState::Pending(task)))?)
     }
 }
@@ -276,11 +275,36 @@ impl ip_name_lookup::HostResolveAddressStream for LookupView<'_> {
     }
 }
 
-/// getaddrinfo's failures reach Rust as text alone; the two kinds that a caller can act on are told apart by it.
-fn lookup_error(error: &std::io::Error) -> ErrorCode {
-    if error.kind() == std::io::ErrorKind::PermissionDenied {
-        return ErrorCode::AccessDenied;
+/// Why a name has no address, as far as a guest can act on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LookupFailure {
+    /// No grant could lead there.
+    Denied,
+    /// It may have one another time.
+    Temporary,
+    /// There is no such name.
+    Unknown,
+}
+
+impl LookupFailure {
+    /// The failures of getaddrinfo reach Rust as text alone.
+    pub(super) fn of(error: &std::io::Error) -> LookupFailure {
+        if error.kind() == std::io::ErrorKind::PermissionDenied {
+            LookupFailure::Denied
+        } else if error.to_string().contains("Temporary failure") {
+            LookupFailure::Temporary
+        } else {
+            LookupFailure::Unknown
+        }
     }
-    let text = error.to_string();
-    if text.contains("Temporary failure") { ErrorCode::TemporaryResolverFailure } else { ErrorCode::NameUnresolvable }
+}
+
+impl From<LookupFailure> for ErrorCode {
+    fn from(failure: LookupFailure) -> Self {
+        match failure {
+            LookupFailure::Denied => ErrorCode::AccessDenied,
+            LookupFailure::Temporary => ErrorCode::TemporaryResolverFailure,
+            LookupFailure::Unknown => ErrorCode::NameUnresolvable,
+        }
+    }
 }

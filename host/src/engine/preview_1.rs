@@ -74,7 +74,7 @@ pub(super) fn shape(module: &[u8]) -> Result<Shape, LoadError> {
         missing.push(format!("and a core module is offered the functions of `{PREVIEW_1}`"));
         return Err(LoadError::NotOffered(missing));
     }
-    Ok(Shape { imports: vec![PREVIEW_1.to_owned()], exports: vec![RUN.to_owned()], adapted: true })
+    Ok(Shape { imports: vec![PREVIEW_1.to_owned()], exports: vec![RUN.to_owned()], adapted: true, ..Shape::default() })
 }
 
 /// What is compiled of a file: the component that it is, or the one that is made of a core module.

@@ -5,10 +5,11 @@ use wasmparser::{BinaryReaderError, ComponentExternalKind, Parser, Payload};
 use wasmtime::component::Component;
 
 use super::{
-    bindings::{CALLED_BY, LISTENER, OFFERED, RUN},
+    bindings::{CALLED_BY, LISTENER, OFFERED, OFFERED_0_3, RUN},
     component::LoadError,
     features, preview_1,
 };
+use crate::experiments::Experiments;
 
 /// What can be told of a component without compiling it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub struct Shape {
     pub exports: Vec<String>,
     /// Whether it is a core module for WASI preview 1, and becomes a component when it is loaded.
     pub adapted: bool,
+    /// What it takes of what is tried out.
+    pub experiments: Experiments,
 }
 
 impl Shape {
@@ -46,6 +49,7 @@ impl Shape {
             imports: ty.imports(engine).map(|(name, _)| name.to_owned()).collect(),
             exports: ty.exports(engine).map(|(name, _)| name.to_owned()).collect(),
             adapted,
+            experiments: Experiments::default(),
         }
     }
 }
@@ -84,8 +88,9 @@ pub(super) fn examine_as(purpose: Purpose, bytes: &[u8], limit: u64) -> Result<S
     if is_module && purpose == Purpose::Hook {
         return Err(LoadError::NotAHook { found: "nothing, as it is a core module".into() });
     }
-    let shape = if is_module { preview_1::shape(bytes)? } else { read_shape(bytes)? };
-    features::validate(bytes)?;
+    let mut shape = if is_module { preview_1::shape(bytes)? } else { read_shape(bytes)? };
+    shape.experiments.wasi_0_3 =
+        features::validate(bytes)? || shape.imports.iter().any(|name| fits_any(name, &OFFERED_0_3));
     if is_module {
         return Ok(shape);
     }
@@ -155,7 +160,7 @@ fn is_adapter(name: &str) -> bool {
 /// Why an import can't be served, if it can't.
 fn why_not_offered(wanted: &str) -> Option<String> {
     let (interface, version) = wanted.split_once('@').unwrap_or((wanted, ""));
-    let of_this = OFFERED.iter().filter_map(|offered| offered.split_once('@').filter(|(name, _)| *name == interface));
+    let of_this = offered().filter_map(|offered| offered.split_once('@').filter(|(name, _)| *name == interface));
     let versions: Vec<&str> = of_this.map(|(_, version)| version).collect();
     match versions[..] {
         [..] if versions.iter().any(|have| series(have) == series(version)) => None,
@@ -166,8 +171,8 @@ fn why_not_offered(wanted: &str) -> Option<String> {
         [] => {
             let package = interface.split_once('/').map_or(interface, |(package, _)| package);
             let same_package =
-                |offered: &&&str| offered.starts_with(package) && offered[package.len()..].starts_with('/');
-            let others: Vec<String> = OFFERED.iter().filter(same_package).map(ToString::to_string).collect();
+                |offered: &&str| offered.starts_with(package) && offered[package.len()..].starts_with('/');
+            let others: Vec<String> = offered().filter(same_package).map(str::to_owned).collect();
             Some(if others.is_empty() {
                 format!("it wants `{wanted}`, and there is nothing of `{package}`")
             } else {
@@ -175,6 +180,16 @@ fn why_not_offered(wanted: &str) -> Option<String> {
             })
         }
     }
+}
+
+/// All that there is here, the experimental last.
+fn offered() -> impl Iterator<Item = &'static str> {
+    OFFERED.into_iter().chain(OFFERED_0_3)
+}
+
+/// Whether a name is of the same interface as one of these, in a version that fits.
+fn fits_any(name: &str, others: &[&str]) -> bool {
+    others.iter().any(|other| fits(name, other))
 }
 
 /// Whether a name is of the same interface as another, in a version that fits.

@@ -10,12 +10,12 @@ use wasmtime::{
     component::{Linker, Resource},
 };
 use wasmtime_wasi::{
-    async_trait,
+    TrappableError, async_trait,
     p2::{
-        DynInputStream, DynOutputStream, InputStream, OutputStream, Pollable, SocketResult, StreamError, StreamResult,
-        TcpSocket, UdpSocket,
+        DynInputStream, DynOutputStream, InputStream, OutputStream, Pollable, StreamError, StreamResult, TcpSocket,
+        UdpSocket,
         bindings::sockets::{
-            network::{ErrorCode, IpAddressFamily},
+            network::IpAddressFamily,
             tcp::HostTcpSocket,
             tcp_create_socket, udp,
             udp::{HostIncomingDatagramStream, HostOutgoingDatagramStream},
@@ -29,7 +29,7 @@ use wasmtime_wasi::{
 use super::{ctx::Ctx, exceeded::Exceeded, network::Network};
 
 /// What a function of `wasi:sockets` returns.
-type Answered<T> = wasmtime::Result<(Result<T, ErrorCode>,)>;
+type Answered<T, E> = wasmtime::Result<(Result<T, E>,)>;
 
 /// Replaces the stock functions, which the linker must have already; it must allow that.
 pub(super) fn meter(linker: &mut Linker<Ctx>) -> wasmtime::Result<()> {
@@ -87,7 +87,10 @@ pub(super) fn meter(linker: &mut Linker<Ctx>) -> wasmtime::Result<()> {
 }
 
 /// What the guest gets to hear of a result, unless it is one that ends the run.
-fn answer<T>(result: SocketResult<T>) -> Answered<T> {
+pub(super) fn answer<T, E>(result: Result<T, TrappableError<E>>) -> Answered<T, E>
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
     match result {
         Ok(value) => Ok((Ok(value),)),
         Err(error) => Ok((Err(error.downcast()?),)),
@@ -96,7 +99,7 @@ fn answer<T>(result: SocketResult<T>) -> Answered<T> {
 
 impl Ctx {
     /// Whether the guest may open another socket.
-    fn may_open_a_socket(&mut self) -> Result<(), Exceeded> {
+    pub(super) fn may_open_a_socket(&mut self) -> Result<(), Exceeded> {
         let open = self.table.iter_mut().filter(|entry| entry.is::<TcpSocket>() || entry.is::<UdpSocket>()).count();
         self.network.traffic().another_socket(open)
     }

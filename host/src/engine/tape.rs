@@ -16,7 +16,7 @@ mod values;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use probity_core::outcome::FaultKind;
 use serde_json::Value;
 use thiserror::Error;
@@ -356,9 +356,11 @@ impl Engine {
     ///
     /// It imports something that can't be recorded.
     pub fn record(&self, prepared: &Prepared, bytes: &[u8], tape: &Arc<Tape>) -> Result<Prepared> {
+        refuse_experiments(prepared)?;
         let mirror = mirror::write(&preview_1::as_component(bytes)?).context("this component can't be recorded")?;
-        let component = Component::new(&self.roomy.engine, &mirror.component)?;
-        let pattern = Pattern::new(self.roomy.linker.instantiate_pre(&component)?, mirror.exports);
+        let roomy = &self.usual.roomy;
+        let component = Component::new(&roomy.engine, &mirror.component)?;
+        let pattern = Pattern::new(roomy.linker.instantiate_pre(&component)?, mirror.exports);
         let linker = doors::linker(prepared.pre.component(), tape, doors::record)?;
         Ok(prepared.put_on(&linker, Taping { tape: Arc::clone(tape), pattern: Some(pattern) })?)
     }
@@ -369,7 +371,16 @@ impl Engine {
     ///
     /// It can't be linked so.
     pub fn replay(&self, prepared: &Prepared, tape: &Arc<Tape>) -> Result<Prepared> {
+        refuse_experiments(prepared)?;
         let linker = doors::linker(prepared.pre.component(), tape, doors::play)?;
         Ok(prepared.put_on(&linker, Taping { tape: Arc::clone(tape), pattern: None })?)
     }
+}
+
+/// A tape has one call after another, and no two at once.
+fn refuse_experiments(prepared: &Prepared) -> Result<()> {
+    if let Some(word) = prepared.shape.experiments.words().next() {
+        bail!("this component takes part in the experiment `{word}`, whose runs can't be recorded or replayed");
+    }
+    Ok(())
 }

@@ -38,6 +38,12 @@ const MORE: [(&str, Part, &str); 8] = [
     ("pubsub-adapter", Part::Exports, "probes/sdk/src/more_bindings/pubsub_adapter.rs"),
     ("pubsub-probe", Part::Imports, "probes/sdk/src/more_bindings/pubsub_probe.rs"),
 ];
+/// The example by WASI 0.3: its own world, and where the bindings of that are kept.
+const EXAMPLE: (&str, &str) = ("examples/rust-async/wit", "examples/rust-async/src/bindings.rs");
+/// What that world is called.
+const EXAMPLE_WORLD: &str = "probe";
+/// What that world builds on, within `wit/`.
+const EXPERIMENTAL: &str = "experimental";
 /// Where those in Go are kept, and what the module there is called.
 const GO: (&str, &str) = ("sdk/go/wit", "probity/guest/wit");
 /// The packages of a module in a registry that they are made for, and those that have them here, so that nothing has to be fetched.
@@ -60,6 +66,7 @@ pub(crate) fn run(repository: &Path, check: bool) -> Result<()> {
         let own = format!("__export_{}_probity_probe_", world.replace('-', "_"));
         all.push((file.to_owned(), contract.generate(world, Some(part))?.replace(EXPORT_MACRO, &own)));
     }
+    all.push((EXAMPLE.1.to_owned(), contract.with(repository, EXAMPLE.0)?.generate(EXAMPLE_WORLD, None)?));
     all.extend(contract.generate_go()?);
     for (file, generated) in all {
         let path = repository.join(&file);
@@ -88,6 +95,14 @@ impl Contract {
         let mut resolve = Resolve::default();
         resolve.features.extend(FEATURES.map(str::to_owned));
         let (package, _) = resolve.push_dir(wit)?;
+        Ok(Self { resolve, package })
+    }
+
+    /// The same, with the experiments and a folder of somebody's own, whose worlds are meant from now on.
+    fn with(&self, repository: &Path, folder: &str) -> Result<Self> {
+        let mut resolve = self.resolve.clone();
+        resolve.push_dir(repository.join("wit").join(EXPERIMENTAL))?;
+        let (package, _) = resolve.push_dir(repository.join(folder))?;
         Ok(Self { resolve, package })
     }
 

@@ -16,6 +16,7 @@ pub(super) fn document(probe: &str, inspected: &Inspected) -> Value {
         "digest": prepared.digest,
         "size": prepared.size,
         "world": { "interface": interface, "version": version },
+        "experimental": prepared.shape.experiments.words().collect::<Vec<_>>(),
         "exports": prepared.shape.exports,
         "imports": imports,
         "producers": inspected.producers,

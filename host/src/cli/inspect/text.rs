@@ -14,9 +14,12 @@ use crate::{engine::Manifest, trust::Signed};
 pub(super) fn write(inspected: &Inspected) -> Result<String, fmt::Error> {
     let mut text = String::new();
     let prepared = &inspected.prepared;
+    let experiments: Vec<_> =
+        prepared.shape.experiments.words().map(|word| format!("experimental = [\"{word}\"]")).collect();
     writeln!(text, "digest   sha256:{}", prepared.digest)?;
     writeln!(text, "size     {} bytes", prepared.size)?;
     writeln!(text, "world    {}", inspected.prepared.shape.world())?;
+    list(&mut text, "needs", &experiments)?;
     write_origin(&mut text, inspected)?;
     list(&mut text, "made by", &makers(inspected))?;
     list(&mut text, "exports", &prepared.shape.exports)?;

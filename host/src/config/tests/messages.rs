@@ -82,7 +82,11 @@ fn each_key_refuses_what_it_can_not_be() {
         (r#"check = [1]"#, r#"check: write [[check]], in double brackets, above each"#),
         (
             r#""a\nb" = 1"#,
-            r#"unknown key `a\nb` at the top of the file; there can be `listen`, `probes`, `data_dir`, `node_id`, `startup_grace`, `grace_period`, `runner`, `http`, `health`, `security`, `probe`, `otlp`, `metrics`, `events`, `history`, `notify`, `limits`, `defaults`, `check`, as in listen = "127.0.0.1:8081""#,
+            r#"unknown key `a\nb` at the top of the file; there can be `listen`, `probes`, `data_dir`, `node_id`, `startup_grace`, `grace_period`, `runner`, `http`, `health`, `experimental`, `security`, `probe`, `otlp`, `metrics`, `events`, `history`, `notify`, `limits`, `defaults`, `check`, as in listen = "127.0.0.1:8081""#,
+        ),
+        (
+            r#"experimental = ["wasi-0.4"]"#,
+            r#"experimental = "wasi-0.4": must be "wasi-0.3", for example experimental = ["wasi-0.3"]"#,
         ),
         (r#"defaults.jitter = 1.01"#, r#"jitter = 1.01: must be a number from 0 to 1, for example jitter = 0.2"#),
         (r#"defaults.jitter = nan"#, r#"jitter = nan: must be a number from 0 to 1, for example jitter = 0.2"#),

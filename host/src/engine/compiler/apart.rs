@@ -6,7 +6,10 @@ use anyhow::{Context, Result};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use wasmtime::InstanceAllocationStrategy;
 
-use crate::engine::{common_config, preview_1};
+use crate::{
+    engine::{config, preview_1},
+    experiments::Experiments,
+};
 
 /// How much it steps back behind those who work for others: as `nice` does unless told otherwise.
 const POLITENESS: i32 = 10;
@@ -14,18 +17,18 @@ const POLITENESS: i32 = 10;
 const FILES: u64 = 64;
 
 /// Compiles the component on the standard input to the standard output, with so many seconds of a processor's time and so
-/// many bytes of memory. It must be called in a process that has done nothing else so far.
+/// many bytes of memory, and with what these experiments take. It must be called in a process that has done nothing else so far.
 ///
 /// # Errors
 ///
 /// The process can't be confined, or this is no component that can be compiled. Whoever has it killed by a limit learns of
 /// that by the way it ended.
-pub fn compile(seconds: u64, memory: u64) -> Result<()> {
+pub fn compile(seconds: u64, memory: u64, experiments: Experiments) -> Result<()> {
     confine(seconds, memory).context("the compiler can't be confined")?;
     let mut component = Vec::new();
     stdin().read_to_end(&mut component)?;
     // Nothing is run here, so there is no need for a pool; it shapes no code.
-    let engine = wasmtime::Engine::new(common_config().allocation_strategy(InstanceAllocationStrategy::OnDemand))?;
+    let engine = wasmtime::Engine::new(config(experiments).allocation_strategy(InstanceAllocationStrategy::OnDemand))?;
     let code = engine.precompile_component(&preview_1::as_component(&component)?)?;
     stdout().write_all(&code)?;
     Ok(())

@@ -308,7 +308,10 @@ mod tests {
     use wasmtime::{Engine, component::Component};
 
     use super::*;
-    use crate::engine::{bindings::OFFERED, common_config, ctx};
+    use crate::{
+        engine::{bindings::OFFERED, config, ctx},
+        experiments::Experiments,
+    };
 
     #[test]
     fn every_interface_that_is_offered_can_be_recorded() {
@@ -323,7 +326,7 @@ mod tests {
         let mirror = of_world(resolve, world).unwrap();
         assert!(mirror.exports.contains_key("wasi:io/poll@0.2.12#poll"), "{:?}", mirror.exports);
 
-        let engine = Engine::new(&common_config()).unwrap();
+        let engine = Engine::new(&config(Experiments::default())).unwrap();
         let component = Component::new(&engine, &mirror.component).unwrap();
         let linked = ctx::linker(&engine).unwrap().instantiate_pre(&component);
         linked.map(|_| ()).unwrap_or_else(|error| panic!("{error:#}"));
