@@ -20,6 +20,7 @@ mod events;
 pub(crate) mod exposition;
 mod forms;
 mod grpc;
+mod headers;
 mod health;
 mod health_json;
 mod health_page;

@@ -10,6 +10,9 @@ use super::page::members;
 /// A type on offer may have parameters, all of which must be asked for: `application/openmetrics-text;version=1.0.0`.
 pub(super) fn preferred(headers: &HeaderMap, offered: &[&str]) -> Option<usize> {
     let ranges: Vec<Range<'_>> = members(headers, header::ACCEPT).filter_map(Range::of).collect();
+    if ranges.is_empty() {
+        return None;
+    }
     let welcome = |offer: &str| {
         let matching = ranges.iter().filter_map(|range| Some((range.closeness(offer)?, range.weight)));
         // The closest range says how welcome it is; of those that are equally close, the kindest.

@@ -2,11 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use axum::{
-    extract::State as Shared,
-    http::{HeaderMap, StatusCode},
-    response::Response,
-};
+use axum::{extract::State as Shared, http::StatusCode, response::Response};
 use jiff::Timestamp;
 use probity_core::{connection::State, snapshot::Snapshot};
 use serde::Serialize;
@@ -18,6 +14,7 @@ use super::{
     circuit::CircuitPage,
     entry::NOT_RUN,
     forms::ours,
+    headers::Headers,
     page::json,
     parts::Name,
     problem::{PROBLEM, Problem},
@@ -192,7 +189,7 @@ pub(super) const CONNECTIONS: Document = ours(draw);
     (status = 200, description = "Every connection, however it is", body = All),
     (status = 304, description = "Nothing changed since the response that had this ETag"),
 ))]
-pub(super) async fn connections(Shared(app): Shared<Arc<App>>, _: Reads, headers: HeaderMap) -> Response {
+pub(super) async fn connections(Shared(app): Shared<Arc<App>>, _: Reads, Headers(headers): Headers) -> Response {
     app.connections.answer(&headers).await
 }
 

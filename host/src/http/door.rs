@@ -76,8 +76,8 @@ impl Door {
         told.extend(TOLD);
         told.entry(header::CONTENT_SECURITY_POLICY).or_insert(POLICY);
         // What is part of every binary is no secret of this one.
-        let is_for_all = told.get(header::CACHE_CONTROL) == Some(&IMMUTABLE);
-        if (self.terms.auth.load().protects_reads && !is_for_all) || is_for_one(&method, status) {
+        let is_for_all = || told.get(header::CACHE_CONTROL) == Some(&IMMUTABLE);
+        if is_for_one(&method, status) || (self.terms.auth.load().protects_reads && !is_for_all()) {
             told.insert(header::CACHE_CONTROL, NO_STORE);
         }
         if !origins.is_empty() {

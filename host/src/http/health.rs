@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     extract::{Path, State},
-    http::{HeaderMap, StatusCode},
+    http::StatusCode,
     response::Response,
 };
 use jiff::Timestamp;
@@ -22,6 +22,7 @@ use super::{
     check::Listed,
     entry::{Entry, write_map},
     forms::{self, ours},
+    headers::Headers,
     health_json::HealthJson,
     problem::{PROBLEM, Problem},
     rendered::{Document, Drawn},
@@ -130,7 +131,7 @@ pub(super) async fn health(
     State(app): State<Arc<App>>,
     _: Reads,
     selection: Selection,
-    headers: HeaderMap,
+    Headers(headers): Headers,
 ) -> Response {
     forms::answer(&app, &app.health, &headers, selection).await
 }
@@ -155,7 +156,7 @@ pub(super) async fn group(
     State(app): State<Arc<App>>,
     _: Reads,
     Path(group): Path<String>,
-    headers: HeaderMap,
+    Headers(headers): Headers,
 ) -> Response {
     forms::answer(&app, &app.health, &headers, Selection::of_group(group)).await
 }
@@ -174,7 +175,12 @@ pub(super) async fn group(
         (String = "text/plain; charset=utf-8"),
     )),
 ))]
-pub(super) async fn ready(State(app): State<Arc<App>>, _: Reads, selection: Selection, headers: HeaderMap) -> Response {
+pub(super) async fn ready(
+    State(app): State<Arc<App>>,
+    _: Reads,
+    selection: Selection,
+    Headers(headers): Headers,
+) -> Response {
     forms::answer(&app, &app.ready, &headers, selection).await
 }
 
@@ -191,7 +197,7 @@ pub(super) async fn readyz(
     State(app): State<Arc<App>>,
     _: Reads,
     selection: Selection,
-    headers: HeaderMap,
+    Headers(headers): Headers,
 ) -> Response {
     forms::answer_in_text(&app, &headers, selection).await
 }
@@ -201,7 +207,7 @@ pub(super) async fn readyz(
     (status = 200, description = "Every check, however it is", body = All),
     (status = 304, description = "Nothing changed since the response that had this ETag"),
 ))]
-pub(super) async fn checks(State(app): State<Arc<App>>, _: Reads, headers: HeaderMap) -> Response {
+pub(super) async fn checks(State(app): State<Arc<App>>, _: Reads, Headers(headers): Headers) -> Response {
     app.checks.answer(&headers).await
 }
 

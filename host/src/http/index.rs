@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::{
     extract::{FromRequestParts, State},
-    http::{HeaderMap, request::Parts},
+    http::request::Parts,
     response::Response,
 };
 use serde::Serialize;
@@ -16,6 +16,7 @@ use super::{
     accept::preferred,
     assets,
     auth::Reads,
+    headers::Headers,
     page::{JSON, Page},
     problem::Problem,
 };
@@ -74,7 +75,7 @@ impl FromRequestParts<Arc<App>> for AtTheFront {
         content((Index = "application/json"), (String = "text/html; charset=utf-8"))),
     (status = 304, description = "The same as in the response that had this ETag"),
 ))]
-pub(super) async fn index(State(app): State<Arc<App>>, at: AtTheFront, headers: HeaderMap) -> Response {
+pub(super) async fn index(State(app): State<Arc<App>>, at: AtTheFront, Headers(headers): Headers) -> Response {
     if at.wants_dashboard { assets::dashboard().answer(&headers) } else { app.index.answer(&headers) }
 }
 
@@ -83,7 +84,7 @@ pub(super) async fn index(State(app): State<Arc<App>>, at: AtTheFront, headers: 
     (status = 200, description = "An OpenAPI document", content_type = "application/json"),
     (status = 304, description = "The same as in the response that had this ETag"),
 ))]
-pub(super) async fn description(State(app): State<Arc<App>>, _: Reads, headers: HeaderMap) -> Response {
+pub(super) async fn description(State(app): State<Arc<App>>, _: Reads, Headers(headers): Headers) -> Response {
     app.openapi.answer(&headers)
 }
 

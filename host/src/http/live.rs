@@ -15,6 +15,7 @@ use super::{
     App,
     auth::Reads,
     forms::ours,
+    headers::Headers,
     health::message,
     listing::{line, verdict},
     page::{REVALIDATE, TEXT, json},
@@ -106,7 +107,7 @@ pub(super) async fn livez(State(app): State<Arc<App>>, selection: Selection) -> 
     (status = 304, description = "Nothing changed since the response that had this ETag"),
     (status = 503, description = "It is starting", body = Startup),
 ))]
-pub(super) async fn startup(State(app): State<Arc<App>>, _: Reads, headers: axum::http::HeaderMap) -> Response {
+pub(super) async fn startup(State(app): State<Arc<App>>, _: Reads, Headers(headers): Headers) -> Response {
     app.startup.answer(&headers).await
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use axum::{
     extract::State,
-    http::{HeaderMap, HeaderValue, StatusCode},
+    http::{HeaderValue, StatusCode},
     response::Response,
 };
 
@@ -18,6 +18,7 @@ use super::{
     accept::preferred,
     auth::Reads,
     exposition::{Exposition, Format, Metric, OPEN_METRICS, TEXT},
+    headers::Headers,
     rendered::{Document, Drawn},
     view::View,
 };
@@ -44,7 +45,7 @@ pub(super) const OPEN: Document =
         (String = "application/openmetrics-text; version=1.0.0; charset=utf-8"),
     )),
 ))]
-pub(super) async fn metrics(State(app): State<Arc<App>>, _: Reads, headers: HeaderMap) -> Response {
+pub(super) async fn metrics(State(app): State<Arc<App>>, _: Reads, Headers(headers): Headers) -> Response {
     match preferred(&headers, &OFFERED) {
         None | Some(0) => app.metrics.answer(&headers).await,
         Some(_) => app.open_metrics.answer(&headers).await,

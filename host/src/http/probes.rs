@@ -2,11 +2,7 @@
 
 use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
-use axum::{
-    extract::State,
-    http::{HeaderMap, StatusCode},
-    response::Response,
-};
+use axum::{extract::State, http::StatusCode, response::Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -14,6 +10,7 @@ use super::{
     App,
     auth::Reads,
     forms::ours,
+    headers::Headers,
     rendered::{Document, Drawn},
     schema,
     view::View,
@@ -121,7 +118,7 @@ pub(super) const PROBES: Document = ours(draw);
     (status = 200, description = "Every probe, however it is", body = Body),
     (status = 304, description = "Nothing changed since the response that had this ETag"),
 ))]
-pub(super) async fn probes(State(app): State<Arc<App>>, _: Reads, headers: HeaderMap) -> Response {
+pub(super) async fn probes(State(app): State<Arc<App>>, _: Reads, Headers(headers): Headers) -> Response {
     app.probes.answer(&headers).await
 }
 

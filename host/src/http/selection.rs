@@ -28,6 +28,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Selection {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Selection, Problem> {
+        if parts.uri.query().is_none() {
+            return Ok(Selection::default());
+        }
         let Query(pairs): Query<Vec<(String, String)>> = Query::from_request_parts(parts, state)
             .await
             .map_err(|rejection| Problem::invalid_value("query", rejection.body_text()))?;

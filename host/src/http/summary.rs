@@ -2,11 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use axum::{
-    extract::State,
-    http::{HeaderMap, StatusCode},
-    response::Response,
-};
+use axum::{extract::State, http::StatusCode, response::Response};
 use jiff::Timestamp;
 use probity_core::{health::Health, outcome::Run, score::Sum, stats::Stats, time::nanoseconds};
 use serde::Serialize;
@@ -16,6 +12,7 @@ use super::{
     App,
     auth::Reads,
     forms::ours,
+    headers::Headers,
     rendered::{Document, Drawn},
     schema,
     view::View,
@@ -85,7 +82,7 @@ pub(super) const SUMMARY: Document = ours(draw);
     (status = 200, description = "The summary, however all is", body = Summary),
     (status = 304, description = "Nothing changed since the response that had this ETag"),
 ))]
-pub(super) async fn summary(State(app): State<Arc<App>>, _: Reads, headers: HeaderMap) -> Response {
+pub(super) async fn summary(State(app): State<Arc<App>>, _: Reads, Headers(headers): Headers) -> Response {
     app.summary.answer(&headers).await
 }
 
