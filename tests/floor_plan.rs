@@ -9,8 +9,8 @@ use std::{
 };
 
 /// What each module of the host may see of the others. Arrows point down only, so nothing here may lead in a circle.
-const MAY_SEE: [(&str, &[&str]); 26] = [
-    ("alerts", &["board", "config", "events", "identity"]),
+const MAY_SEE: [(&str, &[&str]); 27] = [
+    ("alerts", &["board", "client", "config", "events"]),
     (
         "app",
         &["alerts", "board", "clock", "config", "engine", "events", "http", "otlp", "store", "supervisor", "worker"],
@@ -24,12 +24,14 @@ const MAY_SEE: [(&str, &[&str]); 26] = [
             "app",
             "board",
             "catalog",
+            "client",
             "clock",
             "config",
             "engine",
             "events",
             "experiments",
             "http",
+            "identity",
             "name",
             "store",
             "supervisor",
@@ -38,6 +40,7 @@ const MAY_SEE: [(&str, &[&str]); 26] = [
             "worker",
         ],
     ),
+    ("client", &["identity"]),
     ("clock", &[]),
     ("config", &["experiments", "grant", "identity", "limits", "name", "trust"]),
     ("engine", &["board", "experiments", "grant", "identity", "limits"]),
@@ -50,7 +53,7 @@ const MAY_SEE: [(&str, &[&str]); 26] = [
     ("manager", &["board", "clock", "events", "totals", "worker"]),
     ("name", &[]),
     ("store", &["clock", "events"]),
-    ("otlp", &["board", "config", "http", "protobuf", "worker"]),
+    ("otlp", &["board", "client", "config", "http", "identity", "protobuf", "worker"]),
     ("probing", &[]),
     ("protobuf", &[]),
     (

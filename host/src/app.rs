@@ -173,7 +173,7 @@ pub async fn run_beside(configuration: Configuration, started: impl FnOnce(&Arc<
     count(&board, &engine, &events, tally);
     let traced = config.otlp.as_ref().is_some_and(|otlp| otlp.traces);
     let record = traced.then(|| -> Record { Box::new(move |finished| spans.hand_in(finished)) });
-    let exporter = config.otlp.as_ref().map(|otlp| exporting.start(otlp, Arc::clone(&board))).transpose()?;
+    let exporter = config.otlp.as_ref().map(|otlp| exporting.start(otlp, Arc::clone(&board)));
     let shared = Arc::new(Shared {
         board: Arc::clone(&board),
         events: Arc::clone(&events),

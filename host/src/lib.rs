@@ -8,6 +8,7 @@ pub mod app;
 pub mod board;
 pub mod catalog;
 pub mod cli;
+pub mod client;
 pub mod clock;
 pub mod config;
 pub mod engine;

@@ -20,7 +20,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, sleep_until},
 };
 
-use self::send::{Client, Failure};
+use self::send::{Collector, Failure};
 use crate::{board::Board, config::Otlp, http::metrics_as_values, worker::Finished};
 
 /// Spans that wait to be taken up; as many as OpenTelemetry's own processor holds (`OTEL_BSP_MAX_QUEUE_SIZE`).
@@ -95,13 +95,10 @@ pub fn channel() -> (Spans, Arc<Tally>, Starting) {
 
 impl Starting {
     /// Begins to send.
-    ///
-    /// # Errors
-    ///
-    /// The endpoint can't be spoken to, as this system trusts nobody.
-    pub fn start(self, config: &Otlp, board: Arc<Board>) -> anyhow::Result<Exporter> {
+    #[must_use]
+    pub fn start(self, config: &Otlp, board: Arc<Board>) -> Exporter {
         let sender = Sender {
-            client: Client::new(config)?,
+            collector: Collector::new(config),
             traces: config.traces,
             metrics: config.metrics,
             board,
@@ -113,12 +110,12 @@ impl Starting {
         };
         let (stop, stopping) = oneshot::channel();
         let task = tokio::spawn(sender.run(self.spans, stopping));
-        Ok(Exporter { stop, task })
+        Exporter { stop, task }
     }
 }
 
 struct Sender {
-    client: Client,
+    collector: Collector,
     traces: bool,
     metrics: Option<Duration>,
     board: Arc<Board>,
@@ -185,14 +182,16 @@ impl Sender {
         while !self.batch.is_empty() {
             let count = self.batch.len().min(BATCH);
             let body = encode::spans(&self.board, &self.batch[..count]);
-            match self.client.post("/v1/traces", body).await {
+            match self.collector.post("/v1/traces", body).await {
                 Ok(()) => {
                     self.tally.sent.fetch_add(count as u64, Relaxed);
                     self.well();
                 }
                 Err(failure) if failure.passing => {
+                    // Whoever says when to come again is not asked before.
+                    let wait = failure.retry_after.map_or(self.wait, |after| after.max(self.wait));
                     self.failed(failure);
-                    self.not_before = Some(Instant::now() + self.wait);
+                    self.not_before = Some(Instant::now() + wait);
                     self.wait = (self.wait * 2).min(BACKOFF.1);
                     return;
                 }
@@ -210,7 +209,7 @@ impl Sender {
         // With many checks it takes longer than others may be kept waiting.
         let body = tokio::task::spawn_blocking(move || encode::metrics(&board, &metrics_as_values(&board))).await;
         let Ok(body) = body else { return };
-        match self.client.post("/v1/metrics", body).await {
+        match self.collector.post("/v1/metrics", body).await {
             Ok(()) => self.well(),
             Err(failure) => self.failed(failure),
         }
@@ -219,7 +218,7 @@ impl Sender {
     fn well(&mut self) {
         self.wait = BACKOFF.0;
         if self.complained.take().is_some() {
-            tracing::info!("OTLP: {} takes what is sent again", self.client.name());
+            tracing::info!("OTLP: {} takes what is sent again", self.collector.name());
         }
     }
 

@@ -53,6 +53,8 @@ fn what_was_kept_is_written_out_once_its_runner_is_gone() {
     let unknown = export(&home, &["c"]);
     assert_eq!(unknown.code, Some(3));
     assert!(unknown.stderr.contains("nothing is kept of a check `c`; there are a, b"), "{unknown:?}");
+    let astray = export(&home, &["--token-file", "token.txt"]);
+    assert!(astray.code == Some(3) && astray.stderr.contains("name the runner that does by --url"), "{astray:?}");
     let nothing = home.run(&["export", "--data-dir", "elsewhere"]);
     assert!(nothing.code == Some(3) && nothing.stderr.contains("elsewhere/history holds no history"), "{nothing:?}");
     assert!(!home.path("elsewhere").exists(), "who looks makes nothing");

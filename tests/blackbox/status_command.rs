@@ -143,7 +143,7 @@ fn status_speaks_tls_with_whom_it_is_told_to_trust() {
         (&url, &[][..], "is not trusted"),
         (&url, &["--ca-file", "other.pem"][..], "is not trusted"),
         (&by_number, &["--ca-file", "ca.pem"][..], "is not trusted"),
-        (&url, &["--ca-file", "none.pem"][..], "has no certificates in PEM"),
+        (&url, &["--ca-file", "none.pem"][..], "none.pem can't be used: there is no certificate in it"),
         (&url, &["--ca-file", "absent.pem"][..], "absent.pem"),
     ] {
         let ended = ask(url, more);
@@ -151,6 +151,59 @@ fn status_speaks_tls_with_whom_it_is_told_to_trust() {
         assert!(ended.stderr.contains(why), "{more:?}: {ended:?}");
     }
     runner.stop();
+}
+
+#[test]
+fn status_shows_its_certificate_where_one_is_asked_for() {
+    let (ours, clients, strangers) = (Authority::new("ours"), Authority::new("clients"), Authority::new("strangers"));
+    let home = Home::new(
+        "[http.tls]\ncert_file = \"server.crt\"\nkey_file = \"server.key\"\nclient_ca_file = \"clients.pem\"\n",
+    );
+    ours.certify(&["localhost"], &home.path(""));
+    clients.certify_for_days("somebody", 1, &home.path(""), "good");
+    strangers.certify_for_days("somebody", 1, &home.path(""), "strange");
+    home.put("ca.pem", ours.pem().as_bytes());
+    home.put("clients.pem", clients.pem().as_bytes());
+    let runner = home.start();
+    let url = format!("https://localhost:{}", runner.address.port());
+    let ask = |command: &[&str], more: &[&str]| runner.home.run(&[command, &["--ca-file", "ca.pem"], more].concat());
+    let good = ["--cert-file", "good.crt", "--key-file", "good.key"];
+    runner.wait_for("a runner without checks to be ready", || {
+        let ended = ask(&["status", &url], &good);
+        if ended.code == Some(0) && ended.stdout.contains(" is healthy: ") { Ok(()) } else { Err(format!("{ended:?}")) }
+    });
+    let exported = ask(&["export", "--url", &url], &good);
+    assert!(exported.code == Some(0) && exported.stdout.starts_with("check,number,"), "{exported:?}");
+    for (more, why) in [
+        (&[][..], "if it asks for a certificate, name yours by --cert-file and --key-file"),
+        (&["--cert-file", "strange.crt", "--key-file", "strange.key"], "does not answer"),
+        (&["--cert-file", "good.crt", "--key-file", "strange.key"], "strange.key can't be used: the key does not fit"),
+        (&["--cert-file", "good.crt", "--key-file", "ca.pem"], "ca.pem can't be used: there is no private key in it"),
+        (&["--cert-file", "good.crt"], "--key-file"),
+    ] {
+        let ended = ask(&["status", &url], more);
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(3), ""), "{more:?}: {ended:?}");
+        assert!(ended.stderr.contains(why), "{more:?}: {ended:?}");
+    }
+    runner.stop();
+}
+
+#[test]
+fn a_name_and_a_password_in_the_url_are_shown_to_whom_they_are_for() {
+    let (seen, told) = std::sync::mpsc::channel();
+    let proxy = Target::http(move |request| {
+        // The test may have ended.
+        let _ = seen.send(request.to_owned());
+        "HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".into()
+    });
+    let ended = Home::empty().run(&["status", &format!("http://ann:s3cret@{}/probity/", proxy.address)]);
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(3), ""), "{ended:?}");
+    assert!(ended.stderr.contains("asks for a token") && !ended.stderr.contains("s3cret"), "{ended:?}");
+    let request = told.recv_timeout(crate::runner::PATIENCE).unwrap();
+    assert!(request.starts_with("GET /probity/health HTTP/1.1\r\n"), "{request}");
+    assert!(request.contains(&format!("\r\nhost: {}\r\n", proxy.address)), "{request}");
+    // base64 of `ann:s3cret`.
+    assert!(request.contains("\r\nauthorization: Basic YW5uOnMzY3JldA==\r\n"), "{request}");
 }
 
 /// `top` on a terminal of its own; what is written to it are keys.

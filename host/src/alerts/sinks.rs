@@ -21,19 +21,20 @@ use crate::config::{Sink, SinkKind};
 
 /// What takes messages for a sink, told by the runner of this name.
 pub(super) fn make(sink: &Sink, node_id: &str, hooks: &Arc<dyn Hooks>) -> Box<dyn Deliver> {
+    let patience = sink.timeout;
     match &sink.kind {
-        SinkKind::Webhook(webhook) => Box::new(webhook::ToWebhook::new(webhook)),
-        SinkKind::Alertmanager(web) => Box::new(alertmanager::ToAlertmanager::new(web, node_id)),
+        SinkKind::Webhook(webhook) => Box::new(webhook::ToWebhook::new(webhook, patience)),
+        SinkKind::Alertmanager(web) => Box::new(alertmanager::ToAlertmanager::new(web, node_id, patience)),
         SinkKind::Email(email) => Box::new(email::ByEmail::new(email)),
-        SinkKind::Slack(web) => Box::new(chat::ToChat::new(web, chat::slack)),
-        SinkKind::Discord(web) => Box::new(chat::ToChat::new(web, chat::discord)),
-        SinkKind::Teams(web) => Box::new(chat::ToChat::new(web, chat::teams)),
-        SinkKind::Ntfy(web) => Box::new(ntfy::ToNtfy::new(web)),
+        SinkKind::Slack(web) => Box::new(chat::ToChat::new(web, patience, chat::slack)),
+        SinkKind::Discord(web) => Box::new(chat::ToChat::new(web, patience, chat::discord)),
+        SinkKind::Teams(web) => Box::new(chat::ToChat::new(web, patience, chat::teams)),
+        SinkKind::Ntfy(web) => Box::new(ntfy::ToNtfy::new(web, patience)),
         SinkKind::Stdout => Box::new(stdout::ToStdout),
         SinkKind::Hook(hook) => Box::new(ToHook {
             hook: (**hook).clone(),
             sink: Arc::clone(&sink.name),
-            timeout: sink.timeout,
+            timeout: patience,
             hooks: Arc::clone(hooks),
         }),
     }

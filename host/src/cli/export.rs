@@ -7,7 +7,7 @@ use std::{
     process::ExitCode,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use probity_core::{
@@ -17,7 +17,7 @@ use probity_core::{
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::{Map, Value};
 
-use super::remote::{Remote, Runner};
+use super::remote::{Access, Runner};
 use crate::{
     app::Configuration,
     clock::Clock,
@@ -67,12 +67,8 @@ pub(super) struct Export {
     /// A runner that is running, to be asked in place of files.
     #[arg(long, value_name = "URL", conflicts_with_all = ["config", "data_dir"])]
     url: Option<String>,
-    /// A file with a token of the scope `read`; without it, the environment variable PROBITY_TOKEN is used if there is one.
-    #[arg(long, requires = "url", value_name = "FILE")]
-    token_file: Option<PathBuf>,
-    /// A PEM file of those who vouch for the runner, in place of those that the system trusts.
-    #[arg(long, requires = "url", value_name = "FILE")]
-    ca_file: Option<PathBuf>,
+    #[command(flatten)]
+    access: Access,
     /// How to write it.
     #[arg(long, default_value = "csv", value_name = "FORMAT")]
     format: Format,
@@ -95,7 +91,7 @@ enum Format {
 /// Where results come from.
 enum Source {
     Files(Store),
-    Runner(Runner),
+    Runner(Box<Runner>),
 }
 
 /// A result, by the names of its columns.
@@ -104,11 +100,12 @@ type Row = Map<String, Value>;
 impl Export {
     pub(super) async fn execute(self) -> Result<ExitCode> {
         let mut source = match &self.url {
-            Some(url) => {
-                let remote = Remote::at(url.clone(), self.token_file.clone(), self.ca_file.clone());
-                Source::Runner(remote.runner()?)
+            Some(url) => Source::Runner(Box::new(self.access.runner(url)?)),
+            None => {
+                let is_alone = self.access == Access::default();
+                ensure!(is_alone, "files take neither tokens nor certificates; name the runner that does by --url");
+                Source::Files(Store::look(&self.data_dir()?.join("history"), Clock::new())?)
             }
-            None => Source::Files(Store::look(&self.data_dir()?.join("history"), Clock::new())?),
         };
         let known = source.checks().await?;
         if let Some(unknown) = self.checks.iter().find(|check| !known.contains(check)) {

@@ -1,28 +1,22 @@
 //! A runner that is asked over HTTP, by the commands that show how it is.
 
-use std::{fs, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use bytes::Bytes;
 use clap::Args;
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper::{
-    Request, StatusCode, Uri,
-    client::conn::http1::{SendRequest, handshake},
-    header,
-};
-use hyper_util::rt::TokioIo;
-use rustls::{
-    ClientConfig, RootCertStore,
-    pki_types::{CertificateDer, ServerName, pem::PemObject},
-};
+use http::{HeaderMap, Request, StatusCode, Uri, header};
 use serde::de::DeserializeOwned;
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
-    time::timeout,
+
+use crate::{
+    client::{Client, Connection, Failure},
+    identity::{Authorities, ClientCertificate, Identity},
 };
-use tokio_rustls::TlsConnector;
 
 /// Where a runner is unless somebody says otherwise: where it listens unless it is told otherwise.
 const USUAL: &str = "http://127.0.0.1:8081";
@@ -30,6 +24,8 @@ const USUAL: &str = "http://127.0.0.1:8081";
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Bytes of an answer: some hundred thousand checks.
 const LARGEST: usize = 256 << 20;
+/// The environment variable with a token. It is no option: those can be read by everybody on a machine.
+const TOKEN: &str = "PROBITY_TOKEN";
 
 /// Which runner, and by what right.
 #[derive(Debug, Args)]
@@ -37,86 +33,111 @@ pub(super) struct Remote {
     /// The runner.
     #[arg(env = "PROBITY_URL", default_value = USUAL, value_name = "URL")]
     url: String,
+    #[command(flatten)]
+    access: Access,
+}
+
+/// By what right a runner is asked, and by what it is known.
+#[derive(Debug, Default, PartialEq, Eq, Args)]
+pub(super) struct Access {
     /// A file with a token of the scope `read`; without it, the environment variable PROBITY_TOKEN is used if there is one.
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
     /// A PEM file of those who vouch for the runner, in place of those that the system trusts.
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
+    /// A PEM file with the certificate to show to a runner that asks for one, and those between it and an authority.
+    #[arg(long, requires = "key_file", value_name = "FILE")]
+    cert_file: Option<PathBuf>,
+    /// A PEM file with the key of that certificate.
+    #[arg(long, requires = "cert_file", value_name = "FILE")]
+    key_file: Option<PathBuf>,
 }
-
-/// The environment variable with a token. It is no option: those can be read by everybody on a machine.
-const TOKEN: &str = "PROBITY_TOKEN";
 
 /// A runner, and the connection to it that is made when it is first asked.
 pub(super) struct Runner {
-    /// As it was named.
+    /// As it was named, but for a user's name and password.
     pub(super) url: String,
-    host: String,
-    port: u16,
+    client: Client,
+    connection: Option<Connection>,
     /// What its paths begin with, behind a proxy.
     prefix: String,
     token: Option<String>,
-    tls: Option<TlsConnector>,
-    connection: Option<SendRequest<Empty<Bytes>>>,
+    /// What to do if it hangs up, if there is something.
+    remedy: &'static str,
 }
 
 impl Remote {
-    /// This runner, for a command whose arguments are others.
-    pub(super) fn at(url: String, token_file: Option<PathBuf>, ca_file: Option<PathBuf>) -> Remote {
-        Remote { url, token_file, ca_file }
-    }
-
     /// Makes sense of what was said; nobody is asked yet.
     ///
     /// # Errors
     ///
     /// If the URL is none of a runner, or a file can't be read.
     pub(super) fn runner(&self) -> Result<Runner> {
-        let wrong = || format!("`{}` is no URL of a runner; write one such as {USUAL}", self.url);
-        let uri: Uri = self.url.parse().with_context(wrong)?;
-        let (scheme, host) = (uri.scheme_str().with_context(wrong)?, uri.host().with_context(wrong)?);
-        ensure!(uri.query().is_none() && matches!(scheme, "http" | "https"), wrong());
-        let is_secure = scheme == "https";
+        self.access.runner(&self.url)
+    }
+}
+
+impl Access {
+    /// As [`Remote::runner`], of the runner at this URL.
+    ///
+    /// # Errors
+    ///
+    /// If the URL is none of a runner, or a file can't be read.
+    pub(super) fn runner(&self, url: &str) -> Result<Runner> {
+        let wrong = || format!("`{}` is no URL of a runner; write one such as {USUAL}", shown(url));
+        let uri: Uri = url.parse().with_context(wrong)?;
+        let scheme = uri.scheme_str().with_context(wrong)?;
+        let has_host = uri.host().is_some_and(|host| !host.is_empty());
+        ensure!(has_host && uri.query().is_none() && matches!(scheme, "http" | "https"), wrong());
+        let shows_nothing = scheme == "https" && self.cert_file.is_none();
         Ok(Runner {
-            host: host.to_owned(),
-            port: uri.port_u16().unwrap_or(if is_secure { 443 } else { 80 }),
+            url: shown(url),
+            client: Client::new(&uri, Arc::new(self.identity()?), PATIENCE),
+            connection: None,
             prefix: uri.path().trim_end_matches('/').to_owned(),
             token: self.token()?,
-            tls: if is_secure { Some(self.tls()?) } else { None },
-            connection: None,
-            url: self.url.clone(),
+            remedy: if shows_nothing {
+                "; if it asks for a certificate, name yours by --cert-file and --key-file"
+            } else {
+                ""
+            },
         })
     }
 
     fn token(&self) -> Result<Option<String>> {
         let token = match &self.token_file {
-            Some(file) => Some(fs::read_to_string(file).with_context(|| format!("can't read {}", file.display()))?),
+            Some(file) => Some(fs::read_to_string(file).with_context(|| unread(file))?),
             None => std::env::var(TOKEN).ok(),
         };
         Ok(token.map(|token| token.trim().to_owned()).filter(|token| !token.is_empty()))
     }
 
-    fn tls(&self) -> Result<TlsConnector> {
-        let mut roots = RootCertStore::empty();
-        match &self.ca_file {
-            Some(file) => {
-                let unfit = || format!("{} has no certificates in PEM", file.display());
-                for certificate in CertificateDer::pem_file_iter(file).with_context(unfit)? {
-                    roots.add(certificate.with_context(unfit)?).with_context(unfit)?;
-                }
-                ensure!(!roots.is_empty(), unfit());
-            }
-            None => {
-                roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-            }
+    fn identity(&self) -> Result<Identity> {
+        let read = |file: &PathBuf| fs::read(file).with_context(|| unread(file));
+        let unfit = |file: &Path| format!("{} can't be used", file.display());
+        let mut identity = Identity::default();
+        if let Some(file) = &self.ca_file {
+            identity.authorities = Some(Arc::new(Authorities::read(&read(file)?).with_context(|| unfit(file))?));
         }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Ok(TlsConnector::from(Arc::new(config)))
+        if let (Some(chain), Some(key)) = (&self.cert_file, &self.key_file) {
+            let certificates = ClientCertificate::read_chain(&read(chain)?).with_context(|| unfit(chain))?;
+            let client = ClientCertificate::read_key(certificates, &read(key)?).with_context(|| unfit(key))?;
+            identity.client = Some(Arc::new(client));
+        }
+        Ok(identity)
+    }
+}
+
+fn unread(file: &Path) -> String {
+    format!("can't read {}", file.display())
+}
+
+/// A URL without what may be a secret.
+fn shown(url: &str) -> String {
+    match url.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?.1))) {
+        Some((scheme, rest)) => format!("{scheme}://{rest}"),
+        None => url.to_owned(),
     }
 }
 
@@ -127,64 +148,43 @@ impl Runner {
     ///
     /// If the runner is not to be reached, or does not tell.
     pub(super) async fn ask<T: DeserializeOwned>(&mut self, path: &str) -> Result<T> {
-        let body = timeout(PATIENCE, self.fetch(path)).await;
-        let body = body.map_err(|_| anyhow!("{} does not answer within {PATIENCE:?}", self.url)).flatten();
-        if body.is_err() {
-            self.connection = None;
-        }
-        serde_json::from_slice(&body?).with_context(|| format!("{}{path} is not what a runner says", self.url))
+        let body = self.fetch(path).await?;
+        serde_json::from_slice(&body).with_context(|| format!("{}{path} is not what a runner says", self.url))
     }
 
-    async fn fetch(&mut self, path: &str) -> Result<Bytes> {
-        let url = self.url.clone();
-        let mut connection = match self.connection.take().filter(|connection| !connection.is_closed()) {
-            Some(connection) => connection,
-            None => self.connect().await?,
-        };
-        connection.ready().await.with_context(|| format!("{url} went away"))?;
-        let mut request = Request::get(format!("{}{path}", self.prefix))
-            .header(header::HOST, format!("{}:{}", self.host, self.port))
-            .header(header::ACCEPT, "application/json")
-            .header(header::USER_AGENT, concat!("probity/", env!("CARGO_PKG_VERSION")));
+    async fn fetch(&mut self, path: &str) -> Result<Vec<u8>> {
+        let url = &self.url;
+        let mut request = Request::get(format!("{}{path}", self.prefix)).header(header::ACCEPT, "application/json");
         if let Some(token) = &self.token {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
-        let request = request.body(Empty::new()).context("the token can't be sent")?;
-        let response = connection.send_request(request).await.with_context(|| format!("{url} does not answer"))?;
-        let (status, is_problem) = (response.status(), is_problem(response.headers()));
-        let body = Limited::new(response.into_body(), LARGEST).collect().await;
-        let body = body.map_err(|error| anyhow!("{url} did not finish its answer: {error}"))?.to_bytes();
-        self.connection = Some(connection);
+        let request = request.body(Bytes::new()).context("the token can't be sent")?;
+        let answer = self.client.exchange_over(&mut self.connection, request, LARGEST).await;
+        let answer = answer.map_err(|failure| {
+            let why = match failure {
+                Failure::Unreachable { .. } => {
+                    format!("{url} is not to be reached; if the runner is elsewhere, name its URL")
+                }
+                Failure::Tls { .. } => format!("{url} is not trusted"),
+                _ => format!("{url} does not answer{}", self.remedy),
+            };
+            anyhow!(failure).context(why)
+        })?;
+        let (status, is_problem) = (answer.status, is_problem(&answer.headers));
         match status {
-            StatusCode::OK => Ok(body),
-            StatusCode::SERVICE_UNAVAILABLE if !is_problem => Ok(body),
+            StatusCode::OK => {}
+            StatusCode::SERVICE_UNAVAILABLE if !is_problem => {}
             StatusCode::UNAUTHORIZED => bail!(
                 "{url} asks for a token with the scope `read`: put it into the environment variable {TOKEN}, or into a file \
                  that --token-file names"
             ),
-            status => bail!("{url}{path} answered {status}{}", detail(&body)),
+            status => bail!("{url}{path} answered {status}{}", detail(&answer.body)),
         }
-    }
-
-    async fn connect(&self) -> Result<SendRequest<Empty<Bytes>>> {
-        let bare = self.host.trim_start_matches('[').trim_end_matches(']');
-        let tcp = TcpStream::connect((bare, self.port))
-            .await
-            .with_context(|| format!("{} is not to be reached; if the runner is elsewhere, name its URL", self.url))?;
-        let Some(tls) = &self.tls else { return speak(tcp).await };
-        let name = ServerName::try_from(bare.to_owned())?;
-        speak(tls.connect(name, tcp).await.with_context(|| format!("{} is not trusted", self.url))?).await
+        answer.whole().with_context(|| format!("{url} did not finish its answer"))
     }
 }
 
-async fn speak(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Result<SendRequest<Empty<Bytes>>> {
-    let (connection, driver) = handshake(TokioIo::new(stream)).await?;
-    // Whatever ends it is seen by the next request.
-    tokio::spawn(driver);
-    Ok(connection)
-}
-
-fn is_problem(headers: &header::HeaderMap) -> bool {
+fn is_problem(headers: &HeaderMap) -> bool {
     headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/problem+json")
 }
 

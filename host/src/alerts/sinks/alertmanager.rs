@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     alerts::{
         delivery::{Deliver, Failure},
-        web::Client,
+        web::Place,
     },
     config::Web,
 };
@@ -25,21 +25,21 @@ const MISSED: u32 = 4;
 const PATH: &str = "/api/v2/alerts";
 
 pub(super) struct ToAlertmanager {
-    client: Client,
+    place: Place,
     node_id: String,
     path: String,
 }
 
 impl ToAlertmanager {
-    pub(super) fn new(web: &Web, node_id: &str) -> ToAlertmanager {
+    pub(super) fn new(web: &Web, node_id: &str, patience: Duration) -> ToAlertmanager {
         let path = format!("{}{PATH}", web.url.path().trim_end_matches('/'));
-        ToAlertmanager { client: Client::new(web), node_id: node_id.to_owned(), path }
+        ToAlertmanager { place: Place::new(web, patience), node_id: node_id.to_owned(), path }
     }
 
     async fn post(&self, items: &[Item]) -> Result<(), Failure> {
         let now = Timestamp::now();
         let alerts: Vec<Value> = items.iter().map(|item| alert(item, &self.node_id, now)).collect();
-        self.client.post_to(&self.path, "application/json", &[], Value::from(alerts).to_string()).await
+        self.place.post_to(&self.path, "application/json", &[], Value::from(alerts).to_string()).await
     }
 }
 

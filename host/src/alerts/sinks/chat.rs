@@ -1,5 +1,7 @@
 //! Incoming webhooks of chats, each in the words of its kind.
 
+use std::time::Duration;
+
 use futures_util::future::BoxFuture;
 use probity_core::alert::{Letter, Severity};
 use serde_json::{Value, json};
@@ -7,7 +9,7 @@ use serde_json::{Value, json};
 use crate::{
     alerts::{
         delivery::{Deliver, Failure},
-        web::Client,
+        web::Place,
     },
     config::Web,
 };
@@ -58,19 +60,19 @@ impl Shade {
 }
 
 pub(super) struct ToChat {
-    client: Client,
+    place: Place,
     words: fn(&Letter) -> Value,
 }
 
 impl ToChat {
-    pub(super) fn new(web: &Web, words: fn(&Letter) -> Value) -> ToChat {
-        ToChat { client: Client::new(web), words }
+    pub(super) fn new(web: &Web, patience: Duration, words: fn(&Letter) -> Value) -> ToChat {
+        ToChat { place: Place::new(web, patience), words }
     }
 }
 
 impl Deliver for ToChat {
     fn deliver<'a>(&'a self, letter: &'a Letter) -> BoxFuture<'a, Result<(), Failure>> {
-        Box::pin(async move { self.client.post_json(&(self.words)(letter)).await })
+        Box::pin(async move { self.place.post_json(&(self.words)(letter)).await })
     }
 }
 

@@ -1,5 +1,7 @@
 //! A topic of ntfy, told in JSON (<https://docs.ntfy.sh/publish/#publish-as-json>), so that titles can have any letters.
 
+use std::time::Duration;
+
 use futures_util::future::BoxFuture;
 use http::HeaderValue;
 use probity_core::alert::{Letter, Severity};
@@ -8,7 +10,7 @@ use serde_json::json;
 use crate::{
     alerts::{
         delivery::{Deliver, Failure},
-        web::Client,
+        web::Place,
     },
     config::Web,
 };
@@ -19,14 +21,14 @@ const HIGH: u8 = 4;
 const URGENT: u8 = 5;
 
 pub(super) struct ToNtfy {
-    client: Client,
+    place: Place,
     topic: String,
 }
 
 impl ToNtfy {
-    pub(super) fn new(web: &Web) -> ToNtfy {
+    pub(super) fn new(web: &Web, patience: Duration) -> ToNtfy {
         let topic = web.url.path().trim_matches('/').to_owned();
-        ToNtfy { client: Client::new(web), topic }
+        ToNtfy { place: Place::new(web, patience), topic }
     }
 }
 
@@ -49,7 +51,7 @@ impl Deliver for ToNtfy {
             let id = HeaderValue::try_from(&*letter.id).map_err(|_| Failure::permanent("its id fits no header"))?;
             let key = http::HeaderName::from_static("idempotency-key");
             // JSON is taken at the root alone.
-            self.client.post_to("/", "application/json", &[(key, id)], body.to_string()).await
+            self.place.post_to("/", "application/json", &[(key, id)], body.to_string()).await
         })
     }
 }

@@ -1,5 +1,7 @@
 //! Whatever takes a request: signed as Standard Webhooks has it (<https://www.standardwebhooks.com>), with a body of the operator's choice.
 
+use std::time::Duration;
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 use futures_util::future::BoxFuture;
 use http::{HeaderName, HeaderValue};
@@ -10,7 +12,7 @@ use ring::hmac;
 use crate::{
     alerts::{
         delivery::{Deliver, Failure},
-        web::Client,
+        web::Place,
     },
     config::{Key, Template, Webhook},
 };
@@ -25,14 +27,15 @@ const TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
 const SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 
 pub(super) struct ToWebhook {
-    client: Client,
+    place: Place,
     key: Option<Key>,
     body: Option<Template>,
 }
 
 impl ToWebhook {
-    pub(super) fn new(webhook: &Webhook) -> ToWebhook {
-        ToWebhook { client: Client::new(&webhook.web), key: webhook.key.clone(), body: webhook.body.clone() }
+    pub(super) fn new(webhook: &Webhook, patience: Duration) -> ToWebhook {
+        let place = Place::new(&webhook.web, patience);
+        ToWebhook { place, key: webhook.key.clone(), body: webhook.body.clone() }
     }
 }
 
@@ -47,7 +50,7 @@ impl Deliver for ToWebhook {
                 None => serde_json::to_string(letter).unwrap_or_default(),
             };
             let headers = headers(&letter.id, Timestamp::now(), &body, self.key.as_ref());
-            self.client.post("application/json", &headers, body).await
+            self.place.post("application/json", &headers, body).await
         })
     }
 }
