@@ -1,9 +1,10 @@
 //! Metrics and traces, sent to a collector by OTLP over HTTP, as OpenTelemetry has it (<https://opentelemetry.io/docs/specs/otlp>).
 //!
-//! Metrics are those of `/metrics`, at intervals; each run is a span. What can't be sent waits, and what there is no room for is dropped
-//! and counted: a collector that is away costs memory up to a bound, and no run.
+//! Metrics are those of `/metrics`, at intervals; each run is a span, with one below it for each of its phases. What can't be sent
+//! waits, and what there is no room for is dropped and counted: a collector that is away costs memory up to a bound, and no run.
 
 mod encode;
+mod phases;
 mod send;
 
 use std::{

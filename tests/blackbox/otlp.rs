@@ -45,12 +45,21 @@ fn attributes(of: &Value) -> Value {
     pairs.iter().map(|pair| (pair["key"].as_str().unwrap().to_owned(), value(pair))).collect()
 }
 
-/// All spans of a check.
-fn spans(collector: &Server, check: &str) -> Vec<Value> {
+/// All spans that were taken.
+fn all_spans(collector: &Server) -> Vec<Value> {
     let all = taken(collector).into_iter().filter(|taken| taken["path"] == "/v1/traces");
     let resources = all.flat_map(|taken| taken["message"]["resource_spans"].as_array().cloned().unwrap());
-    let spans = resources.flat_map(|resource| resource["scope_spans"][0]["spans"].as_array().cloned().unwrap());
-    spans.filter(|span| span["name"] == check).collect()
+    resources.flat_map(|resource| resource["scope_spans"][0]["spans"].as_array().cloned().unwrap()).collect()
+}
+
+/// The runs of a check.
+fn spans(collector: &Server, check: &str) -> Vec<Value> {
+    all_spans(collector).into_iter().filter(|span| span["name"] == check).collect()
+}
+
+/// A moment of a span.
+fn nanoseconds(span: &Value, key: &str) -> u64 {
+    span[key].as_str().unwrap().parse().unwrap()
 }
 
 #[track_caller]
@@ -87,9 +96,23 @@ fn each_run_is_a_span_and_metrics_come_at_intervals() {
     for key in ["probity.latency", "probity.phase.connect", "probity.phase.wait", "probity.phase.total"] {
         assert!(told[key].as_f64().is_some_and(|seconds| seconds > 0.0), "{key} of {told:#}");
     }
-    let nanoseconds = |key: &str| web[key].as_str().unwrap().parse::<u64>().unwrap();
-    assert!(nanoseconds("end_time_unix_nano") > nanoseconds("start_time_unix_nano"), "{web:#}");
+    let (start, end) = ("start_time_unix_nano", "end_time_unix_nano");
+    assert!(nanoseconds(&web, end) > nanoseconds(&web, start), "{web:#}");
     assert!(web["status"].get("code").is_none(), "{web:#}");
+    // Its phases are spans below it, one after the other.
+    assert!(web.get("parent_span_id").is_none(), "{web:#}");
+    let phases: Vec<Value> =
+        all_spans(&collector).into_iter().filter(|span| span["parent_span_id"] == web["span_id"]).collect();
+    let names: Vec<&str> = phases.iter().map(|phase| phase["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["resolve", "connect", "wait", "body"], "{phases:#?}");
+    let mut now = nanoseconds(&web, start);
+    for phase in &phases {
+        assert_eq!((&phase["trace_id"], nanoseconds(phase, start)), (&web["trace_id"], now), "{phases:#?}");
+        assert_ne!(phase["span_id"], web["span_id"]);
+        assert_eq!(attributes(phase)["probity.check"], "web");
+        now = nanoseconds(phase, end);
+    }
+    assert!(now <= nanoseconds(&web, end), "{phases:#?}");
     let bad = wait_for_span(&runner, &collector, "bad");
     assert_eq!((&bad["status"]["code"], &bad["status"]["message"]), (&"STATUS_CODE_ERROR".into(), &"no".into()));
     let broken = attributes(&wait_for_span(&runner, &collector, "broken"));

@@ -67,6 +67,14 @@ pub struct Measurement {
     pub value: f64,
 }
 
+impl Measurement {
+    /// How long it was, if it tells of time: in seconds, finite and not below 0. The phases of a run do.
+    #[must_use]
+    pub fn duration(&self) -> Option<Duration> {
+        (self.unit == "s").then(|| Duration::try_from_secs_f64(self.value).ok()).flatten()
+    }
+}
+
 /// What a probe says of its target.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {

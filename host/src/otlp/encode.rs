@@ -1,9 +1,15 @@
 //! Metrics and spans as messages of OTLP 1: the numbers are those of its fields
 //! (<https://github.com/open-telemetry/opentelemetry-proto>, `trace.proto` and `metrics.proto`).
 
-use jiff::Timestamp;
-use probity_core::outcome::{Fault, Outcome, Run, Status};
+use std::time::Duration;
 
+use jiff::Timestamp;
+use probity_core::{
+    outcome::{Fault, Outcome, Run, Status},
+    time,
+};
+
+use super::phases::{self, Phase};
 use crate::{
     board::Board,
     http::{Kind, Metric, Number, Point, Value},
@@ -17,14 +23,15 @@ const CUMULATIVE: u64 = 2;
 const INTERNAL: u64 = 1;
 /// Something went wrong (`STATUS_CODE_ERROR`).
 const ERROR: u64 = 2;
-/// The unit of measurements that are phases of a run.
-const SECONDS: &str = "s";
 
 /// An `ExportTraceServiceRequest` with these spans.
 pub(super) fn spans(board: &Board, all: &[Finished]) -> Vec<u8> {
     request(board, |scoped| {
         for finished in all {
             scoped.message(2, |message| span(message, finished));
+            for phase in phases::of(&finished.run) {
+                scoped.message(2, |message| self::phase(message, finished, &phase));
+            }
         }
     })
 }
@@ -83,8 +90,8 @@ fn span(message: &mut Message, Finished { info, run, trace }: &Finished) {
     attribute(message, "probity.status", word);
     match &run.outcome {
         Outcome::Verdict(verdict) => {
-            for figure in verdict.measurements.iter().filter(|figure| figure.unit == SECONDS) {
-                real(message, 9, &format!("probity.phase.{}", figure.name), figure.value);
+            for (name, took) in verdict.measurements.iter().filter_map(|it| Some((&it.name, it.duration()?))) {
+                real(message, 9, &format!("probity.phase.{name}"), took.as_secs_f64());
             }
         }
         Outcome::Fault(Fault { kind, .. }) => attribute(message, "probity.fault", kind.as_str()),
@@ -94,6 +101,16 @@ fn span(message: &mut Message, Finished { info, run, trace }: &Finished) {
             status.text(2, run.outcome.message()).number(3, ERROR);
         });
     }
+}
+
+/// A phase of a run: a span below that of the run.
+fn phase(message: &mut Message, Finished { info, run, trace }: &Finished, Phase { name, begins, ends }: &Phase<'_>) {
+    let own = fastrand::u64(1..);
+    message.bytes(1, &trace.id.to_be_bytes()).bytes(2, &own.to_be_bytes()).bytes(4, &trace.span.to_be_bytes());
+    message.text(5, name).number(6, INTERNAL);
+    let at = |since: &Duration| nanoseconds(run.started).saturating_add(time::nanoseconds(*since));
+    message.fixed(7, at(begins)).fixed(8, at(ends));
+    text(message, 9, "probity.check", &info.name);
 }
 
 fn how(run: &Run) -> (&'static str, bool) {
@@ -108,7 +125,7 @@ fn metric(message: &mut Message, metric: &Metric, times: (u64, u64)) {
     let name = metric.name.strip_suffix("_total").unwrap_or(metric.name);
     message.text(1, name).text(2, metric.help);
     let units = [("_seconds", "s"), ("_bytes", "By")];
-    if let Some((_, unit)) = units.iter().find(|(suffix, _)| metric.name.ends_with(suffix)) {
+    if let Some((_, unit)) = units.iter().find(|(suffix, _)| name.ends_with(suffix)) {
         message.text(3, unit);
     }
     let field = match metric.kind {

@@ -7,8 +7,6 @@ use std::{
 
 use probity_core::{outcome::Measurement, time::nanoseconds};
 
-use super::record;
-
 /// How many names there can be. Probes have a handful each; one that makes names up has the rest of its phases forgotten.
 const MOST: usize = 4096;
 /// How many phases of one run are kept. That of the longest of our own probes is eight.
@@ -51,7 +49,7 @@ impl Phases {
 
     /// A phase as it is kept; `None` if the measurement is none.
     pub(super) fn write(&mut self, measurement: &Measurement) -> Option<(u16, u64)> {
-        let took = nanoseconds(record::duration(measurement)?);
+        let took = nanoseconds(measurement.duration()?);
         if let Some(number) = self.numbers.get(&*measurement.name) {
             return Some((*number, took));
         }

@@ -180,8 +180,3 @@ fn phase(names: &Names, number: u16, took: u64) -> Option<Measurement> {
     let name = names.get(number)?.to_string();
     Some(Measurement { name, unit: "s".into(), value: Duration::from_nanos(took).as_secs_f64() })
 }
-
-/// How long a measurement was, if it tells of time.
-pub(super) fn duration(measurement: &Measurement) -> Option<Duration> {
-    (measurement.unit == "s").then(|| Duration::try_from_secs_f64(measurement.value).ok()).flatten()
-}
