@@ -205,21 +205,18 @@ impl Alerts {
         let _turn = self.turn.lock().await;
         let now = self.board.wall();
         let mut told = Told::default();
-        let mut records = Vec::new();
-        let result = {
+        let (result, memory) = {
             let mut keeper = self.keeper();
             let result = act(&mut keeper, now, &mut told);
             keeper.poll(now, &mut told);
-            if !told.messages.is_empty() || save {
-                self.unsaved.store(false, Ordering::Relaxed);
-                records.extend(keeper.take_changes().map(Record::memory));
-            } else {
-                self.unsaved.store(true, Ordering::Relaxed);
-            }
-            result
+            let at_once = !told.messages.is_empty() || save;
+            self.unsaved.store(!at_once, Ordering::Relaxed);
+            (result, at_once.then(|| keeper.take_changes().map(Record::memory)).flatten())
         };
         let letters = self.letters(&told.messages);
-        records.extend(letters.iter().map(|(sink, letter)| Record::queued(sink, letter)));
+        // The messages come before the memory that they were told: where writing ends in the middle, they are told once more.
+        let queued = letters.iter().map(|(sink, letter)| Record::queued(sink, letter));
+        let records: Vec<Record> = queued.chain(memory).collect();
         if !records.is_empty() {
             self.spool.append(records).await;
         }
@@ -272,4 +269,43 @@ impl Alerts {
 #[must_use]
 pub fn new_id() -> Arc<str> {
     format!("msg_{:032x}", fastrand::u128(..)).into()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use probity_core::{
+        alert::{Policy, Rule, Subject},
+        health::Health,
+    };
+
+    use super::*;
+    use crate::clock::Clock;
+
+    #[tokio::test]
+    async fn a_message_is_on_disk_before_it_is_remembered_as_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let board = Arc::new(Board::new("node".into(), Clock::new()));
+        let events = Arc::new(Events::new(board.started, 10));
+        let rules = vec![Rule::new("page", ["ops", "others"])];
+        let policy = Policy { rules, window: std::time::Duration::ZERO, ..Policy::default() };
+        let alerting = Alerting { policy: policy.into(), ..Alerting::default() };
+        let in_force = InForce { alerting: alerting.into(), ..InForce::default() };
+        let alerts = Alerts::new(board, events, Some(folder.path()), in_force, Arc::new(NoHooks));
+        let (check, message) = (Subject::new("orders-db"), "connection refused".into());
+        alerts.act(false, |keeper, now, told| keeper.observe(&check, Health::Unhealthy, &message, now, told)).await;
+        drop(alerts);
+
+        // Wherever writing may have ended, nothing is remembered as told that is not there to be sent.
+        let text = std::fs::read_to_string(folder.path().join("notifications.log")).unwrap();
+        let lines: Vec<&str> = text.split_inclusive('\n').collect();
+        let told = |lines: &[&str]| lines.iter().any(|line| line.contains("\"told\":{"));
+        assert!(told(&lines), "{text}");
+        for end in 0..lines.len() {
+            let part = tempfile::tempdir().unwrap();
+            std::fs::write(part.path().join("notifications.log"), lines[..end].concat()).unwrap();
+            let (_, recalled) = Spool::open(Some(part.path()));
+            assert!(recalled.letters.len() == 2 || !told(&lines[..end]), "the first {end} lines of {text}");
+        }
+    }
 }
