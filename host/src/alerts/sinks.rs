@@ -30,7 +30,7 @@ pub(super) fn make(sink: &Sink, node_id: &str, hooks: &Arc<dyn Hooks>) -> Box<dy
         SinkKind::Discord(web) => Box::new(chat::ToChat::new(web, patience, chat::discord)),
         SinkKind::Teams(web) => Box::new(chat::ToChat::new(web, patience, chat::teams)),
         SinkKind::Ntfy(web) => Box::new(ntfy::ToNtfy::new(web, patience)),
-        SinkKind::Stdout => Box::new(stdout::ToStdout),
+        SinkKind::Stdout => Box::<stdout::ToStdout>::default(),
         SinkKind::Hook(hook) => Box::new(ToHook {
             hook: (**hook).clone(),
             sink: Arc::clone(&sink.name),
