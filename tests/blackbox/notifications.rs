@@ -389,7 +389,7 @@ fn a_sink_can_be_tried_out() {
     assert!(wrong.stdout.contains("a runner would give such a message up"), "{wrong:?}");
     receiver.answer(302);
     let led = home.run(&["notify", "test", "ops"]);
-    assert!(led.stdout.contains("it is not followed"), "{led:?}");
+    assert!(led.stdout.contains("it is not followed") && led.stdout.contains("a runner would try again"), "{led:?}");
     let unknown = home.run(&["notify", "test", "nobody"]);
     assert_eq!(unknown.code, Some(3), "{unknown:?}");
     assert!(

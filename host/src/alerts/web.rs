@@ -84,7 +84,7 @@ fn judge(server: &str, answer: &Answer, now: Timestamp) -> Result<(), Failure> {
     let message = format!("{server} answered {}", answer.in_words());
     if status.is_redirection() {
         // Whatever is sent along may be a secret, and is not meant for another place.
-        return Err(Failure::permanent(format!("{message}; it is not followed: give the address that it leads to")));
+        return Err(Failure::passing(format!("{message}; it is not followed: give the address that it leads to")));
     }
     // What an operator can put right without another message is tried again: a token, a path, a proxy.
     let passing = status.is_server_error() || matches!(status.as_u16(), 401 | 403 | 404 | 407 | 408 | 409 | 425 | 429);

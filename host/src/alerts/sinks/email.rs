@@ -44,7 +44,7 @@ impl ByEmail {
 impl Deliver for ByEmail {
     fn deliver<'a>(&'a self, letter: &'a Letter) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(async move {
-            let transport = self.transport.as_ref().map_err(Failure::permanent)?;
+            let transport = self.transport.as_ref().map_err(Failure::passing)?;
             let message = self
                 .write(letter)
                 .map_err(|error| Failure::permanent(format!("no mail can be made of it: {error}")))?;
