@@ -53,7 +53,16 @@ pub async fn follow(alerts: Arc<Alerts>) {
                 while let Some(followed) = next.take() {
                     match followed {
                         Followed::Event(record) => records.push(record),
-                        Followed::Gap(_) => missed = true,
+                        Followed::Gap(gap) => {
+                            missed = true;
+                            // How checks are is looked at anew below; what only passed is not seen again.
+                            tracing::warn!(
+                                "notifications: the events {} to {} were gone before they were read, and rules with `events` did \
+                                 not see them; raise `events.capacity`",
+                                gap.start(),
+                                gap.end()
+                            );
+                        }
                         Followed::End => {
                             ended = true;
                             break;
