@@ -3,6 +3,7 @@
 use std::{
     io::{BufRead, BufReader, Write},
     net::TcpStream,
+    time::Duration,
 };
 
 use rustix::process::Signal;
@@ -265,5 +266,22 @@ fn every_kind_of_news_of_a_check_can_be_followed() {
         }
     }
     assert_eq!(chain, "DISCONNECTED");
+    runner.stop();
+}
+
+#[test]
+fn who_wants_none_of_what_happens_hears_all_the_same_that_somebody_is_there() {
+    let runner = runner("");
+    let (mut socket, _) = tungstenite::connect(format!("ws://{}/events/ws?type=reload", runner.address)).unwrap();
+    let tungstenite::stream::MaybeTlsStream::Plain(stream) = socket.get_mut() else { unreachable!() };
+    stream.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+    // More at a time than are passed over without a word.
+    runner.wait_for("a ping", || {
+        stir(&runner, 100);
+        match socket.read() {
+            Ok(Message::Ping(_)) => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+    });
     runner.stop();
 }

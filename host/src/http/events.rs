@@ -22,7 +22,7 @@ use probity_core::event::Event;
 use serde::Deserialize;
 use tokio::{
     sync::OwnedSemaphorePermit,
-    time::{Instant, timeout},
+    time::{Instant, timeout, timeout_at},
 };
 
 use super::{
@@ -235,10 +235,11 @@ pub(super) async fn events_ws(
 }
 
 async fn converse(mut socket: WebSocket, mut reader: Reader) {
-    let mut heard = Instant::now();
+    let (mut heard, mut sent) = (Instant::now(), Instant::now());
     loop {
         let message = tokio::select! {
-            told = timeout(SILENCE, reader.next()) => match told {
+            // However much is passed over, the other side hears something.
+            told = timeout_at(sent + SILENCE, reader.next()) => match told {
                 Ok(Some(Told::Event { json, .. })) => Message::text(json),
                 Ok(Some(Told::Read(_))) => continue,
                 Ok(None) => {
@@ -257,9 +258,10 @@ async fn converse(mut socket: WebSocket, mut reader: Reader) {
             },
         };
         let last = matches!(message, Message::Close(_));
-        let sent = timeout(PATIENCE, socket.send(message)).await;
-        if last || !matches!(sent, Ok(Ok(()))) {
+        let taken = timeout(PATIENCE, socket.send(message)).await;
+        if last || !matches!(taken, Ok(Ok(()))) {
             return;
         }
+        sent = Instant::now();
     }
 }
