@@ -1,7 +1,7 @@
 //! What is counted of the runner itself, beside the checks: by others than the board, and within bounds.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -45,7 +45,7 @@ pub struct MetricLimits {
 }
 
 impl Default for MetricLimits {
-    /// Ten thousand checks are half a million series, which is what a small Prometheus bears. A house of probes has a hundred names.
+    /// Ten thousand checks are some half a million series, which is what a small Prometheus bears. A house of probes has a hundred names.
     fn default() -> MetricLimits {
         MetricLimits { checks: 10_000, measurements: 1_000 }
     }
@@ -53,15 +53,30 @@ impl Default for MetricLimits {
 
 /// The names under which measurements were told so far. One that was told once goes on being told.
 #[derive(Debug, Default)]
-pub(super) struct Names(Mutex<BTreeSet<(String, String)>>);
+pub(super) struct Names(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    /// The units of each name.
+    names: BTreeMap<String, BTreeSet<String>>,
+    /// How many there are, of all names.
+    count: usize,
+}
 
 impl Names {
-    /// Whether this measurement's name is among the first `most`.
-    pub(super) fn admit(&self, measurement: &Measurement, most: usize) -> bool {
+    /// Whether this measurement's name, with its unit, is among the first `most`.
+    pub(super) fn admit(&self, Measurement { name, unit, .. }: &Measurement, most: usize) -> bool {
         // What is guarded is whole at any time, so a panic elsewhere does not spoil it.
-        let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let name = (measurement.name.clone(), measurement.unit.clone());
-        names.contains(&name) || (names.len() < most && names.insert(name))
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.names.get(name).is_some_and(|units| units.contains(unit)) {
+            return true;
+        }
+        let has_room = known.count < most;
+        if has_room {
+            known.names.entry(name.clone()).or_default().insert(unit.clone());
+            known.count += 1;
+        }
+        has_room
     }
 }
 

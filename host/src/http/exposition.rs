@@ -1,6 +1,6 @@
 //! Metrics, and how they are written: in the text format of Prometheus, in that of OpenMetrics, or as values for whoever sends them.
 
-use std::fmt::{self, Write};
+use std::fmt::Write;
 
 use probity_core::outcome::Measurement;
 
@@ -160,160 +160,260 @@ impl Exposition {
 /// A label's name and its value.
 pub(crate) type Label<'a> = (&'static str, &'a str);
 
+/// Labels that samples have. Whoever writes many samples with the same ones makes them once: most of a text is labels.
+#[derive(Clone, Debug)]
+pub(crate) struct Labels<'a> {
+    each: Vec<Label<'a>>,
+    /// They, as they are written between braces.
+    text: String,
+}
+
+impl<'a> Labels<'a> {
+    /// None.
+    pub(crate) const NONE: Labels<'static> = Labels { each: Vec::new(), text: String::new() };
+
+    /// These.
+    pub(crate) fn of(labels: &[Label<'a>]) -> Labels<'a> {
+        let mut text = String::new();
+        write_labels(labels, &mut text);
+        Labels { each: labels.to_vec(), text }
+    }
+}
+
 /// Samples of one name.
 pub(crate) struct Family<'a> {
     written: &'a mut Written,
     name: &'static str,
 }
 
-impl Family<'_> {
+impl<'a> Family<'a> {
     /// Writes a sample.
     pub(crate) fn sample(&mut self, labels: &[Label<'_>], value: impl Into<Number>) {
+        self.put(&Labels::NONE, labels, value);
+    }
+
+    /// Writes a sample with labels that others have as well, and some of its own.
+    pub(crate) fn put(&mut self, labels: &Labels<'_>, own: &[Label<'_>], value: impl Into<Number>) {
         let value = value.into();
         match &mut self.written {
-            Written::Text(text, _) => line(text, self.name, "", labels, None, value),
-            Written::Values(metrics) => point(metrics, labels, Value::Number(value)),
+            Written::Text(text, _) => line(text, self.name, "", labels, own, value),
+            Written::Values(metrics) => point(metrics, labels, own, Value::Number(value)),
         }
     }
 
-    /// Writes a sample for each of the words, which is 1 for the present one and 0 for all others.
-    pub(crate) fn one_hot<const N: usize>(
-        &mut self,
-        labels: &[Label<'_>],
-        label: &'static str,
-        words: [&str; N],
-        present: &str,
-    ) {
-        self.by_word(labels, label, words.map(|word| (word, u64::from(word == present))));
-    }
-
-    /// Writes a sample for each of the words.
-    pub(crate) fn by_word<const N: usize>(
-        &mut self,
-        labels: &[Label<'_>],
-        label: &'static str,
-        counts: [(&str, u64); N],
-    ) {
-        let mut labels = labels.to_vec();
-        labels.push((label, ""));
-        for (word, count) in counts {
-            labels.pop();
-            labels.push((label, word));
-            self.sample(&labels, count);
-        }
+    /// Samples that one more label tells apart, which has one of these words. They are of our own, and so need no escaping.
+    pub(crate) fn by(self, label: &'static str, words: impl IntoIterator<Item = &'static str>) -> ByWord<'a> {
+        let words: Vec<_> = words.into_iter().collect();
+        let ends = words.iter().map(|word| format!("{label}=\"{word}\"}} ")).collect();
+        ByWord { family: self, label, words, ends }
     }
 
     /// Writes what a run measured, as far as it is `known`. Of two figures of the same name and unit, the latter counts: a series
     /// has one value.
     pub(crate) fn measurements(
         &mut self,
-        check: &str,
+        labels: &Labels<'_>,
         measurements: &[Measurement],
-        known: impl Fn(&Measurement) -> bool,
+        mut known: impl FnMut(&Measurement) -> bool,
     ) {
         for (at, Measurement { name, unit, value }) in measurements.iter().enumerate() {
             // There are 64 at most, so looking is cheaper than remembering.
             if !measurements[at + 1..].iter().any(|later| later.name == *name && later.unit == *unit)
                 && known(&measurements[at])
             {
-                self.sample(&[("check", check), ("name", name), ("unit", unit)], *value);
+                self.put(labels, &[("name", name), ("unit", unit)], *value);
             }
         }
     }
 
-    /// Writes what a run measured, of no check in particular.
-    pub(crate) fn all_measurements(&mut self, measurements: &[Measurement]) {
-        for (at, Measurement { name, unit, value }) in measurements.iter().enumerate() {
-            if !measurements[at + 1..].iter().any(|later| later.name == *name && later.unit == *unit) {
-                self.sample(&[("name", name), ("unit", unit)], *value);
+    /// Observations by size, up to each of these bounds and beyond the last.
+    pub(crate) fn histogram(self, bounds: &'static [f64]) -> BySize<'a> {
+        let ends = match &*self.written {
+            Written::Values(_) => Vec::new(),
+            Written::Text(_, format) => {
+                let bounds = bounds.iter().copied().chain([f64::INFINITY]);
+                bounds.map(|bound| end(bound, *format)).collect()
             }
-        }
-    }
-
-    /// Writes observations by size; `counts` has one more than `bounds`, each without those of the ones before.
-    pub(crate) fn histogram(&mut self, labels: &[Label<'_>], bounds: &'static [f64], counts: &[u64], sum: f64) {
-        match &mut self.written {
-            Written::Values(metrics) => {
-                point(metrics, labels, Value::Histogram { bounds, counts: counts.to_vec(), sum });
-            }
-            Written::Text(text, format) => {
-                let mut total = 0;
-                let mut le = String::new();
-                for (count, bound) in counts.iter().zip(bounds.iter().copied().chain([f64::INFINITY])) {
-                    total += count;
-                    le.clear();
-                    match format {
-                        // There, a bound is a number with a point in it.
-                        Format::OpenMetrics if bound.is_finite() => {
-                            let _ = write!(le, "{bound:?}");
-                        }
-                        _ => write_real(bound, &mut le),
-                    }
-                    line(text, self.name, "_bucket", labels, Some(("le", &le)), Number::Whole(total));
-                }
-                line(text, self.name, "_sum", labels, None, Number::Real(sum));
-                line(text, self.name, "_count", labels, None, Number::Whole(total));
-            }
-        }
+        };
+        BySize { family: self, bounds, ends }
     }
 
     /// Writes observations, summed up.
-    pub(crate) fn summary(&mut self, labels: &[Label<'_>], sum: f64, count: u64) {
+    pub(crate) fn summary(&mut self, labels: &Labels<'_>, sum: f64, count: u64) {
         match &mut self.written {
-            Written::Values(metrics) => point(metrics, labels, Value::Summary { sum, count }),
+            Written::Values(metrics) => point(metrics, labels, &[], Value::Summary { sum, count }),
             Written::Text(text, _) => {
-                line(text, self.name, "_sum", labels, None, Number::Real(sum));
-                line(text, self.name, "_count", labels, None, Number::Whole(count));
+                line(text, self.name, "_sum", labels, &[], Number::Real(sum));
+                line(text, self.name, "_count", labels, &[], Number::Whole(count));
             }
         }
     }
 }
 
-fn point(metrics: &mut [Metric], labels: &[Label<'_>], value: Value) {
+/// Samples of one name that a label tells apart, which has one of some words.
+pub(crate) struct ByWord<'a> {
+    family: Family<'a>,
+    label: &'static str,
+    words: Vec<&'static str>,
+    /// What stands between the other labels and the value, for each of them.
+    ends: Vec<String>,
+}
+
+impl ByWord<'_> {
+    /// Writes a sample for each of the words.
+    pub(crate) fn put(&mut self, labels: &Labels<'_>, counts: impl IntoIterator<Item = u64>) {
+        let ByWord { family: Family { written, name }, label, words, ends } = self;
+        match written {
+            Written::Text(text, _) => each_line(text, name, "", labels, ends.iter().zip(counts)),
+            Written::Values(metrics) => {
+                for (word, count) in words.iter().zip(counts) {
+                    point(metrics, labels, &[(*label, *word)], Value::Number(Number::Whole(count)));
+                }
+            }
+        }
+    }
+
+    /// Writes a sample for each of the words, which is 1 for the present one and 0 for all others.
+    pub(crate) fn one_hot(&mut self, labels: &Labels<'_>, present: &str) {
+        let at = self.words.iter().position(|word| *word == present);
+        let words = 0..self.words.len();
+        self.put(labels, words.map(|word| u64::from(Some(word) == at)));
+    }
+}
+
+/// Observations by size.
+pub(crate) struct BySize<'a> {
+    family: Family<'a>,
+    bounds: &'static [f64],
+    /// What stands between the other labels and the value, for each bucket.
+    ends: Vec<String>,
+}
+
+impl BySize<'_> {
+    /// Writes observations; `counts` has one more than there are bounds, each without those of the ones before.
+    pub(crate) fn put(&mut self, labels: &Labels<'_>, counts: &[u64], sum: f64) {
+        let Family { written, name } = &mut self.family;
+        match written {
+            Written::Values(metrics) => {
+                point(metrics, labels, &[], Value::Histogram { bounds: self.bounds, counts: counts.to_vec(), sum });
+            }
+            Written::Text(text, _) => {
+                let mut total = 0;
+                let totals = counts.iter().map(|count| {
+                    total += count;
+                    total
+                });
+                each_line(text, name, "_bucket", labels, self.ends.iter().zip(totals));
+                line(text, name, "_sum", labels, &[], Number::Real(sum));
+                line(text, name, "_count", labels, &[], Number::Whole(total));
+            }
+        }
+    }
+}
+
+/// What stands between the other labels of a bucket and its value.
+fn end(bound: f64, format: Format) -> String {
+    let mut end = "le=\"".to_owned();
+    match format {
+        // There, a bound is a number with a point in it.
+        Format::OpenMetrics if bound.is_finite() => {
+            // A text takes whatever is written to it.
+            let _ = write!(end, "{bound:?}");
+        }
+        _ => write_real(bound, &mut end),
+    }
+    end.push_str("\"} ");
+    end
+}
+
+fn point(metrics: &mut [Metric], labels: &Labels<'_>, own: &[Label<'_>], value: Value) {
     // The family that is being written was begun last.
     if let Some(metric) = metrics.last_mut() {
-        let labels = labels.iter().map(|(name, value)| (*name, (*value).into())).collect();
+        let labels = labels.each.iter().chain(own).map(|(name, value)| (*name, (*value).into())).collect();
         metric.points.push(Point { labels, value });
     }
 }
 
-fn line(text: &mut String, name: &str, suffix: &str, labels: &[Label<'_>], more: Option<Label<'_>>, value: Number) {
+/// Writes a line for each of some ends, which hold the last label, and its figure.
+fn each_line<'a>(
+    text: &mut String,
+    name: &str,
+    suffix: &str,
+    labels: &Labels<'_>,
+    lines: impl Iterator<Item = (&'a String, u64)>,
+) {
+    let begin = text.len();
+    for part in [name, suffix, "{", &labels.text] {
+        text.push_str(part);
+    }
+    if !labels.text.is_empty() {
+        text.push(',');
+    }
+    let begun = begin..text.len();
+    for (at, (end, value)) in lines.enumerate() {
+        if at > 0 {
+            // They all begin as the first does.
+            text.extend_from_within(begun.clone());
+        }
+        text.push_str(end);
+        write_whole(value, text);
+        text.push('\n');
+    }
+}
+
+fn line(text: &mut String, name: &str, suffix: &str, labels: &Labels<'_>, own: &[Label<'_>], value: Number) {
     text.push_str(name);
     text.push_str(suffix);
-    let mut before = '{';
-    for (name, value) in labels.iter().copied().chain(more) {
-        text.push(before);
-        text.push_str(name);
-        text.push_str("=\"");
-        escape(value, text);
-        text.push('"');
-        before = ',';
-    }
-    if before == ',' {
-        text.push('}');
-    }
-    text.push(' ');
-    match value {
-        // Most are.
-        Number::Whole(0) => text.push('0'),
-        Number::Whole(1) => text.push('1'),
-        // A text takes whatever is written to it.
-        Number::Whole(number) => {
-            let _ = write!(text, "{number}");
+    if labels.text.is_empty() && own.is_empty() {
+        text.push(' ');
+    } else {
+        text.push('{');
+        text.push_str(&labels.text);
+        if !labels.text.is_empty() && !own.is_empty() {
+            text.push(',');
         }
+        write_labels(own, text);
+        text.push_str("} ");
+    }
+    match value {
+        Number::Whole(number) => write_whole(number, text),
         Number::Real(number) => write_real(number, text),
     }
     text.push('\n');
 }
 
+fn write_whole(number: u64, text: &mut String) {
+    match u8::try_from(number) {
+        // Most have one digit.
+        Ok(digit @ 0..10) => text.push(char::from(b'0' + digit)),
+        _ => text.push_str(itoa::Buffer::new().format(number)),
+    }
+}
+
 /// Writes a number as both formats have it.
 fn write_real(number: f64, text: &mut String) {
-    // A text takes whatever is written to it.
-    let _: fmt::Result = match number {
-        f64::INFINITY => text.write_str("+Inf"),
-        f64::NEG_INFINITY => text.write_str("-Inf"),
-        _ => write!(text, "{number}"),
-    };
+    match number {
+        f64::INFINITY => text.push_str("+Inf"),
+        f64::NEG_INFINITY => text.push_str("-Inf"),
+        _ if number.is_nan() => text.push_str("NaN"),
+        _ => {
+            let mut buffer = zmij::Buffer::new();
+            let written = buffer.format_finite(number);
+            text.push_str(written.strip_suffix(".0").unwrap_or(written));
+        }
+    }
+}
+
+fn write_labels(labels: &[Label<'_>], text: &mut String) {
+    for (at, (name, value)) in labels.iter().enumerate() {
+        if at > 0 {
+            text.push(',');
+        }
+        text.push_str(name);
+        text.push_str("=\"");
+        escape(value, text);
+        text.push('"');
+    }
 }
 
 fn escape(value: &str, text: &mut String) {
@@ -368,8 +468,9 @@ mod tests {
 
     fn some(mut exposition: Exposition) -> Exposition {
         exposition.family("c_total", Kind::Counter, "Help.").sample(&[], 2);
-        exposition.family("h", Kind::Histogram, "Help.").histogram(&[("a", "b")], &[0.5, 1.0], &[1, 0, 2], 7.5);
-        exposition.family("s", Kind::Summary, "Help.").summary(&[], 0.5, 3);
+        let labels = Labels::of(&[("a", "b")]);
+        exposition.family("h", Kind::Histogram, "Help.").histogram(&[0.5, 1.0]).put(&labels, &[1, 0, 2], 7.5);
+        exposition.family("s", Kind::Summary, "Help.").summary(&Labels::NONE, 0.5, 3);
         exposition
     }
 

@@ -18,7 +18,7 @@ use super::{
     App,
     auth::Runs,
     door::NO_STORE,
-    exposition::{Exposition, Format, Kind::Gauge, TEXT},
+    exposition::{Exposition, Format, Kind::Gauge, Labels, TEXT},
     parts::Asked,
     problem::{PROBLEM, Problem},
 };
@@ -136,7 +136,7 @@ fn metrics(probed: &Probed, now: Timestamp) -> String {
     out.family("probe_degraded", Gauge, help).sample(&[], u64::from(verdict.status == Status::Degraded));
     Told { out: &mut out, verdict, now }.write(&probed.probe);
     let help = "What the run measured, by UCUM unit.";
-    out.family("probe_measurement", Gauge, help).all_measurements(&verdict.measurements);
+    out.family("probe_measurement", Gauge, help).measurements(&Labels::NONE, &verdict.measurements, |_| true);
     out.into_text()
 }
 
@@ -227,12 +227,9 @@ impl Told<'_> {
         if let Some(status) = self.text("status").map(str::to_owned) {
             let words = ["SERVING", "NOT_SERVING", "UNKNOWN", "SERVICE_UNKNOWN"];
             let help = "Response HealthCheck response.";
-            self.out.family("probe_grpc_healthcheck_response", Gauge, help).one_hot(
-                &[],
-                "serving_status",
-                words,
-                &status,
-            );
+            let mut response =
+                self.out.family("probe_grpc_healthcheck_response", Gauge, help).by("serving_status", words);
+            response.one_hot(&Labels::NONE, &status);
         }
     }
 

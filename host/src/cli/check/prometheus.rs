@@ -7,7 +7,7 @@ use probity_core::{
 };
 
 use super::{Told, health};
-use crate::http::exposition::{Exposition, Format, Kind, Number};
+use crate::http::exposition::{Exposition, Format, Kind, Labels, Number};
 
 /// Writes the figures of the last run, and how many runs came to what.
 pub(super) fn write(told: &Told<'_>) -> String {
@@ -16,12 +16,9 @@ pub(super) fn write(told: &Told<'_>) -> String {
     let Attempt { outcome, usage, calls, .. } = &last.attempt;
     let check = ("check", told.check);
     let words = Health::ALL.map(Health::as_str);
-    out.family("probity_check_status", Kind::Gauge, "What is known of the target: 1 for the status it has.").one_hot(
-        &[check, ("probe", told.probe)],
-        "status",
-        words,
-        health(outcome).as_str(),
-    );
+    out.family("probity_check_status", Kind::Gauge, "What is known of the target: 1 for the status it has.")
+        .by("status", words)
+        .one_hot(&Labels::of(&[check, ("probe", told.probe)]), health(outcome).as_str());
     if let Outcome::Verdict(verdict) = outcome {
         let help = "Whether the target is of use, healthy or degraded. Absent while that is not known.";
         out.family("probity_check_up", Kind::Gauge, help).sample(&[check], u64::from(verdict.status.is_up()));
@@ -53,7 +50,7 @@ pub(super) fn write(told: &Told<'_>) -> String {
     if let Outcome::Verdict(verdict) = outcome {
         let help = "What the last run measured, by UCUM unit.";
         out.family("probity_check_measurement", Kind::Gauge, help).measurements(
-            told.check,
+            &Labels::of(&[check]),
             &verdict.measurements,
             |_| true,
         );

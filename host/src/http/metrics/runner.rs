@@ -9,6 +9,7 @@ use crate::{
         exposition::{
             Exposition,
             Kind::{Counter, Gauge, Histogram, Summary},
+            Labels,
         },
         probes,
         process::Process,
@@ -26,10 +27,10 @@ pub(super) fn write(out: &mut Exposition, view: &View<'_>) {
 fn whole(out: &mut Exposition, view: &View<'_>) {
     let help = "The health of everything: 1 for the status it has.";
     let words = Overall::ALL.map(Overall::as_str);
-    out.family("probity_health_status", Gauge, help).one_hot(&[], "status", words, view.overall.as_str());
+    out.family("probity_health_status", Gauge, help).by("status", words).one_hot(&Labels::NONE, view.overall.as_str());
     let help = "Whether the parts of the runner move that must.";
-    let moving = Part::ALL.map(|part| (part.as_str(), u64::from(view.board.vitals.still(part).is_none())));
-    out.family("probity_part_moving", Gauge, help).by_word(&[], "part", moving);
+    let moving = Part::ALL.map(|part| u64::from(view.board.vitals.still(part).is_none()));
+    out.family("probity_part_moving", Gauge, help).by("part", Part::ALL.map(Part::as_str)).put(&Labels::NONE, moving);
     out.family("probity_uptime_seconds", Gauge, "How long the runner has been up.")
         .sample(&[], view.uptime.as_secs_f64());
     out.family("probity_build_info", Gauge, "The runner's version; always 1.")
@@ -46,11 +47,11 @@ fn inventory(out: &mut Exposition, view: &View<'_>) {
     }
     let failed = inventory.sources.iter().filter(|source| source.error.is_some()).count();
     let help = "How many files of configuration and folders there are, by whether they are in force.";
-    let counts = [("ok", (inventory.sources.len() - failed) as u64), ("failed", failed as u64)];
-    out.family("probity_sources", Gauge, help).by_word(&[], "state", counts);
+    let counts = [(inventory.sources.len() - failed) as u64, failed as u64];
+    out.family("probity_sources", Gauge, help).by("state", ["ok", "failed"]).put(&Labels::NONE, counts);
     let help = "Changed probes and configurations that were taken into use, or rejected.";
-    let counts = [("ok", inventory.reloads_ok), ("failed", inventory.reloads_failed)];
-    out.family("probity_reloads_total", Counter, help).by_word(&[], "result", counts);
+    let counts = [inventory.reloads_ok, inventory.reloads_failed];
+    out.family("probity_reloads_total", Counter, help).by("result", ["ok", "failed"]).put(&Labels::NONE, counts);
     let help = "When a changed probe or configuration was taken into use last, or rejected. Absent before the first.";
     let mut family = out.family("probity_last_reload_timestamp_seconds", Gauge, help);
     for (result, time) in [("ok", inventory.last_reload_ok), ("failed", inventory.last_reload_failed)] {
@@ -61,19 +62,19 @@ fn inventory(out: &mut Exposition, view: &View<'_>) {
     let Figures { cached, compiled, compile_failures, compile_time, .. } = view.board.figures();
     let help =
         "Components that were made ready: compiled, taken from compiled code that was kept, or found to be no good.";
-    let counts = [("compiled", compiled), ("cached", cached), ("failed", compile_failures)];
-    out.family("probity_compilations_total", Counter, help).by_word(&[], "result", counts);
+    let results = ["compiled", "cached", "failed"];
+    let counts = [compiled, cached, compile_failures];
+    out.family("probity_compilations_total", Counter, help).by("result", results).put(&Labels::NONE, counts);
     let help = "Time that it took to make components ready.";
     let all = compiled + cached + compile_failures;
-    out.family("probity_compile_seconds", Summary, help).summary(&[], compile_time.as_secs_f64(), all);
+    out.family("probity_compile_seconds", Summary, help).summary(&Labels::NONE, compile_time.as_secs_f64(), all);
 }
 
 /// What is under way.
 fn work(out: &mut Exposition, view: &View<'_>) {
     let (counts, sum) = view.board.lag.read();
-    out.family("probity_schedule_lag_seconds", Histogram, "How late runs started.").histogram(
-        &[],
-        &LAG_BUCKETS,
+    out.family("probity_schedule_lag_seconds", Histogram, "How late runs started.").histogram(&LAG_BUCKETS).put(
+        &Labels::NONE,
         &counts,
         sum,
     );
@@ -87,8 +88,8 @@ fn work(out: &mut Exposition, view: &View<'_>) {
     out.family("probity_events_total", Counter, "Events that were told.").sample(&[], events);
     out.family("probity_events_kept", Gauge, "Events that are still in the log.").sample(&[], events_kept as u64);
     let help = "Runs that were sent to a collector as spans, by OTLP, or were dropped.";
-    let counts = [("sent", spans_sent), ("dropped", spans_dropped)];
-    out.family("probity_otlp_spans_total", Counter, help).by_word(&[], "result", counts);
+    let counts = [spans_sent, spans_dropped];
+    out.family("probity_otlp_spans_total", Counter, help).by("result", ["sent", "dropped"]).put(&Labels::NONE, counts);
     let help = "Requests to a collector that failed.";
     out.family("probity_otlp_failures_total", Counter, help).sample(&[], export_failures);
     let help = "Who follows the events, the runner itself included.";

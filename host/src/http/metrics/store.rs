@@ -4,6 +4,7 @@ use crate::http::{
     exposition::{
         Exposition,
         Kind::{Counter, Gauge, Summary},
+        Labels,
     },
     view::View,
 };
@@ -32,5 +33,5 @@ pub(super) fn write(out: &mut Exposition, view: &View<'_>) {
     }
     let help = "Time that it took to write what there was.";
     let took = figures.flush_time.as_secs_f64();
-    out.family("probity_store_flush_seconds", Summary, help).summary(&[], took, figures.flushes);
+    out.family("probity_store_flush_seconds", Summary, help).summary(&Labels::NONE, took, figures.flushes);
 }

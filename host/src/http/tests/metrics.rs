@@ -119,8 +119,10 @@ async fn checks_are_told() {
     let runs = |outcome| value("probity_check_runs_total", &[("check", "queue"), ("outcome", outcome)]);
     assert_eq!([runs("healthy"), runs("degraded"), runs("unhealthy")], [Some(0.0), Some(0.0), Some(1.0)]);
     let faults = |kind| value("probity_check_faults_total", &[("check", "dns"), ("kind", kind)]);
-    assert_eq!([faults("timeout"), faults("trap")], [Some(1.0), Some(0.0)]);
+    assert_eq!([faults("timeout"), faults("trap")], [Some(1.0), None], "that never happened");
     let of = |name, check| value(name, &[("check", check)]);
+    let failed = |check| of("probity_check_failed_runs_total", check);
+    assert_eq!([failed("dns"), failed("queue"), failed("new")], [Some(1.0), Some(0.0), Some(0.0)]);
     assert_eq!(of("probity_check_duration_seconds_sum", "dns"), Some(1.5));
     assert_eq!(of("probity_check_duration_seconds_count", "dns"), Some(1.0));
     assert_eq!(of("probity_check_last_duration_seconds", "dns"), Some(1.5));
