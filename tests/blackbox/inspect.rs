@@ -96,6 +96,32 @@ fn a_program_is_told_all_that_a_person_is() {
 }
 
 #[test]
+fn a_hook_is_told_of_as_what_it_is() {
+    let home = home();
+    home.put("pager.wasm", &guest::hook("passes-on", &[]));
+    let ended = home.run(&["inspect", "pager.wasm"]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    for part in [
+        "digest   sha256:",
+        "world    probity:probe/listener@0.1.0\n",
+        "signed   by nobody\n",
+        "         probity:probe/log@0.1.0\n",
+        "asks for nothing that takes a grant\n",
+        "a run    none: it is a hook, which is told of trouble\n",
+        "manifest none\n",
+    ] {
+        assert!(ended.stdout.contains(part), "{part:?} is missing in:\n{}", ended.stdout);
+    }
+    let pager = inspected(&home, &["pager.wasm"]);
+    assert_eq!(pager["world"], json!({ "interface": "probity:probe/listener", "version": "0.1.0" }));
+    assert_eq!((&pager["run"], &pager["manifest"]), (&Value::Null, &Value::Null));
+    // Whatever it is, it must be able to run.
+    home.put("loops.wasm", &guest::hook("loops", &[])[..1000]);
+    let ended = home.run(&["inspect", "loops.wasm"]);
+    assert_eq!(ended.code, Some(3), "{ended:?}");
+}
+
+#[test]
 fn the_fuel_of_a_run_is_that_of_one_or_unknown() {
     let home = home();
     let healthy = inspected(&home, &["healthy.wasm"])["run"].clone();

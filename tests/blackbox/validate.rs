@@ -48,6 +48,39 @@ fn validate_says_all_that_is_wrong() {
 }
 
 #[test]
+fn hooks_are_components_too() {
+    let home = home();
+    let hook = guest::hook("passes-on", &[]);
+    home.put("pager.wasm", &hook);
+    let sink = |name: &str, component: &str| {
+        format!("[[notify.sink]]\nname = \"{name}\"\ntype = \"hook\"\ncomponent = \"{component}\"\n")
+    };
+    home.put("probity.toml", sink("pager", "pager.wasm").as_bytes());
+    let ended = home.run(&["validate", "pager.wasm", "probity.toml"]);
+    assert_eq!(ended.stdout, "pager.wasm: all is well\nprobity.toml: all is well\n", "{ended:?}");
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+
+    let bad = sink("probe", "healthy.wasm") + &sink("gone", "gone.wasm") + &sink("pager", "pager.wasm");
+    home.put(
+        "probity.toml",
+        format!("{bad}[security.trust.digests]\npager = \"sha256:{}\"\n", "0".repeat(64)).as_bytes(),
+    );
+    let ended = home.run(&["validate"]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    for part in [
+        "probity.toml:1: sink `probe`: ",
+        "healthy.wasm: this component is no hook: it must export `probity:probe/listener@0.1.0`",
+        "probity.toml:5: sink `gone`: ",
+        "gone.wasm: it can't be read: No such file",
+        "probity.toml:9: sink `pager`: ",
+        "pager.wasm: it is not trusted: its digest is none of those pinned for `pager`",
+        "3 problems",
+    ] {
+        assert!(ended.stdout.contains(part), "{part:?} is missing in:\n{}", ended.stdout);
+    }
+}
+
+#[test]
 fn one_mistake_does_not_hide_another() {
     let home = Home::new(
         "[[check]]\nname = \"door\"\nprobe = \"tcp\"\nsettings = { host = \"localhost\", port = 70000 }\n\

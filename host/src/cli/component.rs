@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use crate::{
     catalog,
     config::{Bounds, Suggestions},
-    engine::{self, Apart, Compiler, Engine, Manifest, Options, Prepared},
+    engine::{self, Apart, Compiler, Engine, LoadError, Manifest, Options, Prepared},
     experiments::Experiments,
     supervisor::standard,
 };
@@ -46,6 +46,28 @@ pub(super) async fn load(engine: &Arc<Engine>, probe: &str, limit: u64) -> Resul
 pub(super) async fn prepare(engine: &Arc<Engine>, probe: &str, bytes: Vec<u8>) -> Result<Prepared> {
     let digest = engine::digest(&bytes).into();
     engine.prepare(digest, || Ok(bytes)).await.with_context(|| no_probe(probe))
+}
+
+/// As [`load`], of a probe or a hook.
+pub(super) async fn load_any(engine: &Arc<Engine>, name: &str, limit: u64) -> Result<Prepared> {
+    // What is part of the program needs no limit.
+    let limit = if Path::new(name).is_file() { limit } else { u64::MAX };
+    prepare_any(engine, name, read(name)?, limit).await
+}
+
+/// As [`prepare`], of a probe or a hook that has no more than `limit` bytes.
+pub(super) async fn prepare_any(engine: &Arc<Engine>, name: &str, bytes: Vec<u8>, limit: u64) -> Result<Prepared> {
+    match engine::examine(&bytes, limit) {
+        Err(LoadError::Hook) => {
+            let digest = engine::digest(&bytes).into();
+            let prepared = engine.prepare_hook(digest, || Ok(bytes)).await;
+            prepared.with_context(|| format!("{name} is not a hook that can run here"))
+        }
+        examined => {
+            examined.with_context(|| no_probe(name))?;
+            prepare(engine, name, bytes).await
+        }
+    }
 }
 
 fn no_probe(probe: &str) -> String {

@@ -46,10 +46,11 @@ const TRIAL: &str = "security.implicit_grants = false\n[[check]]\nname = \"inspe
 
 /// Says what a component is: what it exports, what it could ask for, who made it, and what it says of itself.
 ///
-/// It is compiled and started, and run once without settings and without anything that it could reach.
+/// It is compiled and started, and if it is a probe run once without settings and without anything that it could reach.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  probity inspect tcp\n  probity inspect ./mine.wasm -o json\n  \
-                        probity inspect ./mine.wasm --config probity.toml")]
+                        probity inspect ./mine.wasm --config probity.toml\n  \
+                        probity inspect hooks/pager.wasm")]
 pub(super) struct Inspect {
     /// A component's file, or the name of a standard probe.
     probe: String,
@@ -99,6 +100,8 @@ enum Trial {
     Stopped(Usage),
     /// Nothing that says what a run would use, and why.
     Unknown(String),
+    /// There are no runs of it: it is a hook.
+    Hook,
 }
 
 impl Inspect {
@@ -115,7 +118,7 @@ impl Inspect {
         let bytes = component::read(&self.probe)?;
         let producers = engine::producers(&bytes);
         let engine = component::sandbox(Bounds::default(), Experiments::ALL)?;
-        let prepared = Arc::new(component::prepare(&engine, &self.probe, bytes).await?);
+        let prepared = Arc::new(component::prepare_any(&engine, &self.probe, bytes, u64::MAX).await?);
         let file = Path::new(&self.probe);
         let origin = if file.is_file() { origin(file) } else { Origin::Standard };
         let trusted = match &self.config {
@@ -124,7 +127,7 @@ impl Inspect {
             Some(_) => Some(Ok(())),
             None => None,
         };
-        let trial = trial(&engine, &prepared).await?;
+        let trial = if prepared.is_hook() { Trial::Hook } else { trial(&engine, &prepared).await? };
         Ok(Inspected { prepared, producers, origin, trusted, trial })
     }
 }

@@ -12,15 +12,15 @@ use clap::Args;
 
 use super::{component, configured::Configured, out, subject::examiner};
 use crate::{
-    config::{Bounds, Check, Origin, Overrides, Report},
+    config::{Bounds, Check, Origin, Overrides, Report, SinkKind},
     engine::{Engine, Prepared},
     experiments::Experiments,
-    supervisor::dependencies,
+    supervisor::{SandboxedHooks, dependencies},
 };
 
 /// Says all that is wrong with a configuration or a component, without running any check.
 ///
-/// Components are compiled and started as a runner would do it, within the limits of the configuration that they belong to: those of
+/// Components, probes and hooks, are compiled and started as a runner would do it, within the limits of the configuration that they belong to: those of
 /// its watched folder within its own, and those that are named within those of the first configuration that is named. The exit code
 /// is 0 if nothing is wrong, and 1 otherwise.
 #[derive(Debug, Args)]
@@ -60,7 +60,7 @@ impl Validate {
             let (bounds, experiments) = first.unwrap_or((Bounds::default(), Experiments::ALL));
             let engine = component::sandbox(bounds, experiments)?;
             for (at, file) in components {
-                let loaded = component::load(&engine, &file.to_string_lossy(), bounds.component_size).await;
+                let loaded = component::load_any(&engine, &file.to_string_lossy(), bounds.component_size).await;
                 told.push((at, loaded.map(|_| ()).map_err(|error| format!("{error:#}"))));
             }
         }
@@ -75,7 +75,7 @@ impl Validate {
     }
 }
 
-/// What is wrong with a configuration, its side-cars, its components, and the settings that it has for them.
+/// What is wrong with a configuration, its side-cars, its components, hooks among them, and the settings that it has for them.
 async fn configuration(configured: Configured) -> Result<Result<(), Report>> {
     let mut components = Components {
         engine: component::sandbox(configured.config.bounds, configured.config.experiments)?,
@@ -103,6 +103,14 @@ async fn configuration(configured: Configured) -> Result<Result<(), Report>> {
             report.push(Origin::of_file(&path), message);
         }
         dropped.insert(check.name.clone());
+    }
+    let hooks = SandboxedHooks::new(Arc::clone(&components.engine), components.limit);
+    for sink in &configured.config.alerting.sinks {
+        if let SinkKind::Hook(hook) = &sink.kind
+            && let Err(why) = hooks.examine(hook).await
+        {
+            report.push(hook.settings.origin(""), format!("sink `{}`: {why}", sink.name));
+        }
     }
     for (check, flaw) in dependencies::flaws(&known, &dropped) {
         report.push(check.settings.origin(""), format!("check `{}`: {flaw}", check.name));

@@ -258,6 +258,12 @@ impl Prepared {
         matches!(self.entry, Entry::Connector(_))
     }
 
+    /// Whether it is told of trouble, and examines nothing.
+    #[must_use]
+    pub fn is_hook(&self) -> bool {
+        matches!(self.entry, Entry::Listener(_))
+    }
+
     /// Whether it wants to know what others report of its target.
     #[must_use]
     pub fn takes_reports(&self) -> bool {

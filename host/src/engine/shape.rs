@@ -30,10 +30,11 @@ impl Shape {
         self.exports.iter().any(|name| name == export)
     }
 
-    /// The export by which it is called, with its version. One that has several is called as the one that can do more.
+    /// The export by which it is called, with its version. One that has several is called as the one that can do more; one that is a
+    /// probe and a hook, as a probe.
     #[must_use]
     pub fn world(&self) -> &str {
-        let known = CALLED_BY.into_iter().find(|known| self.has(known));
+        let known = CALLED_BY.into_iter().chain([LISTENER]).find(|known| self.has(known));
         known.or(self.exports.first().map(String::as_str)).unwrap_or_default()
     }
 

@@ -38,8 +38,22 @@ impl SandboxedHooks {
         SandboxedHooks { engine, limit, ready: Mutex::default() }
     }
 
+    /// Sees whether a hook can run here.
+    ///
+    /// # Errors
+    ///
+    /// Why it can't.
+    pub async fn examine(&self, hook: &Hook) -> Result<(), String> {
+        self.load(hook).await.map(drop)
+    }
+
     /// The component of a hook, as it is on disk now: there are few messages, and to read a file is little beside sending one.
     async fn load(&self, hook: &Hook) -> Result<Arc<Prepared>, String> {
+        let loaded = self.read(hook).await;
+        loaded.map_err(|why| format!("{}: {why}", hook.component.display()))
+    }
+
+    async fn read(&self, hook: &Hook) -> Result<Arc<Prepared>, String> {
         let (path, limit, trust) = (hook.component.clone(), self.limit, Arc::clone(&hook.trust));
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let read = tokio::task::spawn_blocking(move || {
@@ -82,7 +96,7 @@ impl Hooks for SandboxedHooks {
         Box::pin(async move {
             let Call { hook, sink, letter, id, timeout } = call;
             let shown = hook.component.display();
-            let prepared = self.load(hook).await.map_err(|why| Failure::passing(format!("{shown}: {why}")))?;
+            let prepared = self.load(hook).await.map_err(Failure::passing)?;
             // As many instances as there is room for: a hook takes the place of a run.
             let room = self.engine.room();
             let _permit = room.acquire().await;

@@ -46,6 +46,7 @@ fn run(trial: &Trial) -> Value {
         Trial::Judged(usage) => used("whole", usage),
         Trial::Stopped(usage) => used("at-least", usage),
         Trial::Unknown(why) => json!({ "estimate": "unknown", "reason": why }),
+        Trial::Hook => Value::Null,
     }
 }
 

@@ -37,8 +37,10 @@ pub(super) fn write(inspected: &Inspected) -> Result<String, fmt::Error> {
             writeln!(text, "a run    at least {fuel} units of fuel, {peak_memory} bytes of memory (without grants)")?;
         }
         Trial::Unknown(why) => writeln!(text, "a run    unknown, as without settings it comes to {why}")?,
+        Trial::Hook => writeln!(text, "a run    none: it is a hook, which is told of trouble")?,
     }
     match &prepared.manifest {
+        None if prepared.is_hook() => writeln!(text, "manifest none")?,
         None => writeln!(text, "manifest none: a check with it must say all by itself")?,
         Some(manifest) => write_manifest(&mut text, manifest)?,
     }
