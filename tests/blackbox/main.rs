@@ -55,6 +55,7 @@ mod languages;
 mod leaks;
 mod listener_tls;
 mod live;
+mod liveness;
 mod machine;
 mod mainline_dht;
 mod manuals;
