@@ -1,22 +1,24 @@
 //! All alerts, and what becomes of them.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+mod suppression;
+mod telling;
+mod wakes;
+
+use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use self::{
+    suppression::Suppression,
+    wakes::{Wakes, earlier},
+};
 use super::{
-    Acknowledgement, Alert, Family, Happening, Item, ItemKind, Message, Policy, Rule, Severity, Silence, Standing,
-    Subject, Telling, Told, Trouble, Watches,
+    Acknowledgement, Alert, Family, Happening, Item, ItemKind, Policy, Rule, Severity, Silence, Standing, Subject,
+    Told, Trouble, Watches,
     batch::{Batch, later},
 };
 use crate::health::Health;
-
-/// What suppresses an alert that somebody takes care of.
-const ACKNOWLEDGEMENT: &str = "acknowledgement";
 
 /// All that a keeper must not forget when the runner ends.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -35,59 +37,6 @@ pub struct Keeper {
     wakes: Wakes,
     /// Whether there is something in the memory that was not taken out yet.
     changed: bool,
-}
-
-/// When which check's alert is to be looked at.
-#[derive(Clone, Debug, Default)]
-struct Wakes {
-    ordered: BTreeSet<(Timestamp, Arc<str>)>,
-    by_check: BTreeMap<Arc<str>, Timestamp>,
-}
-
-impl Wakes {
-    fn set(&mut self, check: &Arc<str>, at: Option<Timestamp>) {
-        if let Some(old) = self.by_check.remove(check) {
-            self.ordered.remove(&(old, Arc::clone(check)));
-        }
-        if let Some(at) = at {
-            self.by_check.insert(Arc::clone(check), at);
-            self.ordered.insert((at, Arc::clone(check)));
-        }
-    }
-
-    fn set_no_later(&mut self, check: &Arc<str>, at: Timestamp) {
-        let known = self.by_check.get(check).copied();
-        self.set(check, earlier(known, Some(at)));
-    }
-
-    fn first(&self) -> Option<Timestamp> {
-        self.ordered.first().map(|(at, _)| *at)
-    }
-
-    /// The next check that is to be looked at by now.
-    fn take_due(&mut self, now: Timestamp) -> Option<Arc<str>> {
-        let (_, check) = self.ordered.first().filter(|(at, _)| *at <= now).cloned()?;
-        self.set(&check, None);
-        Some(check)
-    }
-}
-
-/// What keeps an alert from being told, and when to look whether it still does.
-#[derive(Default)]
-struct Suppression {
-    by: Vec<Arc<str>>,
-    until: Option<Timestamp>,
-}
-
-impl Suppression {
-    fn add(&mut self, by: impl Into<Arc<str>>, until: Option<Timestamp>) {
-        self.by.push(by.into());
-        self.until = earlier(self.until, until);
-    }
-}
-
-fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
-    one.into_iter().chain(other).min()
 }
 
 impl Keeper {
@@ -435,114 +384,5 @@ impl Keeper {
         } else {
             self.withdraw(rule, &alert.id);
         }
-    }
-
-    /// What keeps news of an alert from being told.
-    fn suppression_of(&self, alert: &Alert, now: Timestamp) -> Suppression {
-        let mut suppression = self.suppression(&alert.subject, now);
-        if let Some(acknowledged) = &alert.acknowledged {
-            suppression.add(ACKNOWLEDGEMENT, acknowledged.until);
-        }
-        suppression
-    }
-
-    /// What keeps news of a check from being told.
-    fn suppression(&self, subject: &Subject, now: Timestamp) -> Suppression {
-        let mut suppression = Suppression::default();
-        for silence in self.memory.silences.values() {
-            if now < silence.until && silence.selector.selects(subject) {
-                suppression.add(format!("silence:{}", silence.id), Some(silence.until));
-            }
-        }
-        for maintenance in &self.policy.maintenances {
-            if let Some(until) = maintenance.period.holds_until(now).filter(|_| maintenance.selector.selects(subject)) {
-                suppression.add(format!("maintenance:{}", maintenance.name), Some(until));
-            }
-        }
-        for parent in self.family.ancestors(&subject.check) {
-            if parent != subject.check && self.is_down(&parent) {
-                suppression.add(format!("check:{parent}"), None);
-            }
-        }
-        suppression
-    }
-
-    fn queue(&mut self, rule: &Rule, item: Item, now: Timestamp) {
-        let batch = self.memory.batches.entry(Arc::clone(&rule.name)).or_default();
-        batch.push(item, now, self.policy.window);
-        self.changed = true;
-    }
-
-    /// Queues news of an alert, unless they are queued already.
-    fn queue_once(&mut self, alert: &Alert, rule: &Rule, kind: ItemKind, now: Timestamp) {
-        let waiting = self.memory.batches.get(&rule.name).and_then(|batch| batch.waiting(&alert.id));
-        let same = waiting.is_some_and(|waiting| waiting == kind || kind == ItemKind::Reminder);
-        if !same || kind == ItemKind::Alert {
-            self.queue(rule, Item::of(alert, kind, &alert.message, now), now);
-        }
-    }
-
-    fn withdraw(&mut self, rule: &Rule, id: &str) {
-        if let Some(batch) = self.memory.batches.get_mut(&rule.name) {
-            batch.withdraw(id);
-            self.changed = true;
-        }
-    }
-
-    /// Tells what is due of what was collected.
-    fn flush(&mut self, now: Timestamp, told: &mut Told) {
-        let policy = Arc::clone(&self.policy);
-        for rule in &policy.rules {
-            let Some(batch) = self.memory.batches.get_mut(&rule.name) else { continue };
-            let Some(due) = batch.due.filter(|due| *due <= now) else { continue };
-            self.changed = true;
-            if let Some(until) = rule.is_quiet_until(now) {
-                batch.due = Some(until.max(due));
-                continue;
-            }
-            // A maintenance may have begun meanwhile.
-            let troubled: Vec<Arc<str>> = batch.items.iter().filter_map(|item| item.check.clone()).collect();
-            troubled.iter().for_each(|check| self.evaluate(check, now, told));
-            let Some(batch) = self.memory.batches.get_mut(&rule.name) else { continue };
-            batch.due = None;
-            let mut items = std::mem::take(&mut batch.items);
-            for item in &mut items {
-                item.time = now;
-                self.write_down(rule, item, now, told);
-            }
-            let summary = items.len() > policy.summary_above;
-            if let Some(batch) = self.memory.batches.get_mut(&rule.name) {
-                batch.spaced_until = summary.then(|| later(now, policy.summary_interval));
-            }
-            let message =
-                |items| Message { rule: Arc::clone(&rule.name), sinks: rule.sinks.clone(), time: now, summary, items };
-            if summary {
-                told.messages.push(message(items));
-            } else {
-                told.messages.extend(items.into_iter().map(|item| message(vec![item])));
-            }
-        }
-        self.memory.batches.retain(|_, batch| !batch.is_idle(now));
-    }
-
-    /// Writes down that an alert is told, by a rule.
-    fn write_down(&mut self, rule: &Rule, item: &mut Item, now: Timestamp, told: &mut Told) {
-        let alert = item.check.as_ref().filter(|_| item.kind.is_of_trouble());
-        let Some(alert) = alert.and_then(|check| self.memory.alerts.get_mut(check)) else { return };
-        // As it is by now.
-        item.message = Arc::clone(&alert.message);
-        item.severity = Some(alert.severity);
-        let severity = alert.severity;
-        let Some(standing) = alert.rules.get_mut(&rule.name) else { return };
-        let telling = standing.told.get_or_insert(Telling { severity, first: now, last: now, count: 0 });
-        let is_first = telling.count == 0;
-        telling.severity = telling.severity.max(severity);
-        telling.last = now;
-        telling.count = telling.count.saturating_add(1);
-        if is_first {
-            told.happened.push(Happening::Alert { alert: Arc::new(alert.clone()), rule: Arc::clone(&rule.name) });
-        }
-        let Watches::Trouble(Trouble { repeat: Some(repeat), .. }) = rule.watches else { return };
-        self.wakes.set_no_later(&alert.subject.check, later(now, repeat));
     }
 }
