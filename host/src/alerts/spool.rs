@@ -3,9 +3,10 @@
 //! A file that is only ever added to, a line a record, each with a digest of itself: what a crash leaves of the last one is
 //! recognised, and left out. Once most of it is of the past it is written anew beside itself, and takes its place in one step.
 
+mod line;
+
 use std::{
     collections::BTreeMap,
-    fmt::Write as _,
     fs::{self, File, OpenOptions},
     io::{self, Write},
     path::{Path, PathBuf},
@@ -13,8 +14,9 @@ use std::{
 };
 
 use probity_core::alert::{Letter, Memory};
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+
+pub(super) use self::line::Record;
+use self::line::{Key, Read, What, read};
 
 /// The file, within the folder.
 const FILE: &str = "notifications.log";
@@ -22,77 +24,10 @@ const FILE: &str = "notifications.log";
 const ANEW: &str = "notifications.new";
 /// Who holds it is the only one to write.
 const LOCK: &str = "notifications.lock";
-/// Hex digits of a line's digest: no accident makes the same of another line.
-const DIGEST: usize = 16;
 /// The file is written anew when it is so many times as large as what it says,
 const WASTE: u64 = 4;
 /// and larger than this, in bytes: less is not worth the trouble.
 const WORTH_IT: u64 = 256 * 1024;
-
-/// One line, as it is written.
-#[derive(Serialize)]
-#[serde(rename_all = "snake_case")]
-enum Written<'a> {
-    Memory(&'a Memory),
-    Queued { sink: &'a str, letter: &'a Letter },
-    Done { sink: &'a str, id: &'a str },
-}
-
-/// The same, as it is read.
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Read {
-    Memory(Memory),
-    Queued { sink: Arc<str>, letter: Arc<Letter> },
-    Done { sink: Arc<str>, id: Arc<str> },
-}
-
-/// Something to write down.
-pub(super) struct Record {
-    line: String,
-    what: What,
-}
-
-enum What {
-    Memory,
-    Queued(Key),
-    Done(Key),
-}
-
-/// A sink, and the id of a message for it.
-type Key = (Arc<str>, Arc<str>);
-
-impl Record {
-    pub(super) fn memory(memory: &Memory) -> Record {
-        Record { line: line(&Written::Memory(memory)), what: What::Memory }
-    }
-
-    pub(super) fn queued(sink: &Arc<str>, letter: &Letter) -> Record {
-        let key = (Arc::clone(sink), Arc::clone(&letter.id));
-        Record { line: line(&Written::Queued { sink, letter }), what: What::Queued(key) }
-    }
-
-    pub(super) fn done(sink: &Arc<str>, id: &Arc<str>) -> Record {
-        let key = (Arc::clone(sink), Arc::clone(id));
-        Record { line: line(&Written::Done { sink, id }), what: What::Done(key) }
-    }
-}
-
-fn line(record: &Written<'_>) -> String {
-    // All keys are texts, so it can always be written.
-    let json = serde_json::to_string(record).unwrap_or_default();
-    format!("{} {json}\n", digest(&json))
-}
-
-fn digest(json: &str) -> String {
-    let digest = Sha256::digest(json.as_bytes());
-    let mut hex = String::with_capacity(DIGEST);
-    for byte in &digest[..DIGEST / 2] {
-        // A text takes whatever is written to it.
-        let _ = write!(hex, "{byte:02x}");
-    }
-    hex
-}
 
 /// What was found at the start.
 #[derive(Default)]
@@ -191,16 +126,16 @@ impl State {
         let mut damaged = 0;
         for line in text.split_inclusive(|byte| *byte == b'\n') {
             match read(line) {
-                Some((_, Read::Memory(read))) => {
+                Some(Read::Memory(read)) => {
                     self.memory = Some(String::from_utf8_lossy(line).into_owned());
                     memory = Some(read);
                 }
-                Some((_, Read::Queued { sink, letter })) => {
+                Some(Read::Queued { sink, letter }) => {
                     letters.insert(self.next, Arc::clone(&letter));
                     let key = (sink, Arc::clone(&letter.id));
                     self.queue(key, String::from_utf8_lossy(line).into_owned());
                 }
-                Some((_, Read::Done { sink, id })) => self.finish(&(sink, id)),
+                Some(Read::Done { sink, id }) => self.finish(&(sink, id)),
                 None => damaged += 1,
             }
         }
@@ -318,138 +253,5 @@ impl State {
     }
 }
 
-/// A line, if it is whole.
-fn read(line: &[u8]) -> Option<(&str, Read)> {
-    let line = std::str::from_utf8(line).ok()?.strip_suffix('\n')?;
-    let (mark, json) = line.split_once(' ')?;
-    (mark == digest(json)).then_some(())?;
-    Some((json, serde_json::from_str(json).ok()?))
-}
-
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use jiff::Timestamp;
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn letter(id: u32) -> Arc<Letter> {
-        Arc::new(Letter::test(format!("m{id}").into(), "node", Timestamp::UNIX_EPOCH))
-    }
-
-    fn ids(recalled: &Recalled) -> Vec<String> {
-        recalled.letters.iter().map(|(sink, letter)| format!("{sink}:{}", letter.id)).collect()
-    }
-
-    fn append(spool: &Spool, records: Vec<Record>) {
-        spool.0.lock().unwrap().append(records);
-    }
-
-    #[test]
-    fn what_was_not_taken_is_recalled_in_order() {
-        let folder = tempfile::tempdir().unwrap();
-        let (a, b): (Arc<str>, Arc<str>) = ("a".into(), "b".into());
-        let (spool, recalled) = Spool::open(Some(folder.path()));
-        assert!(recalled.memory.is_none() && recalled.letters.is_empty());
-        append(
-            &spool,
-            vec![Record::memory(&Memory::default()), Record::queued(&b, &letter(1)), Record::queued(&a, &letter(1))],
-        );
-        append(&spool, vec![Record::queued(&a, &letter(2)), Record::done(&a, &letter(1).id)]);
-        drop(spool);
-        let (spool, recalled) = Spool::open(Some(folder.path()));
-        assert_eq!(ids(&recalled), ["b:m1", "a:m2"]);
-        assert_eq!(recalled.memory, Some(Memory::default()));
-        assert_eq!(spool.trouble(), None);
-    }
-
-    #[test]
-    fn two_runners_do_not_share_a_folder() {
-        let folder = tempfile::tempdir().unwrap();
-        let (first, _) = Spool::open(Some(folder.path()));
-        let (second, _) = Spool::open(Some(folder.path()));
-        assert_eq!(first.trouble(), None);
-        assert!(second.trouble().unwrap().contains("another runner uses this folder"));
-        append(&second, vec![Record::queued(&"a".into(), &letter(1))]);
-        drop((first, second));
-        assert_eq!(ids(&Spool::open(Some(folder.path())).1), Vec::<String>::new());
-    }
-
-    #[test]
-    fn the_file_does_not_grow_for_ever() {
-        let folder = tempfile::tempdir().unwrap();
-        let (spool, _) = Spool::open(Some(folder.path()));
-        let sink: Arc<str> = "a".into();
-        for id in 0..2_000 {
-            append(&spool, vec![Record::queued(&sink, &letter(id))]);
-            append(&spool, vec![Record::done(&sink, &letter(id).id)]);
-        }
-        let size = fs::metadata(folder.path().join(FILE)).unwrap().len();
-        assert!(size <= WORTH_IT + 4_096, "{size}");
-    }
-
-    #[test]
-    fn a_disk_that_fails_is_told_of_and_made_use_of_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("state");
-        let (spool, _) = Spool::open(Some(&path));
-        // Nothing can be made in a folder that is gone, whoever asks.
-        fs::remove_dir_all(&path).unwrap();
-        spool.0.lock().unwrap().file = None;
-        append(&spool, vec![Record::queued(&"a".into(), &letter(1))]);
-        assert!(spool.trouble().unwrap().starts_with("notifications are not kept on disk"));
-        fs::create_dir(&path).unwrap();
-        append(&spool, vec![Record::queued(&"a".into(), &letter(2))]);
-        assert_eq!(spool.trouble(), None);
-        drop(spool);
-        assert_eq!(ids(&Spool::open(Some(&path)).1), ["a:m1", "a:m2"], "and nothing is missing");
-    }
-
-    #[test]
-    fn what_could_not_be_read_at_the_start_is_recalled_later() {
-        let folder = tempfile::tempdir().unwrap();
-        let (spool, _) = Spool::open(Some(folder.path()));
-        append(&spool, vec![Record::queued(&"a".into(), &letter(1))]);
-        drop(spool);
-        let lock = folder.path().join(LOCK);
-        fs::remove_file(&lock).unwrap();
-        fs::create_dir(&lock).unwrap();
-        let (spool, recalled) = Spool::open(Some(folder.path()));
-        assert!(recalled.letters.is_empty() && spool.trouble().is_some());
-        append(&spool, vec![Record::queued(&"a".into(), &letter(2))]);
-        assert!(spool.trouble().is_some(), "what lies there is not written over");
-        fs::remove_dir(&lock).unwrap();
-        let recalled = spool.0.lock().unwrap().mend();
-        assert_eq!(ids(&recalled), ["a:m1"]);
-        assert_eq!(spool.trouble(), None);
-        drop(spool);
-        assert_eq!(ids(&Spool::open(Some(folder.path())).1), ["a:m2", "a:m1"]);
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
-
-        /// Cut off anywhere, and with garbage after that, what was whole is recalled.
-        #[test]
-        fn whatever_a_crash_leaves_is_read(cut in 0.0f64..1.0, garbage in prop::collection::vec(any::<u8>(), 0..40)) {
-            let folder = tempfile::tempdir().unwrap();
-            let (spool, _) = Spool::open(Some(folder.path()));
-            let lines: Vec<usize> = (0..6).map(|id| {
-                append(&spool, vec![Record::queued(&"a".into(), &letter(id))]);
-                fs::metadata(folder.path().join(FILE)).unwrap().len() as usize
-            }).collect();
-            drop(spool);
-            let path = folder.path().join(FILE);
-            let mut bytes = fs::read(&path).unwrap();
-            let at = (bytes.len() as f64 * cut) as usize;
-            bytes.truncate(at);
-            bytes.extend(garbage);
-            fs::write(&path, &bytes).unwrap();
-            let whole = lines.iter().filter(|end| **end <= at).count();
-            let (_, recalled) = Spool::open(Some(folder.path()));
-            prop_assert!(recalled.letters.len() >= whole);
-            prop_assert_eq!(recalled.letters.len() - whole, 0);
-        }
-    }
-}
+mod tests;
