@@ -65,6 +65,7 @@ fn a_program_is_told_all_that_a_person_is() {
         "digest",
         "size",
         "world",
+        "experimental",
         "exports",
         "imports",
         "producers",
