@@ -4,9 +4,12 @@
 //! board's version, which is how a reader knows whether what it made of the board is still true. What others report of a
 //! check's target lies in its slot as well, and so does which other checks its probe reads.
 
+mod check;
 mod circle;
 mod components;
 mod figures;
+mod inventory;
+mod lag;
 mod slot;
 mod vitals;
 
@@ -23,188 +26,25 @@ use arc_swap::ArcSwap;
 use jiff::{SignedDuration, Timestamp};
 use probity_core::{
     health::{Overall, Phase, Tally},
-    machine::Policy,
     outcome::{Measurement, Run},
     report::Report,
     score,
-    snapshot::Snapshot,
     time::Now,
 };
 
 use self::components::Components;
 pub use self::{
+    check::{CheckInfo, CheckState},
     components::Component,
-    figures::{Figures, MetricLimits},
+    figures::{Figures, MetricLimits, Notifications, SinkFigures},
+    inventory::{Inventory, ProbeInfo, ProbeSource, ProbeState, Source},
+    lag::{LAG_BUCKETS, Lag},
     slot::{Slot, Tallies},
     vitals::{Part, STILL, Vitals},
 };
-use crate::{clock::Clock, limits::Limits, store::Store};
-
-/// What is known of a check before it runs.
-#[derive(Clone, Debug, PartialEq)]
-pub struct CheckInfo {
-    /// Unique among all checks.
-    pub name: Arc<str>,
-    /// The name of its probe.
-    pub probe: String,
-    /// What the operator says it is for.
-    pub description: String,
-    /// Whether its failure makes the whole unhealthy.
-    pub critical: bool,
-    /// The group it is shown in.
-    pub group: Option<Arc<str>>,
-    /// Whatever the operator attached to it.
-    pub labels: BTreeMap<String, String>,
-    /// When it runs, and what its outcomes lead to.
-    pub policy: Arc<Policy>,
-    /// The wall-clock limit of one run.
-    pub timeout: Duration,
-    /// What one run may use up; `None`: it runs in no sandbox.
-    pub limits: Option<Limits>,
-    /// What it may reach, one grant each.
-    pub grants: Vec<String>,
-    /// Counts the replacements of its probe or its configuration, from 1.
-    pub generation: u64,
-    /// The SHA-256 of the component it runs, in hexadecimal; `None` while there is none.
-    pub digest: Option<Arc<str>>,
-}
-
-/// One check as published.
-#[derive(Clone, Debug)]
-pub struct CheckState {
-    /// What does not change from run to run.
-    pub info: Arc<CheckInfo>,
-    /// What does.
-    pub snapshot: Snapshot,
-}
-
-/// Where a probe comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ProbeSource {
-    /// It is part of this binary.
-    Standard,
-    /// It was dropped into the folder.
-    File(std::path::PathBuf),
-}
-
-/// How far a probe has come.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ProbeState {
-    /// Known, and compiled when the first check needs it.
-    Available,
-    /// Being compiled, or its file is still being written.
-    Loading,
-    /// Ready to run.
-    Loaded,
-    /// Can't be used, and why. If there is a digest, the component of that digest runs on in its place.
-    Rejected(String),
-}
-
-/// One probe as published.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ProbeInfo {
-    /// The name that checks use.
-    pub name: String,
-    /// Where it comes from.
-    pub source: ProbeSource,
-    /// How far it has come.
-    pub state: ProbeState,
-    /// The SHA-256 of the component in use, in hexadecimal.
-    pub digest: Option<Arc<str>>,
-    /// Counts the components loaded under this name, from 1; 0 while there was none.
-    pub generation: u64,
-    /// The size of the component in use, in bytes.
-    pub size: Option<u64>,
-    /// The version that its manifest gives.
-    pub version: Option<String>,
-    /// One sentence from its manifest.
-    pub description: Option<String>,
-    /// What it imports, by full name.
-    pub imports: Vec<String>,
-    /// Whether a standard probe of the same name is hidden by it.
-    pub hides_standard: bool,
-}
-
-/// A configuration file, or the folder, as it was found at the last look.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Source {
-    /// The file or folder.
-    pub path: std::path::PathBuf,
-    /// What is wrong with it; the last good one stays in force.
-    pub error: Option<String>,
-}
-
-/// What the supervisor publishes beside the checks.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Inventory {
-    /// Every probe, by name.
-    pub probes: Vec<ProbeInfo>,
-    /// Every file of configuration, and the folder.
-    pub sources: Vec<Source>,
-    /// How often a changed probe or configuration was taken into use.
-    pub reloads_ok: u64,
-    /// How often one was rejected.
-    pub reloads_failed: u64,
-    /// When the latest of the former was.
-    pub last_reload_ok: Option<Timestamp>,
-    /// When the latest of the latter was.
-    pub last_reload_failed: Option<Timestamp>,
-}
-
-/// Upper bounds of the buckets of the start lag, in seconds: from a timer's own grain to a whole missed interval.
-pub const LAG_BUCKETS: [f64; 9] = [0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 1.0, 10.0];
-
-/// How late runs start, cumulated.
-#[derive(Debug, Default)]
-pub struct Lag {
-    buckets: [AtomicU64; LAG_BUCKETS.len() + 1],
-    sum_micros: AtomicU64,
-}
-
-impl Lag {
-    fn record(&self, lag: Duration) {
-        let seconds = lag.as_secs_f64();
-        let bucket = LAG_BUCKETS.iter().position(|bound| seconds <= *bound).unwrap_or(LAG_BUCKETS.len());
-        self.buckets[bucket].fetch_add(1, Ordering::Relaxed);
-        let micros = u64::try_from(lag.as_micros()).unwrap_or(u64::MAX);
-        self.sum_micros.fetch_add(micros, Ordering::Relaxed);
-    }
-
-    /// The number of runs in each bucket (the last has no upper bound), and the sum of all lags in seconds.
-    #[must_use]
-    pub fn read(&self) -> ([u64; LAG_BUCKETS.len() + 1], f64) {
-        let counts = std::array::from_fn(|at| self.buckets[at].load(Ordering::Relaxed));
-        (counts, Duration::from_micros(self.sum_micros.load(Ordering::Relaxed)).as_secs_f64())
-    }
-}
+use crate::{clock::Clock, store::Store};
 
 type Slots = BTreeMap<Arc<str>, Arc<Slot>>;
-
-/// How notifications fare.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Notifications {
-    /// Alerts that go on.
-    pub alerts: u64,
-    /// Silences that are not over.
-    pub silences: u64,
-    /// How each sink fares, by name.
-    pub sinks: Vec<SinkFigures>,
-}
-
-/// How a sink of messages fares.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SinkFigures {
-    /// Its name.
-    pub sink: Arc<str>,
-    /// Messages that it took.
-    pub sent: u64,
-    /// Attempts that failed.
-    pub failed: u64,
-    /// Messages that were given up.
-    pub dropped: u64,
-    /// Messages that wait.
-    pub queued: u64,
-}
 
 /// The board.
 pub struct Board {

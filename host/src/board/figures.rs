@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -33,6 +33,32 @@ pub struct Figures {
     pub spans_dropped: u64,
     /// Requests to a collector that failed.
     pub export_failures: u64,
+}
+
+/// How notifications fare.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Notifications {
+    /// Alerts that go on.
+    pub alerts: u64,
+    /// Silences that are not over.
+    pub silences: u64,
+    /// How each sink fares, by name.
+    pub sinks: Vec<SinkFigures>,
+}
+
+/// How a sink of messages fares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SinkFigures {
+    /// Its name.
+    pub sink: Arc<str>,
+    /// Messages that it took.
+    pub sent: u64,
+    /// Attempts that failed.
+    pub failed: u64,
+    /// Messages that were given up.
+    pub dropped: u64,
+    /// Messages that wait.
+    pub queued: u64,
 }
 
 /// How many series metrics may have: each costs whoever stores them.
