@@ -25,6 +25,14 @@ impl Histogram {
         self.sum = self.sum.saturating_add(latency);
     }
 
+    /// Counts those of another one in.
+    pub fn add(&mut self, other: &Histogram) {
+        for (count, more) in self.counts.iter_mut().zip(other.counts) {
+            *count = count.saturating_add(more);
+        }
+        self.sum = self.sum.saturating_add(other.sum);
+    }
+
     /// How many there were in each bucket, those of smaller ones not included.
     #[must_use]
     pub fn counts(&self) -> [u64; BOUNDS.len() + 1] {

@@ -128,6 +128,8 @@ pub struct Machine {
     activity: Activity,
     health: Health,
     mode: Mode,
+    /// Somebody has decreed that in this life of the runner.
+    decreed: bool,
     /// Somebody wants the connection.
     wanted: bool,
     stats: Stats,
@@ -165,6 +167,7 @@ impl Machine {
             activity: Activity::new(now.elapsed),
             health: Health::Pending,
             mode: Mode::Auto,
+            decreed: false,
             wanted: policy.autoconnect,
             stats: Stats::default(),
             last: None,

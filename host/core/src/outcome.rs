@@ -35,7 +35,7 @@ impl Status {
 }
 
 /// The value of a [`Detail`].
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Value {
     /// Any text.
     Text(String),
@@ -48,7 +48,7 @@ pub enum Value {
 }
 
 /// One fact about the target.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Detail {
     /// What the fact is about.
     pub key: String,

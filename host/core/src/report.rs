@@ -3,6 +3,8 @@
 //! A bounded memory of it. However much is told after it, the latest begin and the latest end are never forgotten: they are
 //! what a verdict is made from.
 
+mod saved;
+
 use std::{
     collections::{HashSet, VecDeque},
     fmt,
@@ -10,7 +12,10 @@ use std::{
     time::Duration,
 };
 
-use crate::time::Now;
+use serde::{Deserialize, Serialize};
+
+pub use self::saved::Saved;
+use crate::time::{Moment, Now};
 
 /// How many reports are kept: some days of a nightly job that tells of its begin and its end, and a page of log lines.
 pub const KEPT: usize = 32;
@@ -20,7 +25,7 @@ pub const TEXT: usize = 10 * 1024;
 const TEXTS: usize = 64 * 1024;
 
 /// What a report tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Kind {
     /// A job began.
     Start,
@@ -89,7 +94,7 @@ pub struct Report {
     /// How long the job took, if it told so.
     pub duration: Option<Duration>,
     /// When it came.
-    pub received: Now,
+    pub received: Moment,
     /// The first [`TEXT`] bytes of what came with it.
     pub text: String,
     /// How many bytes came with it.
@@ -100,6 +105,7 @@ impl Report {
     /// A report that came now, with nothing but its kind.
     #[must_use]
     pub fn new(kind: Kind, received: Now) -> Report {
+        let received = received.into();
         Report { kind, exit_code: None, duration: None, received, text: String::new(), length: 0 }
     }
 
@@ -115,7 +121,7 @@ impl Report {
 /// The latest reports on one check.
 #[derive(Clone, Debug)]
 pub struct Reports {
-    since: Now,
+    since: Moment,
     /// The oldest first.
     kept: VecDeque<Arc<Report>>,
     counts: [u64; Kind::ALL.len()],
@@ -125,16 +131,29 @@ impl Reports {
     /// None yet; from now on they are taken.
     #[must_use]
     pub fn new(since: Now) -> Reports {
-        Reports { since, kept: VecDeque::new(), counts: [0; Kind::ALL.len()] }
+        Reports { since: since.into(), kept: VecDeque::new(), counts: [0; Kind::ALL.len()] }
+    }
+
+    /// The same, with those before them that came under an earlier runner.
+    #[must_use]
+    pub fn after(self, earlier: Reports) -> Reports {
+        let mut all = earlier;
+        self.kept.into_iter().for_each(|report| all.keep(report));
+        all.counts.iter_mut().zip(self.counts).for_each(|(count, more)| *count += more);
+        all
     }
 
     /// Takes one, and forgets what there is no room for.
     pub fn take(&mut self, report: Report) {
         self.counts[report.kind.index()] += 1;
+        self.keep(Arc::new(report));
+    }
+
+    fn keep(&mut self, report: Arc<Report>) {
         if self.kept.len() == KEPT {
             self.make_room(report.kind.place());
         }
-        self.kept.push_back(Arc::new(report));
+        self.kept.push_back(report);
         self.shorten();
     }
 
@@ -169,7 +188,7 @@ impl Reports {
 
     /// When they began to be taken.
     #[must_use]
-    pub fn since(&self) -> Now {
+    pub fn since(&self) -> Moment {
         self.since
     }
 
@@ -190,7 +209,7 @@ mod tests {
     }
 
     fn kinds(reports: &Reports) -> Vec<(Kind, u64)> {
-        reports.latest().map(|report| (report.kind, report.received.elapsed.as_secs())).collect()
+        reports.latest().map(|report| (report.kind, report.received.wall.as_second() as u64)).collect()
     }
 
     #[test]
@@ -221,6 +240,32 @@ mod tests {
 
         reports.take(Report::new(Kind::Exit, at(1_000)));
         assert_eq!(kinds(&reports)[KEPT - 1], (Kind::Start, 3), "an end makes the one before it dispensable");
+    }
+
+    #[test]
+    fn what_is_saved_goes_on_as_old_as_it_is_and_before_what_has_come_since() {
+        let mut reports = Reports::new(at(0));
+        for second in 1..40 {
+            let kind = if second == 1 { Kind::Exit } else { Kind::Log };
+            let report = Report { exit_code: Some(7), duration: Some(Duration::MAX), ..Report::new(kind, at(second)) };
+            reports.take(report.text(format!("line {second}"), 6));
+        }
+        // The next runner's clock begins anew.
+        let now = Now { elapsed: Duration::from_secs(2), wall: at(100).wall };
+        let restored = Reports::restored(&reports.save(), now);
+        assert_eq!((restored.since().age(now), restored.counts()), (Duration::from_secs(100), reports.counts()));
+        let told = |reports: &Reports, now: Now| -> Vec<(Report, Duration)> {
+            let aged = reports.latest().map(|it| (Report::clone(it), it.received.age(now)));
+            aged.map(|(it, age)| (Report { received: at(0).into(), ..it }, age)).collect()
+        };
+        assert_eq!(told(&restored, now), told(&reports, at(100)));
+
+        let mut since = Reports::new(now);
+        since.take(Report::new(Kind::Success, now));
+        let all = since.after(restored);
+        assert_eq!((all.since().age(now), all.counts()), (Duration::from_secs(100), [0, 1, 0, 1, 38]));
+        assert_eq!(all.latest().count(), KEPT);
+        assert_eq!(all.latest().next().map(|report| report.kind), Some(Kind::Success));
     }
 
     #[test]

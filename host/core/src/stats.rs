@@ -69,6 +69,20 @@ impl Stats {
         *counter += 1;
     }
 
+    /// Counts in what was counted before. What came in a row is told by what came last.
+    pub fn add_earlier(&mut self, earlier: &Stats) {
+        self.healthy += earlier.healthy;
+        self.degraded += earlier.degraded;
+        self.unhealthy += earlier.unhealthy;
+        self.reported_successes += earlier.reported_successes;
+        self.reported_failures += earlier.reported_failures;
+        self.faults.iter_mut().zip(earlier.faults).for_each(|(count, more)| *count += more);
+        self.missed_ticks += earlier.missed_ticks;
+        self.fuel = self.fuel.saturating_add(earlier.fuel);
+        self.took = self.took.saturating_add(earlier.took);
+        self.latency.add(&earlier.latency);
+    }
+
     fn count_in_a_row(&mut self, status: Status) {
         self.consecutive_failures = if status.is_up() { 0 } else { self.consecutive_failures + 1 };
     }

@@ -49,4 +49,13 @@ impl Connection {
             connected: saved.connected.saturating_add(more),
         }
     }
+
+    /// Counts in what was counted before it. What state it is in is known better since.
+    pub fn add_earlier(&mut self, earlier: &Saved) {
+        let Totals { connections, reconnections, failures } = earlier.totals;
+        self.totals.connections += connections;
+        self.totals.reconnections += reconnections;
+        self.totals.failures += failures;
+        self.connected = self.connected.saturating_add(earlier.connected);
+    }
 }

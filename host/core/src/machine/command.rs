@@ -126,7 +126,10 @@ impl Machine {
                 self.let_go(Cause::Requested, now, events);
             }
             Command::Reset => self.reset(now, events),
-            Command::Mode(mode) => self.set_mode(mode, now, events),
+            Command::Mode(mode) => {
+                self.decreed = true;
+                self.set_mode(mode, now, events);
+            }
             Command::Circuit(command) => self.control_circuit(command, now, events),
         }
     }
@@ -220,7 +223,7 @@ impl Machine {
         }
     }
 
-    fn set_mode(&mut self, mode: Mode, now: Now, events: &mut Vec<Event>) {
+    pub(super) fn set_mode(&mut self, mode: Mode, now: Now, events: &mut Vec<Event>) {
         let was_watched = self.watched();
         let from = std::mem::replace(&mut self.mode, mode);
         if from == mode {

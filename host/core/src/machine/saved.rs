@@ -10,6 +10,7 @@ use crate::{
     activity::Activity,
     circuit::{self, Circuit},
     connection::{self, Connection},
+    event::Event,
     flapping::Flapping,
     health::{Health, Judge, Mode},
     outcome::{FaultKind, Outcome, Run},
@@ -119,5 +120,16 @@ impl Machine {
         machine.last = last.filter(|run| machine.last_fault.is_some() == matches!(run.outcome, Outcome::Fault(_)));
         machine.due = if machine.watched() && !saved.rests { Due::Tick } else { Due::Never };
         machine
+    }
+
+    /// Takes in how the check lived before, which is found only now that it lives anew. What was counted is added, and what somebody
+    /// decreed holds, unless somebody has decreed something since. All else is known better since. Whatever changes by it is added
+    /// to `events`.
+    pub fn recall(&mut self, saved: &Saved, now: Now, events: &mut Vec<Event>) {
+        self.stats.add_earlier(&saved.stats);
+        self.connection.add_earlier(&saved.connection);
+        if !self.decreed {
+            self.set_mode(saved.mode, now, events);
+        }
     }
 }

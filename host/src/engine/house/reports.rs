@@ -2,7 +2,7 @@
 
 use probity_core::{
     report::{Kind, Report},
-    time::{Now, nanoseconds},
+    time::{Moment, Now, nanoseconds},
 };
 
 use super::{super::bindings::reports, House};
@@ -40,7 +40,6 @@ fn report(report: &Report, now: Now) -> reports::Report {
     }
 }
 
-fn moment(then: Now, now: Now) -> reports::Moment {
-    let age = now.elapsed.saturating_sub(then.elapsed);
-    reports::Moment { at: then.wall.as_second(), age: nanoseconds(age) }
+fn moment(then: Moment, now: Now) -> reports::Moment {
+    reports::Moment { at: then.wall.as_second(), age: nanoseconds(then.age(now)) }
 }

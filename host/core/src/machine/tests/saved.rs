@@ -126,3 +126,39 @@ fn runs_that_came_after_it_was_saved_are_counted() {
     let next = Machine::restored(Arc::new(policy()), &saved, None, life.now.wall, life.now, 0.0);
     assert_eq!(next.snapshot().stats.reported_successes, 1);
 }
+
+#[test]
+fn what_is_found_only_later_adds_its_counts_and_changes_nothing_that_is_known_since() {
+    let mut earlier = Life::new(policy());
+    earlier.live([up(), down(), down(), down(), fault(FaultKind::Trap)]);
+    earlier.obey(Command::Mode(Mode::ForcedUp));
+    let saved = earlier.machine.save(earlier.now);
+    let lived = || {
+        let mut life = Life::new(policy());
+        life.live([up(), up()]);
+        life.kinds();
+        life
+    };
+    let recall = |life: &mut Life| life.machine.recall(&saved, life.now, &mut life.events);
+    let mut life = lived();
+    let before = life.machine.snapshot();
+    recall(&mut life);
+    let after = life.machine.snapshot();
+    let counts = |stats: &Stats| (stats.healthy, stats.unhealthy, stats.failed(), stats.runs());
+    assert_eq!(counts(&after.stats), (3, 3, 1, 7));
+    assert_eq!(after.stats.latency.counts().iter().sum::<u64>(), 6);
+    assert_eq!((after.stats.consecutive_failures, after.stats.consecutive_faults), (0, 0));
+    assert_eq!((after.health, after.connection.state()), (before.health, State::Connected));
+    assert_eq!(after.connection.since(), before.connection.since());
+    assert_eq!(after.connection.totals().connections, 2);
+    let earlier_uptime = earlier.machine.snapshot().connection.uptime(earlier.now.elapsed);
+    let uptime = |snapshot: &Snapshot, life: &Life| snapshot.connection.uptime(life.now.elapsed);
+    assert_eq!(uptime(&after, &life), uptime(&before, &life) + earlier_uptime);
+    assert_eq!((after.mode, life.kinds()), (Mode::ForcedUp, vec!["mode-change"]), "what was decreed holds");
+
+    // Somebody has decreed something since, though it is what it was.
+    let mut life = lived();
+    life.obey(Command::Mode(Mode::Auto));
+    recall(&mut life);
+    assert_eq!((life.machine.snapshot().mode, life.kinds()), (Mode::Auto, vec![]));
+}
