@@ -64,7 +64,7 @@ fn main() {
     let now = start() + SignedDuration::from_secs((FILLED + SECONDS) as i64);
     let uptime = read(|check| {
         let from = now - SignedDuration::from_hours(24);
-        assert!(store.stretches(check, Level::Hour, from, now).expect("it can be read").is_some());
+        assert!(store.stretches(check, &[(Level::Hour, from)], now).expect("it can be read").is_some());
     });
     figure("read the uptime of a day", Figure::Time(uptime), Target::None);
 }
@@ -109,7 +109,7 @@ fn keep(folder: &Path) -> (Duration, Store) {
         Schedule::Every(Every::new(Duration::from_secs(30), 0.1, "bench").expect("the interval is in range"));
     let machine = Machine::new(Arc::new(Policy::usual(schedule)), now, 0.0);
     let mut keepers: Vec<Keeper> =
-        (0..CHECKS).map(|check| Keeper::new(Arc::clone(&store), name(check), 1, now)).collect();
+        (0..CHECKS).map(|check| Keeper::new(Arc::clone(&store), name(check), "tcp", 1, now)).collect();
     assert!(store.flush(PATIENCE));
     let mut spent = Duration::ZERO;
     for second in 0..FILLED + SECONDS {

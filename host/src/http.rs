@@ -138,7 +138,7 @@ struct App {
     auth: Auth,
     control: Arc<dyn Control>,
     /// Room for those who read what is kept of the past: each waits for the disk.
-    readers: Semaphore,
+    readers: Arc<Semaphore>,
     prober: Arc<dyn Probe>,
     health: Arc<Rendered>,
     ready: Arc<Rendered>,
@@ -194,7 +194,7 @@ pub fn router(State { board, events, alerts, auth, control, prober }: State) -> 
         followers: Arc::new(Semaphore::new(events::FOLLOWERS)),
         auth,
         control,
-        readers: Semaphore::new(history::READERS),
+        readers: Arc::new(Semaphore::new(history::READERS)),
         prober,
     };
     let routes = routes.route(assets::ROUTE, axum::routing::get(assets::file));

@@ -5,6 +5,7 @@
 //!
 //! A store in trouble (a full disk, a damaged file) takes no runner down: it says so, drops what it can't keep, and looks again.
 
+mod carried;
 mod db;
 mod holder;
 mod keeper;
@@ -14,6 +15,9 @@ mod phases;
 mod queue;
 mod read;
 mod record;
+mod ring;
+mod standing;
+mod stretches;
 #[cfg(test)]
 mod tests;
 mod track;
@@ -24,9 +28,9 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -35,18 +39,22 @@ use probity_core::{machine::Saved, outcome::Run};
 use thiserror::Error;
 
 use self::{
+    carried::Found,
     db::{Db, Trouble},
     holder::Holder,
     keys::CheckId,
     phases::Names,
     queue::{Item, Queue},
+    standing::Standings,
     track::SAID_AGAIN,
     writer::Writer,
 };
 pub use self::{
     holder::Unheld,
-    keeper::Keeper,
-    read::{Asked, Page, Recorded, Stretches},
+    keeper::{Keeper, Recalled},
+    read::{Asked, Page, Recorded},
+    standing::Standing,
+    stretches::Stretches,
 };
 use crate::{clock::Clock, events::Record};
 
@@ -77,15 +85,6 @@ impl Sizes {
     }
 }
 
-/// How the store is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Standing {
-    /// Whether it keeps what it is told.
-    pub keeps: bool,
-    /// How it is, for people.
-    pub message: String,
-}
-
 /// What the store has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Figures {
@@ -109,14 +108,27 @@ pub struct Figures {
 
 /// How a check lived under the runner before this one.
 #[derive(Clone, Debug)]
-pub struct Past {
+struct Past {
     target: u64,
-    /// Its life.
-    pub saved: Saved,
+    saved: Saved,
     /// The run that came in last.
-    pub last: Option<Arc<Run>>,
+    last: Option<Arc<Run>>,
     /// When that runner was there last.
-    pub until: Timestamp,
+    until: Timestamp,
+}
+
+/// What readers know of a check.
+#[derive(Debug)]
+struct Known {
+    id: CheckId,
+    /// The number of its latest result, which may be yet to be written.
+    latest: AtomicU64,
+}
+
+impl Known {
+    fn new(id: CheckId, latest: u64) -> Known {
+        Known { id, latest: AtomicU64::new(latest) }
+    }
 }
 
 /// What the events were under the runners before this one.
@@ -163,15 +175,18 @@ struct Common {
     queue: Queue,
     /// What can be read; `None` while there is trouble.
     db: ArcSwapOption<Db>,
-    /// The numbers of the checks.
-    ids: RwLock<HashMap<Arc<str>, CheckId>>,
+    /// The checks that are known.
+    known: RwLock<HashMap<Arc<str>, Arc<Known>>>,
+    /// What there was before has been read, once.
+    read: AtomicBool,
+    /// How many have kept a check.
+    seats: AtomicU64,
     phases: Arc<Names>,
     /// How checks lived before, until somebody goes on with them.
     lives: Mutex<HashMap<Arc<str>, Past>>,
     /// When the runner before this one was there last, and when this one began to read what it left.
     handover: ArcSwap<Handover>,
-    standing: ArcSwap<Standing>,
-    tell: Box<dyn Fn(&Standing) + Send + Sync>,
+    standings: Standings,
     written: AtomicU64,
     flushes: AtomicU64,
     flush_nanos: AtomicU64,
@@ -201,12 +216,11 @@ impl Store {
     ) -> Result<(Store, Before), Unheld> {
         let sizes = Sizes { entries: options.entries.max(1), events: options.events.max(1) };
         let common = Arc::new(Common::new(sizes, options.flush_interval.is_zero(), clock, Box::new(tell)));
-        (common.tell)(&common.standing.load());
         let mut writer = Writer::new(options, instance.to_owned(), Arc::clone(&common));
         let before = writer.begin()?;
         let spawned = std::thread::Builder::new().name("history".into()).spawn(move || writer.run());
         if let Err(error) = spawned {
-            common.stand(false, format!("nothing is kept: there is no thread for it ({error})"));
+            common.standings.fails(format!("nothing is kept: there is no thread for it ({error})"));
             common.queue.end();
         }
         Ok((Store { common, _holder: None }, before))
@@ -230,15 +244,30 @@ impl Store {
         Ok(Store { common: Arc::new(common), _holder: Some(holder) })
     }
 
-    /// How a check lived before, if its target was this one and nobody has asked before.
-    #[must_use]
-    pub fn past(&self, check: &str, target: u64) -> Option<Past> {
-        let past = lock(&self.common.lives).remove(check)?;
-        (past.target == target).then_some(past)
+    /// How a check lived before, if nobody has asked before.
+    fn past(&self, check: &str) -> Option<Past> {
+        lock(&self.common.lives).remove(check)
+    }
+
+    /// What a check took along from before; nothing, if it can't be read now.
+    fn found(&self, check: &str) -> Found {
+        self.read(check, |db, known| Found::read(db, known.id)).ok().flatten().unwrap_or_default()
+    }
+
+    /// Whether what there was before has been read.
+    fn has_read(&self) -> bool {
+        self.common.read.load(Ordering::Acquire)
+    }
+
+    /// A number that tells those apart who keep a check: later ones have higher ones.
+    fn seat(&self) -> u64 {
+        self.common.seats.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     fn put(&self, item: Item) {
-        self.common.queue.put(item);
+        if !self.common.queue.put(item) {
+            self.common.standings.loses(self.common.clock.now().wall, Instant::now());
+        }
     }
 
     /// Keeps an event.
@@ -249,7 +278,7 @@ impl Store {
     /// How the store is.
     #[must_use]
     pub fn standing(&self) -> Arc<Standing> {
-        self.common.standing.load_full()
+        self.common.standings.now()
     }
 
     /// What it has done.
@@ -297,12 +326,13 @@ impl Common {
             sizes,
             queue: Queue::new(each),
             db: ArcSwapOption::empty(),
-            ids: RwLock::default(),
+            known: RwLock::default(),
+            read: AtomicBool::new(false),
+            seats: AtomicU64::new(0),
             phases: Arc::default(),
             lives: Mutex::default(),
             handover: ArcSwap::from_pointee(Handover { until: now, opened: now }),
-            standing: ArcSwap::from_pointee(Standing { keeps: true, message: writer::WELL.into() }),
-            tell,
+            standings: Standings::new(tell),
             written: AtomicU64::new(0),
             flushes: AtomicU64::new(0),
             flush_nanos: AtomicU64::new(0),
@@ -312,16 +342,8 @@ impl Common {
         }
     }
 
-    fn stand(&self, keeps: bool, message: String) {
-        let standing = Standing { keeps, message };
-        if **self.standing.load() != standing {
-            (self.tell)(&standing);
-            self.standing.store(Arc::new(standing));
-        }
-    }
-
-    fn id(&self, check: &str) -> Option<CheckId> {
-        self.ids.read().unwrap_or_else(PoisonError::into_inner).get(check).copied()
+    fn known(&self, check: &str) -> Option<Arc<Known>> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).get(check).cloned()
     }
 }
 

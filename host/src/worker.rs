@@ -16,6 +16,7 @@ use probity_core::{
     event::Event,
     machine::{Acquired, Command, Machine, Policy, Step},
     outcome::{Attempt, Outcome, Run, Trace},
+    report::Reports,
     time::Now,
 };
 use tokio::sync::{Semaphore, oneshot};
@@ -99,9 +100,12 @@ pub struct Shared {
 pub fn life(shared: &Shared, first: &Assignment, random: f64) -> (Machine, Option<Box<Keeper>>) {
     let now = shared.clock.now();
     let store = shared.board.store();
-    let keeper =
-        store.map(|store| Box::new(Keeper::new(Arc::clone(store), Arc::clone(&first.info.name), first.target, now)));
-    let machine = match &keeper {
+    let keeper_of = |store| {
+        let CheckInfo { name, probe, .. } = &*first.info;
+        Box::new(Keeper::new(Arc::clone(store), Arc::clone(name), probe, first.target, now))
+    };
+    let mut keeper = store.map(keeper_of);
+    let machine = match &mut keeper {
         Some(keeper) => keeper.machine(Arc::clone(&first.policy), now, random),
         None => Machine::new(Arc::clone(&first.policy), now, random),
     };
@@ -119,9 +123,9 @@ pub fn work(
 ) -> impl Future<Output = ()> + Send + 'static {
     let mut worker = Worker {
         machine,
+        state: keeper.as_ref().map(|keeper| keeper.state()).unwrap_or_default(),
         keeper,
         assignment: first,
-        state: Vec::new(),
         events: Vec::new(),
         kept: 0,
         waiting: Vec::new(),
@@ -184,12 +188,19 @@ impl Worker {
         self.machine.adopt(Arc::clone(&assignment.policy), now, &mut self.events);
         self.slot.forget_reads();
         if let Some(keeper) = &mut self.keeper {
-            keeper.aim(assignment.target);
+            keeper.aim(&assignment.info.probe, assignment.target);
         }
         let old = std::mem::replace(&mut self.assignment, assignment);
+        if old.info.probe != self.assignment.info.probe {
+            // What was reported was meant for the other one.
+            self.hear(Some(self.slot.reports()));
+        }
         if afresh {
             self.machine.obey(Command::Reset, now, &mut self.events);
             self.state = Vec::new();
+            if let Some(keeper) = &mut self.keeper {
+                keeper.leave(&self.state);
+            }
             old.examine.close().await;
         }
         // The run that they waited for is of no interest any more, so they wait for another.
@@ -264,6 +275,7 @@ impl Worker {
     }
 
     async fn step(&mut self) {
+        self.recall().await;
         self.machine.touch(self.slot.touched());
         let step = self.machine.poll(self.shared.clock.now(), &mut self.events);
         if !self.events.is_empty() {
@@ -335,6 +347,9 @@ impl Worker {
         }
         if matches!(run.outcome, Outcome::Verdict(_)) {
             self.state = attempt.state;
+            if let Some(keeper) = &mut self.keeper {
+                keeper.leave(&self.state);
+            }
         }
         self.machine.finished(Arc::clone(&run), now, fastrand::f64(), &mut self.events);
         self.publish(Some(&run));
@@ -362,8 +377,40 @@ impl Worker {
         self.shared.board.publish(&self.slot, state, run.map(|run| &**run));
     }
 
+    /// Takes in how the check lived under the runner before this one, where the store could not tell it at the start.
+    async fn recall(&mut self) {
+        let Some(mut late) = self.keeper.take_if(|keeper| keeper.is_late()) else {
+            return;
+        };
+        let read = tokio::task::spawn_blocking(move || {
+            let recalled = late.recall();
+            (late, recalled)
+        });
+        let Ok((keeper, recalled)) = read.await else {
+            return;
+        };
+        let keeper = self.keeper.insert(keeper);
+        let Some(recalled) = recalled else {
+            return;
+        };
+        // What the probe has left since is fresher.
+        if self.state.is_empty() {
+            self.state = recalled.state;
+            keeper.leave(&self.state);
+        }
+        if let Some(life) = recalled.life {
+            self.machine.recall(&life, self.shared.clock.now(), &mut self.events);
+        }
+        if let Some(reports) = recalled.reports.filter(|_| self.slot.reported().is_some()) {
+            self.slot.recall_reports(reports);
+        }
+        self.publish(None);
+        self.tell();
+    }
+
     /// Has a run kept, or the report of somebody else's call, and whatever changed by it.
     fn keep(&mut self, run: Option<&Arc<Run>>, reported: bool) {
+        self.hear(self.slot.heard());
         if let Some(keeper) = &mut self.keeper {
             let (generation, changed) = (self.assignment.info.generation, self.events.len() > self.kept);
             keeper.keep(&self.machine, run.map(|run| (run, generation, reported)), changed, self.shared.clock.now());
@@ -371,9 +418,17 @@ impl Worker {
         }
     }
 
+    /// Has what was reported kept, if that has changed.
+    fn hear(&mut self, reports: Option<Option<Reports>>) {
+        if let (Some(keeper), Some(reports)) = (&mut self.keeper, reports) {
+            keeper.hear(reports);
+        }
+    }
+
     /// Has it kept where the check stands at its end.
     fn leave(&mut self) {
         let now = self.shared.clock.now();
+        self.hear(self.slot.heard());
         let Some(keeper) = &mut self.keeper else {
             return;
         };

@@ -1,5 +1,6 @@
 //! The probe `heartbeat`, told and not told.
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::{
@@ -262,7 +263,7 @@ fn nobody_reports_what_is_not_his_to_report() {
 }
 
 #[test]
-fn reports_outlive_a_reload_and_no_reset_no_other_probe_and_no_restart() {
+fn reports_outlive_a_reload_and_no_reset_and_no_other_probe() {
     let runner = sleepy("every = \"1h\"");
     told(&runner, "/fail", "no");
     let reported = |runner: &Runner| runner.check("backup").unwrap().0["reports"]["fail"].clone();
@@ -281,12 +282,61 @@ fn reports_outlive_a_reload_and_no_reset_no_other_probe_and_no_restart() {
     assert_eq!(report(&runner, "", "").status, 409);
     runner.home.put("probity.toml", config("every = \"1h\"").replace("200ms", "1h").as_bytes());
     waits(&runner);
-    told(&runner, "/fail", "no");
-
-    // The state of the connection outlives the runner, and what was reported does not.
-    let runner = runner.stop().start();
-    let check = runner.wait_for_check("backup", "waits", |check| check.fault() == "waiting");
-    assert_eq!((check.status(), check.state()), ("pending", "FAILED"), "{:#}", check.0);
-    assert_eq!(reported(&runner), json!(0));
     runner.stop();
+}
+
+/// What was reported to the check, as far as it is kept.
+fn heard(runner: &Runner) -> Value {
+    runner.change("GET", "/health/checks/backup/reports", "").json()
+}
+
+/// The check, as this runner judges it.
+fn judged(runner: &Runner) -> Check {
+    runner.wait_for_checks(&["backup"]);
+    runner.run("backup")
+}
+
+#[test]
+fn reports_outlive_the_runner_however_it_ends() {
+    let config = config("every = \"1h\"") + "[history]\nflush_interval = \"0s\"\n";
+    let runner = Home::new(&config).start();
+    waits(&runner);
+    told(&runner, "/log", "copying");
+    told(&runner, "", "all is copied");
+    let (before, message) = (heard(&runner), runner.check("backup").unwrap().message().to_owned());
+    let home = runner.stop();
+
+    let mut runner = home.start();
+    let check = judged(&runner);
+    assert_eq!((check.status(), check.state(), check.message()), ("healthy", "CONNECTED", &*message), "{:#}", check.0);
+    assert_eq!(heard(&runner), before);
+    told(&runner, "/start", "");
+    told(&runner, "/2", "disk full");
+    let before = heard(&runner);
+    assert_eq!(before["counts"], json!({ "start": 1, "success": 1, "fail": 0, "exit": 1, "log": 1 }));
+    runner.wait_for_json("/health/checks/backup/history?limit=1", "the last of it to be kept", |it| {
+        it["results"][0]["message"].as_str().is_some_and(|message| message.ends_with(": disk full"))
+    });
+    runner.signal(Signal::KILL);
+    runner.wait_for_exit();
+
+    let runner = runner.home.clone().start();
+    let check = judged(&runner);
+    assert_eq!(check.status(), "unhealthy", "{:#}", check.0);
+    assert!(check.message().ends_with(": disk full"), "{}", check.message());
+    assert_eq!(heard(&runner), before);
+    assert_eq!(told(&runner, "", "")["status"], "healthy");
+    runner.stop();
+}
+
+#[test]
+fn a_job_that_is_late_is_no_less_late_for_a_restart() {
+    let never = beats("every = \"1s\", grace = \"1s\"").start();
+    never.wait_for_check("backup", "is given up", |check| check.status() == "unhealthy");
+    let since = heard(&never)["since"].clone();
+    let never = never.stop().start();
+    let check = judged(&never);
+    assert_eq!(check.status(), "unhealthy", "nobody has reported under the runner before either: {:#}", check.0);
+    assert_eq!(heard(&never)["since"], since);
+    never.stop();
 }

@@ -74,6 +74,45 @@ fn a_runner_goes_on_where_the_one_before_it_was() {
     drop(target);
 }
 
+#[test]
+fn a_probe_goes_on_with_what_it_had_left_to_itself() {
+    // It counts in a byte.
+    let config = format!("{}[history]\nflush_interval = \"0s\"\n", BRISK.replace("200ms", "1h"));
+    let home = Home::new(&config);
+    home.drop_in("counting", &guest::fixture("remembers"));
+    let count = |runner: &Runner| {
+        let results = runner.json("/health/checks/counting/history?limit=1")["results"].clone();
+        let message = results[0]["message"].as_str().unwrap_or("run no 000").to_owned();
+        message.rsplit(' ').next().unwrap().parse::<u64>().unwrap()
+    };
+    let mut runner = home.start();
+    let mut last = 0;
+    for round in 0..3 {
+        runner.wait_for_message("counting", &format!("run no {:03}", last + 1));
+        for _ in 0..3 {
+            runner.run("counting");
+        }
+        last = runner.wait_for("the last run to be kept", || match count(&runner) {
+            kept if kept == last + 4 => Ok(kept),
+            kept => Err(kept),
+        });
+        runner = if round == 0 {
+            runner.stop().start()
+        } else {
+            runner.signal(Signal::KILL);
+            runner.wait_for_exit();
+            runner.home.clone().start()
+        };
+    }
+    // Without a history nothing is left to anybody.
+    let home = runner.stop();
+    let data_dir = home.path("state").display().to_string();
+    let command = home.command(&["run", "--listen", "127.0.0.1:0", "--data-dir", &data_dir, "--ephemeral"]);
+    let ephemeral = home.clone().start_by(command);
+    ephemeral.wait_for_message("counting", "run no 001");
+    ephemeral.stop();
+}
+
 /// The events after one, up to the news that this probe was taken into use: their ids and their types.
 fn events_until(runner: &Runner, after: &str, probe: &str) -> Vec<(String, String)> {
     let mut events = Vec::new();

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -29,6 +29,8 @@ pub struct Slot {
     touched: AtomicU64,
     /// What others told of its target; `None` if its probe does not want to know.
     reports: Mutex<Option<Box<Reports>>>,
+    /// They changed since somebody asked for what changed.
+    heard: AtomicBool,
     /// How late its last run started, in nanoseconds.
     lag: AtomicU64,
     health_changes: AtomicU64,
@@ -66,6 +68,7 @@ impl Slot {
             health_changes: AtomicU64::new(0),
             state_changes: AtomicU64::new(0),
             reports: Mutex::default(),
+            heard: AtomicBool::new(false),
             reads: Mutex::default(),
         }
     }
@@ -149,28 +152,54 @@ impl Slot {
         lock(&self.reports).as_deref().map(Reports::counts)
     }
 
+    /// What others told of the target, if that changed since this was asked last; within, `None` if the check's probe does not want to
+    /// know.
+    #[must_use]
+    pub fn heard(&self) -> Option<Option<Reports>> {
+        self.heard.swap(false, Ordering::AcqRel).then(|| self.reports())
+    }
+
     /// Takes reports from now on, and goes on taking them if it did before.
     pub fn listen(&self, now: Now) {
-        lock(&self.reports).get_or_insert_with(|| Box::new(Reports::new(now)));
+        self.change_reports(|reports| {
+            reports.get_or_insert_with(|| Box::new(Reports::new(now)));
+        });
+    }
+
+    /// Goes on with the reports that there were before those that there are.
+    pub fn recall_reports(&self, earlier: Reports) {
+        self.change_reports(|reports| {
+            let since = reports.take().map(|since| *since);
+            *reports = Some(Box::new(match since {
+                Some(since) => since.after(earlier),
+                None => earlier,
+            }));
+        });
     }
 
     /// Takes no reports any more, and forgets those that there were.
     pub fn listen_no_more(&self) {
-        *lock(&self.reports) = None;
+        self.change_reports(|reports| *reports = None);
     }
 
     /// Forgets the reports that there were, if any are taken.
     pub fn forget_reports(&self, now: Now) {
-        if let Some(reports) = &mut *lock(&self.reports) {
-            **reports = Reports::new(now);
-        }
+        self.change_reports(|reports| {
+            if let Some(reports) = reports {
+                **reports = Reports::new(now);
+            }
+        });
     }
 
     /// `false` if the check's probe does not want to know.
     pub(super) fn take_report(&self, report: Report) -> bool {
-        let mut reports = lock(&self.reports);
-        let taken = reports.as_deref_mut().map(|reports| reports.take(report));
-        taken.is_some()
+        self.change_reports(|reports| reports.as_deref_mut().map(|reports| reports.take(report)).is_some())
+    }
+
+    fn change_reports<T>(&self, change: impl FnOnce(&mut Option<Box<Reports>>) -> T) -> T {
+        let changed = change(&mut lock(&self.reports));
+        self.heard.store(true, Ordering::Release);
+        changed
     }
 
     /// Its probe has read these checks. `anew`: at the beginning of a run, which makes what it read before of no interest.

@@ -5,15 +5,14 @@ use std::{
     io::{BufWriter, ErrorKind, Write, stdout},
     path::PathBuf,
     process::ExitCode,
+    sync::Arc,
+    time::Duration,
 };
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
-use probity_core::{
-    outcome::{Measurement, Outcome},
-    time::nanoseconds,
-};
+use probity_core::{outcome::Outcome, time::nanoseconds};
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::{Map, Value};
 
@@ -239,22 +238,22 @@ struct Kept<'a> {
     fuel: u64,
     peak_memory: u64,
     #[serde(serialize_with = "write_phases")]
-    phases: &'a [Measurement],
+    phases: &'a [(Arc<str>, Duration)],
 }
 
 impl<'a> Kept<'a> {
     fn of(recorded: &'a Recorded) -> Kept<'a> {
         let run = &recorded.run;
-        let (fault, phases) = match &run.outcome {
-            Outcome::Verdict(verdict) => (None, verdict.measurements.as_slice()),
-            Outcome::Fault(fault) => (Some(fault.kind.as_str()), [].as_slice()),
+        let fault = match &run.outcome {
+            Outcome::Verdict(_) => None,
+            Outcome::Fault(fault) => Some(fault.kind.as_str()),
         };
         Kept {
             number: recorded.number,
             started: run.started,
             took: nanoseconds(run.took),
             latency: nanoseconds(run.latency()),
-            status: recorded.status().as_str(),
+            status: recorded.status.as_str(),
             health: recorded.health.as_str(),
             fault,
             message: run.outcome.message(),
@@ -262,17 +261,13 @@ impl<'a> Kept<'a> {
             reported: recorded.reported,
             fuel: run.usage.fuel,
             peak_memory: run.usage.peak_memory,
-            phases,
+            phases: &recorded.phases,
         }
     }
 }
 
-fn in_nanoseconds(phase: &Measurement) -> u64 {
-    (phase.value * 1e9).round() as u64
-}
-
-fn write_phases<S: serde::Serializer>(phases: &&[Measurement], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(phases.iter().map(|phase| (&phase.name, in_nanoseconds(phase))))
+fn write_phases<S: serde::Serializer>(phases: &&[(Arc<str>, Duration)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(phases.iter().map(|(name, took)| (name, nanoseconds(*took))))
 }
 
 /// A field of CSV. What a spreadsheet would take for a formula is made a text by an apostrophe, as OWASP advises: messages come

@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{extract::State, response::Response};
 use jiff::Timestamp;
-use probity_core::rollup::Level;
+use probity_core::{health::Health, rollup::Level};
 
 pub(super) use self::{
     asked::{Days, Window},
@@ -27,7 +27,7 @@ use super::{
     parts::{Asked, Name},
     problem::{PROBLEM, Problem},
 };
-use crate::store::{Recorded, Store, Unreadable};
+use crate::store::{Store, Unreadable};
 
 /// How many read at a time: more would wait for the same disk.
 pub(super) const READERS: usize = 4;
@@ -57,7 +57,7 @@ pub(super) async fn history(
 ) -> Result<Response, Problem> {
     let (asked, statuses) = asked.read()?;
     read(&app, move |app, store, _| {
-        let wanted = |result: &Recorded| statuses.is_empty() || statuses.contains(result.status().as_str());
+        let wanted = |status: Health| statuses.is_empty() || statuses.contains(status.as_str());
         let page = known(app, &name, store.results(&name, &asked, wanted))?;
         json(&Results::of(&name, page.as_ref()))
     })
@@ -147,8 +147,9 @@ pub(super) async fn latency(
 ) -> Result<Response, Problem> {
     let window = asked.read()?;
     read(&app, move |app, store, now| {
-        let stretches = known(app, &name, store.stretches(&name, window.level, window.from(now), now))?;
-        json(&Latencies::of(&name, &window, stretches, now))
+        let wanted = [(window.level, window.from(now))];
+        let stretches = known(app, &name, store.stretches(&name, &wanted, now))?;
+        json(&Latencies::of(&name, &window, stretches.and_then(|mut found| found.pop()), now))
     })
     .await
 }
@@ -190,11 +191,22 @@ async fn read(
     read: impl FnOnce(&App, &Store, Timestamp) -> Result<Response, Problem> + Send + 'static,
 ) -> Result<Response, Problem> {
     let store = app.board.store().cloned().ok_or_else(Problem::no_history)?;
-    // It is never closed, so there always is a permit in the end.
-    let _turn = app.readers.acquire().await;
     let reader = Arc::clone(app);
-    let work = move || read(&reader, &store, reader.board.wall());
-    tokio::task::spawn_blocking(work).await.map_err(|error| Problem::internal(&error))?
+    apart(app, move || read(&reader, &store, reader.board.wall())).await?
+}
+
+/// Does work that reads the disk when it is its turn, on a thread that may wait.
+pub(super) async fn apart<T: Send + 'static>(
+    app: &App,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Problem> {
+    // It is never closed, so there always is a permit in the end. The work holds it, which goes on though nobody waits for it any more.
+    let turn = Arc::clone(&app.readers).acquire_owned().await;
+    let work = move || {
+        let _turn = turn;
+        work()
+    };
+    tokio::task::spawn_blocking(work).await.map_err(|error| Problem::internal(&error))
 }
 
 /// What is known of a check, if there is one of that name.
@@ -213,20 +225,15 @@ pub(super) fn uptime_of(
     Days(days): Days,
     now: Timestamp,
 ) -> Result<UptimeOf, Problem> {
-    let stretches =
-        |level, from| store.stretches(name, level, from, now).map_err(|why| Problem::history_unreadable(&why));
-    let windows = windows.iter().map(|window| {
-        let from = window.from(now);
-        Ok(told::Window::of(window, stretches(window.level, from)?, from, now))
-    });
-    let windows = windows.collect::<Result<_, Problem>>()?;
     let today = Level::Day.index(now.as_millisecond());
     let first = today + 1 - i64::from(days);
-    let by_day = if days == 0 {
-        None
-    } else {
-        stretches(Level::Day, Timestamp::from_millisecond(first * Level::Day.length()).unwrap_or(now))?
-    };
+    let first_day = Timestamp::from_millisecond(first * Level::Day.length()).unwrap_or(now);
+    let wanted = windows.iter().map(|window| (window.level, window.from(now)));
+    let wanted: Vec<_> = wanted.chain((days > 0).then_some((Level::Day, first_day))).collect();
+    let found = store.stretches(name, &wanted, now).map_err(|why| Problem::history_unreadable(&why))?;
+    let mut found = found.into_iter().flatten();
+    let windows = windows.iter().map(|window| told::Window::of(window, found.next(), window.from(now), now)).collect();
+    let by_day = found.next();
     let day = |index| {
         let begins = index * Level::Day.length();
         Day::of(begins, by_day.as_ref().and_then(|days| days.stretches.get(&begins)))

@@ -4,9 +4,10 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     App,
-    history::{Days, UptimeOf, Window, uptime_of},
+    history::{Days, UptimeOf, Window, apart, uptime_of},
     problem::Problem,
 };
+use crate::store::Stretches;
 
 /// Days that a page shows one by one.
 pub(super) const DAYS: u32 = 90;
@@ -20,13 +21,11 @@ pub(super) async fn availability(app: &Arc<App>, check: &str, window: &str) -> R
     let Some(store) = app.board.store().cloned() else {
         return Ok(None);
     };
-    // It is never closed, so there always is a permit in the end.
-    let _turn = app.readers.acquire().await;
     let (check, now) = (check.to_owned(), app.board.wall());
-    let read = move || store.stretches(&check, window.level, window.from(now), now);
-    let read = tokio::task::spawn_blocking(read).await.map_err(|error| Problem::internal(&error))?;
-    let share = |found: crate::store::Stretches| found.total.availability().map(|share| share * 100.0);
-    Ok(read.ok().map(|found| found.and_then(share)))
+    let read = move || store.stretches(&check, &[(window.level, window.from(now))], now);
+    let found = apart(app, read).await?.map(|found| found.and_then(|mut found| found.pop()));
+    let share = |found: Stretches| found.total.availability().map(|share| share * 100.0);
+    Ok(found.ok().map(|found| found.and_then(share)))
 }
 
 /// How much of the last [`DAYS`] each of these checks was of use, and day by day. Those of which nothing can be read are missing. It

@@ -209,7 +209,7 @@ struct Heard<'a> {
     reports: Vec<Kept<'a>>,
 }
 
-/// What others reported of a check's target, with the texts that came with it. It is kept while the runner lives.
+/// What others reported of a check's target, with the texts that came with it. It is kept while the check has its name and its probe.
 ///
 /// Unlike all else that can be read, it is what others wrote: it takes a token with the scope `read` in any case.
 #[utoipa::path(get, path = "/health/checks/{name}/reports", tag = "reports",

@@ -40,7 +40,7 @@ const MOST: usize = 1_000;
 
 /// The pages that were made last, by group. Whoever makes one has the others wait: it is made once for all of them.
 #[derive(Default)]
-pub(super) struct Kept(Mutex<BTreeMap<Option<String>, Made>>);
+pub(super) struct Kept(Arc<Mutex<BTreeMap<Option<String>, Made>>>);
 
 /// A page, and what it was made from.
 struct Made {
@@ -88,7 +88,7 @@ pub(super) async fn status_page_of_group(
 
 async fn answer(app: &Arc<App>, group: Option<String>, headers: &HeaderMap) -> Result<Response, Problem> {
     let rules = app.auth.rules.load().status_page.clone();
-    let mut kept = app.status_pages.0.lock().await;
+    let mut kept = Arc::clone(&app.status_pages.0).lock_owned().await;
     let (version, now) = (app.board.version(), app.board.uptime());
     if let Some(made) = kept.get(&group) {
         let age = now.saturating_sub(made.at);
@@ -96,16 +96,19 @@ async fn answer(app: &Arc<App>, group: Option<String>, headers: &HeaderMap) -> R
             return Ok(made.page.answer(headers));
         }
     }
-    let (made_for, wanted, by) = (Arc::clone(app), group.clone(), rules.clone());
-    let page = tokio::task::spawn_blocking(move || make(&made_for, wanted.as_deref(), &by))
-        .await
-        .map_err(|error| Problem::internal(&error))??;
-    let page = Arc::new(page);
-    if kept.len() >= MOST {
-        kept.clear();
-    }
-    kept.insert(group, Made { page: Arc::clone(&page), version, rules, at: now });
-    Ok(page.answer(headers))
+    let app = Arc::clone(app);
+    // It is made to its end though nobody waits for it any more, and nobody makes another one meanwhile.
+    let work = move || {
+        let page = Arc::new(make(&app, group.as_deref(), &rules)?);
+        if kept.len() >= MOST {
+            kept.clear();
+        }
+        kept.insert(group, Made { page: Arc::clone(&page), version, rules, at: now });
+        Ok(page)
+    };
+    let page: Result<Arc<Page>, Problem> =
+        tokio::task::spawn_blocking(work).await.map_err(|error| Problem::internal(&error))?;
+    Ok(page?.answer(headers))
 }
 
 fn make(app: &App, group: Option<&str>, rules: &StatusPage) -> Result<Page, Problem> {

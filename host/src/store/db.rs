@@ -5,7 +5,10 @@
 use std::{
     any::Any,
     io,
-    ops::RangeInclusive,
+    ops::{
+        ControlFlow::{self, Break, Continue},
+        RangeInclusive,
+    },
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
 };
@@ -76,6 +79,13 @@ impl From<fjall::Error> for Trouble {
     }
 }
 
+/// In which order keys are gone through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    Forwards,
+    Backwards,
+}
+
 /// An open store.
 pub(super) struct Db {
     database: Database,
@@ -128,13 +138,26 @@ impl Db {
     }
 
     /// Hands out everything whose key begins like this, in the order of the keys.
-    pub(super) fn each(&self, prefix: &[u8], take: impl FnMut(&[u8], &[u8])) -> Result<(), Trouble> {
-        caught(|| hand_out(self.all.prefix(prefix), take))
+    pub(super) fn each(&self, prefix: &[u8], mut take: impl FnMut(&[u8], &[u8])) -> Result<(), Trouble> {
+        let all = |key: &[u8], value: &[u8]| {
+            take(key, value);
+            Continue(())
+        };
+        caught(|| hand_out(self.all.prefix(prefix), all).map(drop))
     }
 
-    /// Hands out everything between two keys.
-    pub(super) fn between(&self, keys: RangeInclusive<Vec<u8>>, take: impl FnMut(&[u8], &[u8])) -> Result<(), Trouble> {
-        caught(|| hand_out(self.all.range(keys), take))
+    /// Hands out what lies between two keys, in this order of the keys, until it is told to stop.
+    pub(super) fn walk(
+        &self,
+        keys: RangeInclusive<Vec<u8>>,
+        order: Order,
+        take: impl FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, Trouble> {
+        caught(|| match order {
+            Order::Forwards => hand_out(self.all.range(keys), take),
+            // The library looks for the end first, so that what is not asked for is not read.
+            Order::Backwards => hand_out(self.all.range(keys).rev(), take),
+        })
     }
 
     /// What it takes of the disk, in bytes.
@@ -144,12 +167,17 @@ impl Db {
     }
 }
 
-fn hand_out(found: impl Iterator<Item = Guard>, mut take: impl FnMut(&[u8], &[u8])) -> Result<(), Trouble> {
+fn hand_out(
+    found: impl Iterator<Item = Guard>,
+    mut take: impl FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+) -> Result<ControlFlow<()>, Trouble> {
     for guard in found {
         let (key, value) = guard.into_inner()?;
-        take(&key, &value);
+        if take(&key, &value).is_break() {
+            return Ok(Break(()));
+        }
     }
-    Ok(())
+    Ok(Continue(()))
 }
 
 fn caught<T>(work: impl FnOnce() -> Result<T, Trouble>) -> Result<T, Trouble> {

@@ -4,13 +4,15 @@ use std::{sync::Arc, time::Duration};
 
 use probity_core::{
     history::History,
-    machine::{Machine, Policy},
+    machine::{Machine, Policy, Saved},
     outcome::{Outcome, Run},
+    report::Reports,
     time::Now,
 };
 
 use super::{
-    Item, Store,
+    Item, Past, Store,
+    carried::Carried,
     track::{News, Ran},
 };
 
@@ -23,35 +25,112 @@ const SPAN: Duration = Duration::from_secs(300);
 pub struct Keeper {
     store: Arc<Store>,
     check: Arc<str>,
+    probe: Arc<str>,
     target: u64,
+    /// Tells it from those who keep, or kept, the check of the same name.
+    seat: u64,
+    /// What the check takes along; `None` while that is nothing.
+    carried: Option<Arc<Carried>>,
+    /// It has been found out how the check lived before.
+    aware: bool,
     /// Runs since it was written down how the check lives.
     runs: u32,
     /// When that was, since the runner's start.
     saved: Duration,
 }
 
+/// How a check lived under the runner before this one, where that is found only once it lives again.
+pub struct Recalled {
+    /// Its life, if its target was the same.
+    pub life: Option<Saved>,
+    /// What its probe had left for the next run.
+    pub state: Vec<u8>,
+    /// What had been reported to it, if its probe was the same.
+    pub reports: Option<Reports>,
+}
+
 impl Keeper {
-    /// For a check that begins to run, with a target that `target` tells from others.
+    /// For a check that begins to run with this probe, and with a target that `target` tells from others.
     #[must_use]
-    pub fn new(store: Arc<Store>, check: Arc<str>, target: u64, now: Now) -> Keeper {
-        store.put(Item::Begun(Arc::clone(&check), now.wall));
-        Keeper { store, check, target, runs: RUNS, saved: Duration::ZERO }
+    pub fn new(store: Arc<Store>, check: Arc<str>, probe: &str, target: u64, now: Now) -> Keeper {
+        let seat = store.seat();
+        store.put(Item::Begun(Arc::clone(&check), seat, now.wall));
+        Keeper {
+            store,
+            check,
+            probe: probe.into(),
+            target,
+            seat,
+            carried: None,
+            aware: false,
+            runs: RUNS,
+            saved: Duration::ZERO,
+        }
     }
 
-    /// The check has another target from now on, or the same.
-    pub fn aim(&mut self, target: u64) {
+    /// The check has this probe and this target from now on; they may be the same.
+    pub fn aim(&mut self, probe: &str, target: u64) {
+        if *self.probe != *probe {
+            self.probe = probe.into();
+        }
         if std::mem::replace(&mut self.target, target) != target {
             self.runs = RUNS;
+        }
+        if let Some(carried) = &self.carried {
+            carried.aim(&self.probe, target);
         }
     }
 
     /// The machine of the check: as it was under the runner before this one if its target is the same, or else as new.
     #[must_use]
-    pub fn machine(&self, policy: Arc<Policy>, now: Now, random: f64) -> Machine {
-        match self.store.past(&self.check, self.target) {
-            Some(past) => Machine::restored(policy, &past.saved, past.last, past.until, now, random),
-            None => Machine::new(policy, now, random),
+    pub fn machine(&mut self, policy: Arc<Policy>, now: Now, random: f64) -> Machine {
+        self.aware = self.store.has_read();
+        let Some(Past { target, saved, mut last, until }) = self.store.past(&self.check) else {
+            return Machine::new(policy, now, random);
+        };
+        let target = Some(self.target).filter(|now| *now == target);
+        let found = self.store.found(&self.check);
+        self.carried = Carried::recalled(found, &self.probe, target, &mut last, now).map(Arc::new);
+        if target.is_none() {
+            self.carried.iter().for_each(|carried| carried.aim(&self.probe, self.target));
+            return Machine::new(policy, now, random);
         }
+        Machine::restored(policy, &saved, last, until, now, random)
+    }
+
+    /// Whether it can be found out only now how the check lived before, as the store could not be read at the start.
+    #[must_use]
+    pub fn is_late(&self) -> bool {
+        !self.aware && self.store.has_read()
+    }
+
+    /// How the check lived under the runner before this one, if that can be found out only now. It is told once, and reads the
+    /// disk, so it is for a thread that may wait.
+    pub fn recall(&mut self) -> Option<Recalled> {
+        if !self.is_late() {
+            return None;
+        }
+        self.aware = true;
+        let Past { target, saved, .. } = self.store.past(&self.check)?;
+        let target = Some(self.target).filter(|now| *now == target);
+        let now = self.store.common.clock.now();
+        let (state, reports) = self.store.found(&self.check).late(&self.probe, target, now);
+        // All of it is written with the next run, in the place of what there was.
+        self.carried();
+        self.runs = RUNS;
+        Some(Recalled { life: target.map(|_| saved), state, reports })
+    }
+
+    /// What the probe has left for its next run.
+    #[must_use]
+    pub fn state(&self) -> Vec<u8> {
+        self.carried.as_ref().map(|carried| carried.state()).unwrap_or_default()
+    }
+
+    /// What was reported to the check under the runner before this one, if it takes that along.
+    #[must_use]
+    pub fn reports(&self) -> Option<Reports> {
+        self.carried.as_ref()?.reports()
     }
 
     /// The latest results of the check under the runner before this one.
@@ -60,10 +139,35 @@ impl Keeper {
         self.store.recent(&self.check)
     }
 
+    /// The probe has left this for its next run.
+    pub fn leave(&mut self, state: &[u8]) {
+        if !state.is_empty() || self.carried.is_some() {
+            self.carried().leave(state);
+        }
+    }
+
+    /// This is what was reported to the check; `None`: it takes no reports.
+    pub fn hear(&mut self, reports: Option<Reports>) {
+        if reports.is_some() || self.carried.is_some() {
+            self.carried().hear(reports);
+        }
+    }
+
+    fn carried(&mut self) -> &Carried {
+        let (probe, target) = (&self.probe, self.target);
+        self.carried.get_or_insert_with(|| Arc::new(Carried::new(Arc::clone(probe), target)))
+    }
+
     /// Takes in that something changed, or that a run came to its end: one of the check in this generation, or one that somebody
     /// else reported.
     pub fn keep(&mut self, machine: &Machine, ran: Option<(&Arc<Run>, u64, bool)>, changed: bool, now: Now) {
         self.runs = self.runs.saturating_add(u32::from(ran.is_some()));
+        if let Some((run, ..)) = ran
+            && let Outcome::Verdict(verdict) = &run.outcome
+            && (!verdict.details.is_empty() || self.carried.is_some())
+        {
+            self.carried().tell(run);
+        }
         let is_up = |run: &Run| matches!(&run.outcome, Outcome::Verdict(verdict) if verdict.status.is_up());
         let due = self.runs >= RUNS || now.elapsed.saturating_sub(self.saved) >= SPAN;
         let save = match ran {
@@ -71,7 +175,8 @@ impl Keeper {
             // After a failure more is different than the counters.
             Some((run, ..)) => changed || due || !is_up(run),
         };
-        if ran.is_none() && !save {
+        let carried = self.carried.as_ref().filter(|carried| carried.is_unwritten());
+        if ran.is_none() && !save && carried.is_none() {
             return;
         }
         if save {
@@ -82,12 +187,14 @@ impl Keeper {
             health: machine.health(),
             ran: ran.map(|(run, generation, reported)| Ran { run: Arc::clone(run), generation, reported }),
             life: save.then(|| (self.target, Box::new(machine.save(now)))),
+            carried: carried.cloned(),
+            aware: self.aware,
         };
         self.store.put(Item::News(Arc::clone(&self.check), news));
     }
 
     /// The check is gone, and does not come back with this runner.
     pub fn gone(&self, now: Now) {
-        self.store.put(Item::Gone(Arc::clone(&self.check), now.wall));
+        self.store.put(Item::Gone(Arc::clone(&self.check), self.seat, now.wall));
     }
 }

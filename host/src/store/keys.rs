@@ -33,6 +33,21 @@ pub(super) fn life(check: CheckId) -> Vec<u8> {
     of(b'L', check)
 }
 
+/// What the probe of a check has left for its next run.
+pub(super) fn left(check: CheckId) -> Vec<u8> {
+    of(b'O', check)
+}
+
+/// What was reported to a check.
+pub(super) fn reports(check: CheckId) -> Vec<u8> {
+    of(b'T', check)
+}
+
+/// The details of a check's last verdict.
+pub(super) fn details(check: CheckId) -> Vec<u8> {
+    of(b'D', check)
+}
+
 /// All results of a check.
 pub(super) fn results(check: CheckId) -> Vec<u8> {
     of(b'R', check)

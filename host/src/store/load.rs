@@ -9,11 +9,12 @@ use jiff::Timestamp;
 use probity_core::outcome::Run;
 
 use super::{
-    Common, Handover, Past, Sizes,
+    Common, Handover, Known, Past, Sizes,
     db::{Db, Trouble},
     keys::{self, CheckId},
     phases::Names,
     record::{self, Frame, Kept, Life, State},
+    ring::Ring,
     track::{Pending, SAID_AGAIN, Track, everything},
 };
 use crate::{clock::Clock, events::Record};
@@ -42,6 +43,9 @@ pub(super) const FRAME: &str = "frame";
 /// The latest number of an event, if the runner ended as it should.
 pub(super) const ENDED: &str = "ended";
 
+/// In the place of how many results of a check have a place, while they are given others.
+const MOVING: u64 = 0;
+
 /// Reads what there is; `instance` is what events are named after if there is nothing.
 pub(super) fn load(db: &Db, sizes: Sizes, instance: &str, now: Timestamp) -> Result<Loaded, Trouble> {
     let kept: Option<Frame> = meta(db, FRAME)?;
@@ -57,6 +61,8 @@ pub(super) fn load(db: &Db, sizes: Sizes, instance: &str, now: Timestamp) -> Res
     let alive = alive.and_then(|at| Timestamp::from_millisecond(at).ok()).unwrap_or(now).min(now);
     let (phases, names) = (phases(db)?, names(db)?);
     if !fresh && frame.results != sizes.places() {
+        // If the runner ends on the way, some are in their new places and some are not: the next one moves them again.
+        commit_frame(db, &Frame { results: MOVING, ..frame.clone() })?;
         for id in names.values() {
             move_results(db, *id, sizes)?;
         }
@@ -77,11 +83,16 @@ pub(super) fn load(db: &Db, sizes: Sizes, instance: &str, now: Timestamp) -> Res
             tracks.insert(name, track);
         }
     }
-    let mut pending = Pending::new();
-    pending.insert(keys::meta(FRAME), Some(record::write(&frame)));
-    pending.insert(keys::meta(ENDED), None);
-    db.commit(pending.iter())?;
+    commit_frame(db, &frame)?;
     Ok(Loaded { frame, last, until: alive, events, tracks, lives, phases })
+}
+
+/// Writes what the store knows of itself while a runner is there.
+fn commit_frame(db: &Db, frame: &Frame) -> Result<(), Trouble> {
+    let mut pending = Pending::new();
+    pending.insert(keys::meta(FRAME), Some(record::write(frame)));
+    pending.insert(keys::meta(ENDED), None);
+    db.commit(pending.iter())
 }
 
 /// What those need who only read.
@@ -90,8 +101,12 @@ pub(super) fn look(db: &Db, clock: Clock) -> Result<Common, Trouble> {
     let sizes = Sizes { entries: frame.results.saturating_sub(SAID_AGAIN), events: frame.events };
     let common = Common::new(sizes, false, clock, Box::new(|_| {}));
     common.phases.replace(phases(db)?);
-    let ids = names(db)?.into_iter().collect();
-    *common.ids.write().unwrap_or_else(PoisonError::into_inner) = ids;
+    let mut known = HashMap::new();
+    for (name, id) in names(db)? {
+        let state = state(db, id, sizes.places())?;
+        known.insert(name, Arc::new(Known::new(id, state.map_or(0, |state| state.number))));
+    }
+    *common.known.write().unwrap_or_else(PoisonError::into_inner) = known;
     let until = meta(db, ALIVE)?.and_then(|at| Timestamp::from_millisecond(at).ok());
     let opened = clock.now().wall;
     common.handover.store(Arc::new(Handover { until: until.unwrap_or(opened), opened }));
@@ -147,81 +162,43 @@ fn check(
         return Ok(None);
     };
     let mut life = db.get(&keys::life(id))?.and_then(|bytes| record::read::<Life>(&bytes));
-    let from = life.as_ref().map_or(state.number, |life| life.number.min(state.number));
-    let last = replay(db, id, places, names, from, &mut |number, kept, run| {
-        if number > state.number {
-            catch_up(&mut state, number, kept, run);
+    let ring = Ring { db, id, places };
+    let mut last = ring.one(state.number, |kept| kept.whole(Arc::clone(&state.message), names))?;
+    ring.following(state.number, |kept| {
+        let run = replay(&mut state, &kept);
+        if let Some(life) = life.as_mut().filter(|life| kept.number > life.number) {
+            life.machine.take(&run, kept.reported);
         }
-        if let Some(life) = life.as_mut().filter(|life| number > life.number) {
-            life.machine.take(run, kept.reported);
-        }
+        last = Some(kept.whole(Arc::clone(&state.message), names));
     })?;
-    let last = match last {
-        Some(last) => Some(last),
-        None => the_one(db, id, places, names, &state)?,
-    };
-    let past = life.map(|life| Past { target: life.target, saved: life.machine, last, until: alive });
+    let past =
+        life.map(|life| Past { target: life.target, saved: life.machine, last: last.map(Arc::new), until: alive });
     Ok(Some((Track::known(id, state, alive), past)))
 }
 
-/// Adds a result to an account that was written down before it.
-pub(super) fn catch_up(state: &mut State, number: u64, kept: &Kept<'_>, run: &Run) {
+/// Where the account of a check stands that was written, and what came after that.
+pub(super) fn state(db: &Db, id: CheckId, places: u64) -> Result<Option<State>, Trouble> {
+    let Some(mut state) = db.get(&keys::state(id))?.and_then(|bytes| record::read::<State>(&bytes)) else {
+        return Ok(None);
+    };
+    Ring { db, id, places }.following(state.number, |kept| {
+        replay(&mut state, &kept);
+    })?;
+    Ok(Some(state))
+}
+
+/// Adds a result to an account that was written down before it; the run.
+fn replay(state: &mut State, kept: &Kept<'_>) -> Run {
+    if let Some(said) = kept.message {
+        state.message = said.into();
+    }
+    let run = kept.run(Arc::clone(&state.message));
     let mut closed = Vec::new();
-    state.number = number;
+    state.number = kept.number;
     state.failures += u64::from(kept.failed());
-    state.account.ran(run, &mut closed);
+    state.account.ran(&run, &mut closed);
     state.account.know(kept.health, run.outcome.message(), run.ended(), &mut closed);
-    state.message = Arc::clone(run.outcome.message());
-}
-
-/// Hands out the results after a number, oldest first; the last of them.
-pub(super) fn replay(
-    db: &Db,
-    id: CheckId,
-    places: u64,
-    names: &Names,
-    after: u64,
-    take: &mut dyn FnMut(u64, &Kept<'_>, &Run),
-) -> Result<Option<Arc<Run>>, Trouble> {
-    let (mut number, mut last, mut message): (u64, Option<Arc<Run>>, Arc<str>) = (after, None, "".into());
-    loop {
-        number += 1;
-        let Some(bytes) = db.get(&keys::result(id, number, places))? else {
-            return Ok(last);
-        };
-        let Some(kept) = record::read_kept(&bytes).filter(|kept| kept.number == number) else {
-            return Ok(last);
-        };
-        if let Some(said) = kept.message {
-            message = said.into();
-        } else if last.is_none() {
-            message = said_before(db, id, places, number)?;
-        }
-        let run = kept.run(Arc::clone(&message), names);
-        take(number, &kept, &run);
-        last = Some(Arc::new(run));
-    }
-}
-
-/// What the latest result said before this one that is written with what it said.
-fn said_before(db: &Db, id: CheckId, places: u64, number: u64) -> Result<Arc<str>, Trouble> {
-    for number in (number.saturating_sub(SAID_AGAIN)..number).rev() {
-        let bytes = db.get(&keys::result(id, number, places))?;
-        let kept = bytes.as_deref().and_then(record::read_kept).filter(|kept| kept.number == number);
-        match kept {
-            Some(Kept { message: Some(said), .. }) => return Ok(said.into()),
-            Some(_) => {}
-            None => break,
-        }
-    }
-    Ok("".into())
-}
-
-/// The run that came in last before its state was written down.
-fn the_one(db: &Db, id: CheckId, places: u64, names: &Names, state: &State) -> Result<Option<Arc<Run>>, Trouble> {
-    let bytes = db.get(&keys::result(id, state.number, places))?;
-    let kept = bytes.as_deref().and_then(record::read_kept).filter(|kept| kept.number == state.number);
-    Ok(kept.map(|kept| Arc::new(kept.run(Arc::clone(&state.message), names))))
+    run
 }
 
 /// Gives the results of a check the places that they have now that there are more, or fewer.
@@ -235,7 +212,18 @@ fn move_results(db: &Db, id: CheckId, sizes: Sizes) -> Result<(), Trouble> {
     results.sort_unstable();
     let places = sizes.places();
     let most = usize::try_from(places).unwrap_or(usize::MAX);
-    for (number, bytes) in results.split_off(results.len().saturating_sub(most)) {
+    let says = |(_, bytes): &(u64, Vec<u8>)| record::read_kept(bytes)?.message.map(str::to_owned);
+    // What nobody knows any more is of no use: those that say what one said which is gone.
+    results.drain(..results.iter().position(|result| says(result).is_some()).unwrap_or(results.len()));
+    let first = results.len().saturating_sub(most);
+    let said = results[..first].iter().rev().find_map(says);
+    if let Some((_, bytes)) = results.get_mut(first)
+        && let Some(mut kept) = record::read_kept(bytes)
+    {
+        kept.message = kept.message.or(said.as_deref());
+        *bytes = record::write(&kept);
+    }
+    for (number, bytes) in results.drain(first..) {
         pending.insert(keys::result(id, number, places), Some(bytes));
     }
     db.commit(pending.iter())

@@ -19,12 +19,12 @@ pub(super) const ROOM: usize = 32_768;
 /// What waits to be written.
 #[derive(Debug)]
 pub(super) enum Item {
-    /// A check runs from then on.
-    Begun(Arc<str>, Timestamp),
+    /// A check runs from then on, and has this seat.
+    Begun(Arc<str>, u64, Timestamp),
     /// Something happened to a check.
     News(Arc<str>, News),
-    /// A check is gone.
-    Gone(Arc<str>, Timestamp),
+    /// A check is gone that had this seat.
+    Gone(Arc<str>, u64, Timestamp),
     /// An event was told.
     Event(Arc<Record>),
 }
@@ -68,13 +68,15 @@ impl Queue {
         Queue { each, ..Queue::default() }
     }
 
-    /// Puts something in, if there is room.
-    pub(super) fn put(&self, item: Item) {
+    /// Puts something in; `false` if there is no room for it.
+    pub(super) fn put(&self, item: Item) -> bool {
         let mut inside = self.inside();
         if inside.items.len() >= ROOM || inside.closed {
+            let closed = inside.closed;
             drop(inside);
             self.drop_some(1);
-            return;
+            // When it takes nothing more at all, that is no want of room.
+            return closed;
         }
         inside.items.push(item);
         let waiting = inside.items.len();
@@ -84,6 +86,7 @@ impl Queue {
         if (self.each && waiting == 1) || waiting == ROOM / 2 {
             self.bell.notify_one();
         }
+        true
     }
 
     /// Counts what can't be written.
@@ -173,12 +176,12 @@ mod tests {
     #[test]
     fn what_there_is_no_room_for_is_dropped_and_counted() {
         let queue = Queue::default();
-        for _ in 0..ROOM + 3 {
-            queue.put(Item::Begun("a".into(), Timestamp::UNIX_EPOCH));
-        }
+        let begun = || Item::Begun("a".into(), 1, Timestamp::UNIX_EPOCH);
+        let taken = (0..ROOM + 3).filter(|_| queue.put(begun())).count();
+        assert_eq!(taken, ROOM);
         assert_eq!((queue.waiting(), queue.dropped()), (ROOM, 3));
         assert_eq!(queue.take(Duration::ZERO).items.len(), ROOM);
-        queue.put(Item::Begun("a".into(), Timestamp::UNIX_EPOCH));
+        assert!(queue.put(begun()));
         assert_eq!((queue.waiting(), queue.dropped()), (1, 3), "and there is room again");
     }
 }

@@ -1,26 +1,31 @@
-//! What can be asked of the store. All of it reads the disk, so it is for threads that may wait.
+//! What can be asked of the store of results and incidents. All of it reads the disk, so it is for threads that may wait.
 
 use std::{
     collections::BTreeMap,
-    ops::Range,
+    ops::{
+        ControlFlow::{Break, Continue},
+        Range, RangeInclusive,
+    },
     sync::{Arc, PoisonError, atomic::Ordering},
+    time::Duration,
 };
 
 use jiff::Timestamp;
 use probity_core::{
-    account::{Account, Entry, Incident},
+    account::Incident,
     health::Health,
     history::{History, RESULTS},
-    outcome::{Outcome, Run},
-    rollup::{Level, Rollup},
+    outcome::{Fault, Outcome, Run, Verdict},
 };
 
 use super::{
-    Handover, Store, Unreadable,
+    Known, Store, Unreadable,
     db::{Db, Trouble},
-    keys::{self, CheckId},
-    load,
-    record::{self, Kept, State, Stretch},
+    keys,
+    phases::Names,
+    record::{self, Kept},
+    ring::Ring,
+    track::SAID_AGAIN,
 };
 
 /// A run, or a call that was reported, as it is kept.
@@ -28,8 +33,12 @@ use super::{
 pub struct Recorded {
     /// Counts those of the check, from 1.
     pub number: u64,
-    /// The run; of its verdict the details are not kept, and of its measurements those that tell of time.
+    /// The run; of its verdict neither the details are in it nor the measurements.
     pub run: Run,
+    /// How long each phase of it took.
+    pub phases: Vec<(Arc<str>, Duration)>,
+    /// The verdict, in the words for what is known: unknown after a fault, and pending if there was nothing to judge.
+    pub status: Health,
     /// What was known of the target after it.
     pub health: Health,
     /// That of the check then.
@@ -39,14 +48,10 @@ pub struct Recorded {
 }
 
 impl Recorded {
-    /// The verdict, in the words for what is known: unknown after a fault, and pending if there was nothing to judge.
-    #[must_use]
-    pub fn status(&self) -> Health {
-        match &self.run.outcome {
-            Outcome::Verdict(verdict) => verdict.status.into(),
-            Outcome::Fault(fault) if fault.kind.is_failure() => Health::Unknown,
-            Outcome::Fault(_) => Health::Pending,
-        }
+    fn of(kept: &Kept<'_>, said: Arc<str>, names: &Names) -> Recorded {
+        let Kept { number, health, generation, reported, .. } = *kept;
+        let (run, phases) = (kept.run(said), kept.phases(names));
+        Recorded { number, run, phases, status: kept.status(), health, generation, reported }
     }
 }
 
@@ -61,6 +66,13 @@ pub struct Asked {
     pub limit: usize,
 }
 
+impl Asked {
+    fn wants(&self, kept: &Kept<'_>, wanted: &impl Fn(Health) -> bool) -> bool {
+        let before = self.before.is_none_or(|before| kept.number < before);
+        before && wanted(kept.status()) && self.times.contains(&kept.started())
+    }
+}
+
 /// A part of a list.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Page<T> {
@@ -71,40 +83,19 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
-    /// Takes what is wanted of entries that come newest first.
-    fn of(entries: impl IntoIterator<Item = T>, asked: &Asked, number: impl Fn(&T) -> u64) -> Page<T> {
-        let wanted = entries.into_iter().filter(|entry| asked.before.is_none_or(|before| number(entry) < before));
+    /// The first of these entries, which come newest first.
+    fn of(entries: impl IntoIterator<Item = T>, limit: usize, number: impl Fn(&T) -> u64) -> Page<T> {
         // One more, to know whether there is one.
-        let mut entries: Vec<T> = wanted.take(asked.limit.saturating_add(1)).collect();
-        let more = entries.len() > asked.limit;
-        entries.truncate(asked.limit);
+        let mut entries: Vec<T> = entries.into_iter().take(limit.saturating_add(1)).collect();
+        let more = entries.len() > limit;
+        entries.truncate(limit);
         Page { next: entries.last().map(number).filter(|_| more), entries }
     }
 }
 
-/// The stretches of a part of a check's life, and what they come to.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Stretches {
-    /// Where the first begins. It is the last that begins no later than what was asked for.
-    pub from: Timestamp,
-    /// How long each is.
-    pub level: Level,
-    /// Those in which anything happened, by when they begin.
-    pub stretches: BTreeMap<i64, Rollup>,
-    /// Their sum.
-    pub total: Rollup,
-}
-
-/// A check as it stands, up to the present.
-struct Standing {
-    account: Account,
-    /// Stretches that are over by now, but not written yet.
-    closed: Vec<Entry>,
-}
-
 impl Store {
-    /// The latest results of a check, and its latest failures though they are older; each as often as it is kept. `None`: the
-    /// store knows no such check.
+    /// The latest results of a check, and its latest failures though they are older; each as often as it is kept, if its status is
+    /// `wanted`. `None`: the store knows no such check.
     ///
     /// # Errors
     ///
@@ -113,12 +104,16 @@ impl Store {
         &self,
         check: &str,
         asked: &Asked,
-        wanted: impl Fn(&Recorded) -> bool,
+        wanted: impl Fn(Health) -> bool,
     ) -> Result<Option<Page<Recorded>>, Unreadable> {
-        self.read(check, |db, id| {
-            let all = self.all_results(db, id)?;
-            let within = |recorded: &Recorded| asked.times.contains(&recorded.run.started) && wanted(recorded);
-            Ok(Page::of(all.into_values().rev().filter(within), asked, |recorded| recorded.number))
+        self.read(check, |db, known| {
+            let shown = self.shown(known);
+            let mut found = self.latest(db, known, shown.clone(), asked, &wanted)?;
+            if found.len() <= asked.limit {
+                let within = |kept: &Kept<'_>| kept.number < *shown.start() && asked.wants(kept, &wanted);
+                found.extend(self.failures(db, known, within)?.into_values().rev());
+            }
+            Ok(Page::of(found, asked.limit, |recorded| recorded.number))
         })
     }
 
@@ -129,85 +124,30 @@ impl Store {
     /// As for [`results`](Store::results).
     pub fn incidents(&self, check: &str, asked: &Asked) -> Result<Option<Page<Incident>>, Unreadable> {
         let (from, to) = (asked.times.start.as_millisecond(), asked.times.end.as_millisecond());
-        self.read(check, |db, id| {
+        self.read(check, |db, known| {
             let mut all = BTreeMap::new();
-            db.each(&keys::incidents(id), |_, bytes| {
+            db.each(&keys::incidents(known.id), |_, bytes| {
                 all.extend(record::read::<Incident>(bytes).map(|incident| (incident.number, incident)));
             })?;
             let within = |incident: &Incident| incident.began < to && incident.ended.is_none_or(|ended| ended >= from);
-            Ok(Page::of(all.into_values().rev().filter(within), asked, |incident| incident.number))
+            let before = |incident: &Incident| asked.before.is_none_or(|before| incident.number < before);
+            let wanted = all.into_values().rev().filter(|incident| before(incident) && within(incident));
+            Ok(Page::of(wanted, asked.limit, |incident| incident.number))
         })
-    }
-
-    /// What the life of a check came to from then until now, in stretches of the length that is kept for so long.
-    ///
-    /// # Errors
-    ///
-    /// As for [`results`](Store::results).
-    pub fn stretches(
-        &self,
-        check: &str,
-        level: Level,
-        from: Timestamp,
-        now: Timestamp,
-    ) -> Result<Option<Stretches>, Unreadable> {
-        self.read(check, |db, id| {
-            let Some(Standing { account, closed }) = self.standing_of(db, id, now)? else {
-                return Ok(None);
-            };
-            let (open, under_way) = account.open(level);
-            let first = level.index(from.as_millisecond()).max(open - level.kept() + 1);
-            let mut stretches = BTreeMap::new();
-            let mut take = |_: &[u8], bytes: &[u8]| {
-                let read = record::read::<Stretch>(bytes).filter(|it| (first..open).contains(&it.index));
-                stretches.extend(read.map(|Stretch { index, rollup }| (index, rollup)));
-            };
-            // Places go round, so they may begin anew within what is wanted.
-            let key = |index| keys::stretch(id, level, index);
-            let turn = open - open.rem_euclid(level.kept());
-            if first < turn {
-                db.between(key(first)..=key(-1), &mut take)?;
-            }
-            db.between(key(first.max(turn))..=key(open), &mut take)?;
-            stretches.extend(closed.into_iter().filter_map(|entry| match entry {
-                Entry::Stretch { level: of, index, rollup } if of == level && index >= first => Some((index, rollup)),
-                _ => None,
-            }));
-            stretches.insert(open, under_way);
-            let mut total = Rollup::default();
-            stretches.values().for_each(|stretch| total.add(stretch));
-            let length = level.length();
-            let stretches = stretches.into_iter().map(|(index, rollup)| (index * length, rollup)).collect();
-            let from = Timestamp::from_millisecond(first * length).unwrap_or(from);
-            Ok(Some(Stretches { from, level, stretches, total }))
-        })
-        .map(Option::flatten)
     }
 
     /// The latest results of a check, and its latest failures, as many as a check keeps in memory. Of a store in trouble there
     /// are none.
     #[must_use]
     pub fn recent(&self, check: &str) -> History {
-        let read = self.read(check, |db, id| {
+        let all = Asked { times: Timestamp::MIN..Timestamp::MAX, before: None, limit: RESULTS };
+        let read = self.read(check, |db, known| {
+            let mut latest = self.latest(db, known, self.shown(known), &all, &|_| true)?;
+            latest.truncate(RESULTS);
+            let first = latest.last().map_or(0, |recorded| recorded.number);
+            let older = self.failures(db, known, |kept| kept.number < first)?;
             let mut history = History::default();
-            let mut latest = BTreeMap::new();
-            let mut take = |_: &[u8], bytes: &[u8]| {
-                latest.extend(record::read_kept(bytes).map(|kept| (kept.number, bytes.to_vec())));
-            };
-            db.each(&keys::failures(id), &mut take)?;
-            let places = self.common.sizes.places();
-            let last = self.load(db, id)?.map_or(0, |state| state.number);
-            // So many more that what each says is among them.
-            let first = (last + 1).saturating_sub((RESULTS as u64 + super::SAID_AGAIN).min(places));
-            let key = |number| keys::result(id, number, places);
-            // Places go round.
-            if first % places <= last % places {
-                db.between(key(first)..=key(last), &mut take)?;
-            } else {
-                db.between(key(first)..=key(places - 1), &mut take)?;
-                db.between(key(0)..=key(last), &mut take)?;
-            }
-            self.told(&latest).into_values().for_each(|recorded| history.push(&recorded.run));
+            older.values().chain(latest.iter().rev()).for_each(|recorded| history.push(&recorded.run));
             Ok(history)
         });
         read.ok().flatten().unwrap_or_default()
@@ -216,94 +156,92 @@ impl Store {
     /// The names of all checks that the store knows.
     #[must_use]
     pub fn checks(&self) -> Vec<Arc<str>> {
-        let ids = self.common.ids.read().unwrap_or_else(PoisonError::into_inner);
-        let mut names: Vec<Arc<str>> = ids.keys().cloned().collect();
+        let known = self.common.known.read().unwrap_or_else(PoisonError::into_inner);
+        let mut names: Vec<Arc<str>> = known.keys().cloned().collect();
         names.sort_unstable();
         names
     }
 
-    fn read<T>(
+    pub(super) fn read<T>(
         &self,
         check: &str,
-        read: impl FnOnce(&Db, CheckId) -> Result<T, Trouble>,
+        read: impl FnOnce(&Db, &Known) -> Result<T, Trouble>,
     ) -> Result<Option<T>, Unreadable> {
         let Some(db) = self.common.db.load_full() else {
             return Err(Unreadable(self.standing().message.clone()));
         };
-        let Some(id) = self.common.id(check) else {
+        let Some(known) = self.common.known(check) else {
             return Ok(None);
         };
-        read(&db, id).map(Some).map_err(|trouble| {
+        read(&db, &known).map(Some).map_err(|trouble| {
             self.common.errors.fetch_add(1, Ordering::Relaxed);
+            if let Trouble::Damaged(why) = &trouble {
+                self.common.standings.has_flaw(why.clone());
+            }
             Unreadable(trouble.to_string())
         })
     }
 
-    /// All that is kept of the results of a check, by number.
-    fn all_results(&self, db: &Db, id: CheckId) -> Result<BTreeMap<u64, Recorded>, Trouble> {
-        let mut kept: BTreeMap<u64, Vec<u8>> = BTreeMap::new();
-        let mut take = |bytes: &[u8]| {
-            kept.extend(record::read_kept(bytes).map(|result| (result.number, bytes.to_vec())));
-        };
-        db.each(&keys::results(id), |_, bytes| take(bytes))?;
-        let latest = usize::try_from(self.common.sizes.entries).unwrap_or(usize::MAX);
-        let mut failures: BTreeMap<u64, Vec<u8>> = BTreeMap::new();
-        db.each(&keys::failures(id), |_, bytes| {
-            failures.extend(record::read_kept(bytes).map(|result| (result.number, bytes.to_vec())));
-        })?;
-        let mut told = self.told(&kept);
-        if told.len() > latest
-            && let Some((first, _)) = told.iter().nth(told.len() - latest)
-        {
-            let first = *first;
-            told = told.split_off(&first);
-        }
-        for (number, recorded) in self.told(&failures) {
-            told.entry(number).or_insert(recorded);
-        }
-        Ok(told)
+    /// The numbers of those results of a check that are shown though they are no failures. The last may be yet to be written.
+    fn shown(&self, known: &Known) -> RangeInclusive<u64> {
+        let latest = known.latest.load(Ordering::Relaxed);
+        (latest + 1).saturating_sub(self.common.sizes.entries).max(1)..=latest
     }
 
-    /// What was written, with what each said.
-    fn told(&self, kept: &BTreeMap<u64, Vec<u8>>) -> BTreeMap<u64, Recorded> {
-        let mut message: Arc<str> = "".into();
-        let told = kept.values().filter_map(|bytes| {
-            let kept: Kept<'_> = record::read_kept(bytes)?;
-            if let Some(said) = kept.message.filter(|said| **said != *message) {
-                message = said.into();
+    /// Those of these results of a check that are wanted, newest first: one more than asked for, if there is one.
+    fn latest(
+        &self,
+        db: &Db,
+        known: &Known,
+        shown: RangeInclusive<u64>,
+        asked: &Asked,
+        wanted: &impl Fn(Health) -> bool,
+    ) -> Result<Vec<Recorded>, Trouble> {
+        let (first, latest) = shown.into_inner();
+        let newest = asked.before.map_or(latest, |before| latest.min(before.saturating_sub(1)));
+        // What the oldest that is shown says may have been written with one before it.
+        let oldest = first.saturating_sub(SAID_AGAIN).max(1);
+        let most = asked.limit.saturating_add(1);
+        let nothing: Arc<str> = "".into();
+        let mut found: Vec<Recorded> = Vec::new();
+        // From here on it is not known yet what they said.
+        let mut unsaid = 0;
+        let ring = Ring { db, id: known.id, places: self.common.sizes.places() };
+        ring.newest_first(oldest..=newest, |kept| {
+            if found.len() < most && kept.number >= first && asked.wants(&kept, wanted) {
+                found.push(Recorded::of(&kept, Arc::clone(&nothing), &self.common.phases));
             }
-            let run = kept.run(Arc::clone(&message), &self.common.phases);
-            let Kept { number, health, generation, reported, .. } = kept;
-            Some((number, Recorded { number, run, health, generation, reported }))
-        });
-        told.collect()
-    }
-
-    /// Where the account of a check stands that was written, and what came after that.
-    fn load(&self, db: &Db, id: CheckId) -> Result<Option<State>, Trouble> {
-        let Some(mut state) = db.get(&keys::state(id))?.and_then(|bytes| record::read::<State>(&bytes)) else {
-            return Ok(None);
-        };
-        let after = state.number;
-        load::replay(db, id, self.common.sizes.places(), &self.common.phases, after, &mut |number, kept, run| {
-            load::catch_up(&mut state, number, kept, run);
+            if let Some(said) = kept.message.filter(|_| unsaid < found.len()) {
+                let said: Arc<str> = said.into();
+                found[unsaid..].iter_mut().for_each(|recorded| say(&mut recorded.run.outcome, &said));
+                unsaid = found.len();
+            }
+            let enough = found.len() == most || kept.number < first;
+            if enough && unsaid == found.len() { Break(()) } else { Continue(()) }
         })?;
-        Ok(Some(state))
+        Ok(found)
     }
 
-    fn standing_of(&self, db: &Db, id: CheckId, now: Timestamp) -> Result<Option<Standing>, Trouble> {
-        let Some(State { mut account, .. }) = self.load(db, id)? else {
-            return Ok(None);
-        };
-        let Handover { until, opened } = **self.common.handover.load();
-        let mut closed = Vec::new();
-        if account.at() < opened.as_millisecond() {
-            // This runner has not heard of it yet.
-            account.pass(until, &mut closed);
-            account.away(now, &mut closed);
-        } else {
-            account.pass(now, &mut closed);
-        }
-        Ok(Some(Standing { account, closed }))
+    /// Those of the latest failures of a check that are wanted, by number.
+    fn failures(
+        &self,
+        db: &Db,
+        known: &Known,
+        wanted: impl Fn(&Kept<'_>) -> bool,
+    ) -> Result<BTreeMap<u64, Recorded>, Trouble> {
+        let mut failures = BTreeMap::new();
+        db.each(&keys::failures(known.id), |_, bytes| {
+            if let Some(kept) = record::read_kept(bytes).filter(&wanted) {
+                let said = kept.message.unwrap_or_default().into();
+                failures.insert(kept.number, Recorded::of(&kept, said, &self.common.phases));
+            }
+        })?;
+        Ok(failures)
     }
+}
+
+/// Has an outcome say this.
+fn say(outcome: &mut Outcome, said: &Arc<str>) {
+    let (Outcome::Verdict(Verdict { message, .. }) | Outcome::Fault(Fault { message, .. })) = outcome;
+    *message = Arc::clone(said);
 }

@@ -9,7 +9,8 @@ use probity_core::{
     account::Account,
     health::Health,
     machine,
-    outcome::{Fault, FaultKind, Measurement, Outcome, Run, Status, Usage, Verdict},
+    outcome::{Detail, Fault, FaultKind, Measurement, Outcome, Run, Status, Usage, Verdict},
+    report,
     rollup::Rollup,
     time::nanoseconds,
 };
@@ -113,23 +114,56 @@ impl<'a> Kept<'a> {
         }
     }
 
-    /// The run, as far as it is kept.
-    pub(super) fn run(&self, message: Arc<str>, names: &Names) -> Run {
+    /// When it started.
+    pub(super) fn started(&self) -> Timestamp {
+        Timestamp::from_microsecond(self.started).unwrap_or_default()
+    }
+
+    /// How it came out, in the words for what is known: unknown after a fault, and pending if there was nothing to judge.
+    pub(super) fn status(&self) -> Health {
+        match self.outcome {
+            Came::Verdict(status) => status.into(),
+            Came::Fault(kind) if kind.is_failure() => Health::Unknown,
+            Came::Fault(_) => Health::Pending,
+        }
+    }
+
+    /// The run, as far as it is kept, but for its phases.
+    pub(super) fn run(&self, message: Arc<str>) -> Run {
         let outcome = match self.outcome {
             Came::Fault(kind) => Outcome::Fault(Fault::new(kind, message)),
             Came::Verdict(status) => Outcome::Verdict(Verdict {
-                measurements: self.phases.iter().filter_map(|(number, took)| phase(names, *number, *took)).collect(),
                 latency: self.latency.map(Duration::from_nanos),
                 permanent: self.permanent,
                 ..Verdict::new(status, message)
             }),
         };
         Run {
-            started: Timestamp::from_microsecond(self.started).unwrap_or_default(),
+            started: self.started(),
             took: Duration::from_nanos(self.took),
             outcome,
             usage: Usage { fuel: self.fuel, peak_memory: self.peak_memory },
         }
+    }
+
+    /// How long each of its phases took.
+    pub(super) fn phases(&self, names: &Names) -> Vec<(Arc<str>, Duration)> {
+        let phase = |(number, took): &(u16, u64)| Some((names.get(*number)?, Duration::from_nanos(*took)));
+        self.phases.iter().filter_map(phase).collect()
+    }
+
+    /// The run with its phases, as the probe told them.
+    pub(super) fn whole(&self, message: Arc<str>, names: &Names) -> Run {
+        let mut run = self.run(message);
+        if let Outcome::Verdict(verdict) = &mut run.outcome {
+            let told = |(name, took): (Arc<str>, Duration)| Measurement {
+                name: name.to_string(),
+                unit: "s".into(),
+                value: took.as_secs_f64(),
+            };
+            verdict.measurements = self.phases(names).into_iter().map(told).collect();
+        }
+        run
     }
 }
 
@@ -155,6 +189,30 @@ pub(super) struct Life {
     pub(super) machine: machine::Saved,
 }
 
+/// What the probe of a check has left for its next run.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Left {
+    /// Whose target it is of: another target has another.
+    pub(super) target: u64,
+    pub(super) state: Vec<u8>,
+}
+
+/// What was reported to a check.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Heard {
+    /// The probe that it was meant for.
+    pub(super) probe: String,
+    pub(super) reports: report::Saved,
+}
+
+/// The details of a check's last verdict.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Details {
+    /// Whose target they are of.
+    pub(super) target: u64,
+    pub(super) details: Vec<Detail>,
+}
+
 /// A stretch of a check's life.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Stretch {
@@ -174,9 +232,4 @@ pub(super) struct Frame {
     pub(super) events: u64,
     /// Numbers of events up to here may have been given away.
     pub(super) reserved: u64,
-}
-
-fn phase(names: &Names, number: u16, took: u64) -> Option<Measurement> {
-    let name = names.get(number)?.to_string();
-    Some(Measurement { name, unit: "s".into(), value: Duration::from_nanos(took).as_secs_f64() })
 }

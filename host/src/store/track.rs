@@ -1,6 +1,9 @@
 //! What the writer knows of one check, and what it writes of each run.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::Ordering},
+};
 
 use jiff::Timestamp;
 use probity_core::{
@@ -11,6 +14,8 @@ use probity_core::{
 };
 
 use super::{
+    Known,
+    carried::Carried,
     keys::{self, CheckId},
     phases::Phases,
     record::{self, Kept, Life, State, Stretch},
@@ -33,6 +38,10 @@ pub(super) struct News {
     pub(super) ran: Option<Ran>,
     /// How the check lives from now on, if that is to be kept.
     pub(super) life: Option<(u64, Box<machine::Saved>)>,
+    /// What it takes along, if any of that is yet to be written.
+    pub(super) carried: Option<Arc<Carried>>,
+    /// Whoever tells knows how the check lived before: what is kept of that may be overwritten.
+    pub(super) aware: bool,
 }
 
 /// A run, or what somebody else's call came to.
@@ -47,7 +56,13 @@ pub(super) struct Ran {
 /// What the writer knows of one check.
 pub(super) struct Track {
     pub(super) id: CheckId,
+    /// What readers know of it.
+    pub(super) known: Arc<Known>,
     pub(super) state: State,
+    /// What it takes along, once it has told.
+    carried: Option<Arc<Carried>>,
+    /// Who keeps it.
+    pub(super) seat: u64,
     /// Results since the last one that was written with what it says.
     since_said: u64,
     /// Nothing was heard of it since the store was opened: what was known was known until this time, and no longer.
@@ -61,12 +76,21 @@ impl Track {
     pub(super) fn new(id: CheckId, name: &str, now: Timestamp, pending: &mut Pending) -> Track {
         pending.insert(keys::name(id), Some(name.as_bytes().to_vec()));
         let state = State { number: 0, failures: 0, message: "".into(), account: Account::new(now) };
-        Track { id, state, since_said: SAID_AGAIN, unheard: None, claimed: true }
+        Track { claimed: true, unheard: None, ..Track::known(id, state, now) }
     }
 
     /// Of one that the store knows, from a runner that was there until this time.
     pub(super) fn known(id: CheckId, state: State, until: Timestamp) -> Track {
-        Track { id, state, since_said: SAID_AGAIN, unheard: Some(until), claimed: false }
+        Track {
+            id,
+            known: Arc::new(Known::new(id, state.number)),
+            state,
+            carried: None,
+            seat: 0,
+            since_said: SAID_AGAIN,
+            unheard: Some(until),
+            claimed: false,
+        }
     }
 
     /// Writes down what happened. Of `kept` results each has its place.
@@ -81,6 +105,7 @@ impl Track {
         match &news.ran {
             Some(Ran { run, generation, reported }) => {
                 *number += 1;
+                self.known.latest.store(*number, Ordering::Relaxed);
                 let said = self.since_said < SAID_AGAIN && run.outcome.message() == message;
                 self.since_said = if said { self.since_said + 1 } else { 0 };
                 if !said {
@@ -102,10 +127,17 @@ impl Track {
             }
         }
         self.put(entries, pending);
+        if !news.aware {
+            return;
+        }
         if let Some((target, saved)) = &news.life {
             let life = Life { number: self.state.number, target: *target, machine: (**saved).clone() };
             pending.insert(keys::life(self.id), Some(record::write(&life)));
             self.save(pending);
+        }
+        if let Some(carried) = &news.carried {
+            carried.write(self.id, false, pending);
+            self.carried = Some(Arc::clone(carried));
         }
     }
 
@@ -117,13 +149,25 @@ impl Track {
         self.state.account.know(Health::Pending, &"the check is gone".into(), at, &mut entries);
         self.claimed = false;
         self.put(entries, pending);
+        self.carried = None;
         self.save(pending);
-        pending.insert(keys::life(self.id), None);
+        for key in [keys::life(self.id), keys::left(self.id), keys::reports(self.id), keys::details(self.id)] {
+            pending.insert(key, None);
+        }
     }
 
     /// Writes down where the account stands.
-    pub(super) fn save(&self, pending: &mut Pending) {
+    fn save(&self, pending: &mut Pending) {
         pending.insert(keys::state(self.id), Some(record::write(&self.state)));
+    }
+
+    /// Writes down all that is known of it here.
+    pub(super) fn save_all(&self, name: &str, pending: &mut Pending) {
+        pending.insert(keys::name(self.id), Some(name.as_bytes().to_vec()));
+        self.save(pending);
+        if let Some(carried) = &self.carried {
+            carried.write(self.id, true, pending);
+        }
     }
 
     fn put(&self, entries: Vec<Entry>, pending: &mut Pending) {
@@ -143,6 +187,16 @@ impl Track {
 }
 
 /// All keys of a check but its name begin with one of these.
-pub(super) fn everything(id: CheckId) -> [Vec<u8>; 6] {
-    [keys::state(id), keys::life(id), keys::results(id), keys::failures(id), keys::incidents(id), keys::stretches(id)]
+pub(super) fn everything(id: CheckId) -> [Vec<u8>; 9] {
+    [
+        keys::state(id),
+        keys::life(id),
+        keys::left(id),
+        keys::reports(id),
+        keys::details(id),
+        keys::results(id),
+        keys::failures(id),
+        keys::incidents(id),
+        keys::stretches(id),
+    ]
 }

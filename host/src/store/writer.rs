@@ -24,8 +24,6 @@ use super::{
     track::{Pending, Track},
 };
 
-/// What is said while all is well.
-pub(super) const WELL: &str = "keeps what happens";
 /// How often it is written that the runner is there, if nothing else is: what happened last is known up to here.
 const HEARTBEAT: Duration = Duration::from_secs(10);
 /// How often what is of no more use is removed.
@@ -68,8 +66,6 @@ pub(super) struct Writer {
     opened: Instant,
     beat: Instant,
     cleaned: Instant,
-    /// What became of a store that was damaged.
-    set_aside: Option<String>,
 }
 
 impl Writer {
@@ -99,7 +95,6 @@ impl Writer {
             opened: now,
             beat: now,
             cleaned: now,
-            set_aside: None,
             common,
         }
     }
@@ -115,7 +110,11 @@ impl Writer {
             }
         }
         match self.open() {
-            Ok(before) => Ok(before.unwrap_or_else(|| self.nothing_before())),
+            Ok(before) => {
+                let before = before.unwrap_or_else(|| self.nothing_before());
+                self.last = before.last;
+                Ok(before)
+            }
             Err(trouble) => {
                 self.trouble(trouble);
                 Ok(self.nothing_before())
@@ -140,6 +139,7 @@ impl Writer {
             if self.cleaned.elapsed() >= CLEAN_UP {
                 self.clean_up();
             }
+            self.common.standings.pass(Instant::now());
             if closed {
                 self.end();
                 break;
@@ -171,13 +171,18 @@ impl Writer {
     fn take(&mut self, item: Item) {
         // Where nothing has been read yet, nobody knows what a check's number is, or an event's place.
         if !self.loaded {
-            if !matches!(item, Item::Begun(..) | Item::Gone(..)) {
-                self.common.queue.drop_some(1);
+            match item {
+                Item::Begun(..) | Item::Gone(..) => return,
+                Item::Event(event) => self.last = event.seq,
+                Item::News(..) => {}
             }
-            return;
+            return self.common.queue.drop_some(1);
         }
         match item {
-            Item::Begun(check, at) => self.track(&check, at).claimed = true,
+            Item::Begun(check, seat, at) => {
+                let track = self.track(&check, at);
+                (track.claimed, track.seat) = (true, seat);
+            }
             Item::News(check, news) => {
                 let places = self.common.sizes.places();
                 self.track(&check, news.at);
@@ -185,8 +190,9 @@ impl Writer {
                     track.take(&news, places, &mut self.phases, &mut self.pending);
                 }
             }
-            Item::Gone(check, at) => {
-                if let Some(track) = self.tracks.get_mut(&check) {
+            // Whoever kept a check may leave only after the next one of that name has begun.
+            Item::Gone(check, seat, at) => {
+                if let Some(track) = self.tracks.get_mut(&check).filter(|track| track.seat <= seat) {
                     track.gone(at, &mut self.pending);
                 }
             }
@@ -205,8 +211,10 @@ impl Writer {
         self.tracks.entry(Arc::clone(check)).or_insert_with(|| {
             let id = self.next;
             self.next += 1;
-            self.common.ids.write().unwrap_or_else(PoisonError::into_inner).insert(Arc::clone(check), id);
-            Track::new(id, check, now, &mut self.pending)
+            let track = Track::new(id, check, now, &mut self.pending);
+            let mut known = self.common.known.write().unwrap_or_else(PoisonError::into_inner);
+            known.insert(Arc::clone(check), Arc::clone(&track.known));
+            track
         })
     }
 
@@ -280,10 +288,10 @@ impl Writer {
             }
             Trouble::Disk(_) | Trouble::Busy => {}
         }
-        if self.common.standing.load().message != message {
+        if self.common.standings.now().message != message {
             tracing::error!("{message}; checks go on");
         }
-        self.common.stand(false, message);
+        self.common.standings.fails(message);
         self.retry = (Instant::now() + self.retry.1, (self.retry.1 * 2).min(RETRY.1));
     }
 
@@ -338,9 +346,10 @@ impl Writer {
         let db = Arc::new(db);
         self.common.size.store(db.size(), Ordering::Relaxed);
         self.common.db.store(Some(Arc::clone(&db)));
+        self.common.read.store(true, Ordering::Release);
         self.db = Some(db);
         (self.opened, self.retry) = (Instant::now(), (Instant::now(), RETRY.0));
-        self.common.stand(true, self.set_aside.clone().unwrap_or_else(|| WELL.into()));
+        self.common.standings.works();
         Ok(before)
     }
 
@@ -349,26 +358,24 @@ impl Writer {
         let Loaded { frame, last, until, events, tracks, lives, phases } =
             load(db, self.common.sizes, &self.instance, opened)?;
         self.next = tracks.values().map(|track| track.id).max().unwrap_or(0) + 1;
-        let ids = tracks.iter().map(|(name, track)| (Arc::clone(name), track.id)).collect();
-        *self.common.ids.write().unwrap_or_else(PoisonError::into_inner) = ids;
+        let known = tracks.iter().map(|(name, track)| (Arc::clone(name), Arc::clone(&track.known)));
+        *self.common.known.write().unwrap_or_else(PoisonError::into_inner) = known.collect();
         self.common.handover.store(Arc::new(Handover { until, opened }));
         *lock(&self.common.lives) = lives;
         self.phases = Phases::new(Arc::clone(&self.common.phases), phases);
         let before = Before { instance: frame.instance.clone(), last, events };
-        (self.frame, self.tracks, self.last, self.loaded) = (frame, tracks, last, true);
+        (self.frame, self.tracks, self.loaded) = (frame, tracks, true);
         Ok(before)
     }
 
-    /// Goes on with what was read only after this runner had begun: its checks live already, and its events have numbers of their
-    /// own.
+    /// Goes on with what was read only after this runner had begun. Its events have numbers of their own by now, so those of before can't
+    /// be told any more; how checks lived is told to whoever keeps them, who has lived on.
     fn take_over(&mut self) {
-        lock(&self.common.lives).clear();
-        self.frame = Frame { instance: self.instance.clone(), reserved: RESERVED, ..self.frame.clone() };
+        self.frame = Frame { instance: self.instance.clone(), reserved: self.last + RESERVED, ..self.frame.clone() };
         for place in 0..self.common.sizes.events {
             self.pending.insert(keys::event(place, self.common.sizes.events), None);
         }
         self.pending.insert(keys::meta(FRAME), Some(record::write(&self.frame)));
-        self.last = 0;
     }
 
     /// Goes on with a store that was open before, or with an empty one in its place.
@@ -378,8 +385,7 @@ impl Writer {
             return Ok(());
         }
         for (name, track) in &self.tracks {
-            self.pending.insert(keys::name(track.id), Some(name.as_bytes().to_vec()));
-            track.save(&mut self.pending);
+            track.save_all(name, &mut self.pending);
         }
         for (number, name) in self.phases.all() {
             self.pending.insert(keys::phase(number), Some(name.as_bytes().to_vec()));
@@ -403,7 +409,7 @@ impl Writer {
             aside.display()
         );
         tracing::error!("history {message}");
-        self.set_aside = Some(message);
+        self.common.standings.begins_anew(message);
         Ok(())
     }
 
@@ -431,7 +437,7 @@ impl Writer {
                 return self.trouble(trouble);
             }
             self.tracks.remove(&name);
-            self.common.ids.write().unwrap_or_else(PoisonError::into_inner).remove(&name);
+            self.common.known.write().unwrap_or_else(PoisonError::into_inner).remove(&name);
         }
     }
 

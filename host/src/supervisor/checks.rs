@@ -139,6 +139,9 @@ impl Checks {
         let (machine, keeper) = &life;
         let state = CheckState { info: Arc::clone(&assignment.info), snapshot: machine.snapshot() };
         let slot = Arc::new(Slot::resumed(state, keeper.as_ref().map(|keeper| keeper.history()).unwrap_or_default()));
+        if let Some(reports) = keeper.as_ref().and_then(|keeper| keeper.reports()) {
+            slot.recall_reports(reports);
+        }
         self.listen(&slot, &with);
         let inbox = Arc::new(Inbox::default());
         self.shared.inboxes.add(Arc::clone(&name), Arc::clone(&inbox));

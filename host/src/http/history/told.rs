@@ -82,17 +82,17 @@ struct Kept<'a> {
 impl<'a> Kept<'a> {
     fn of(recorded: &'a Recorded) -> Kept<'a> {
         let run = &recorded.run;
-        let (measurements, fault) = match &run.outcome {
-            Outcome::Verdict(verdict) => (&*verdict.measurements, None),
-            Outcome::Fault(fault) => (&[][..], Some(fault.kind.as_str())),
+        let fault = match &run.outcome {
+            Outcome::Verdict(_) => None,
+            Outcome::Fault(fault) => Some(fault.kind.as_str()),
         };
-        let phases = measurements.iter().map(|it| (it.name.as_str(), (it.value * 1e9).round() as u64));
+        let phases = recorded.phases.iter().map(|(name, took)| (&**name, nanoseconds(*took)));
         Kept {
             number: recorded.number,
             started: run.started,
             took: nanoseconds(run.took),
             latency: nanoseconds(run.latency()),
-            status: recorded.status().as_str(),
+            status: recorded.status.as_str(),
             health: recorded.health.as_str(),
             fault,
             message: run.outcome.message(),
@@ -260,19 +260,19 @@ impl Latency {
 pub(in crate::http) struct Day {
     /// Of UTC.
     #[schema(example = "2026-03-01")]
-    date: String,
+    pub(in crate::http) date: String,
     /// As of a window.
     #[schema(required)]
-    availability: Option<f64>,
+    pub(in crate::http) availability: Option<f64>,
     /// As of a window.
     #[schema(required)]
     unknown: Option<f64>,
     /// The worst that was known of it; null if nobody watched.
     #[serde(serialize_with = "write_status")]
     #[schema(required, value_type = Option<String>)]
-    status: Option<Health>,
+    pub(in crate::http) status: Option<Health>,
     /// Incidents that began.
-    incidents: u64,
+    pub(in crate::http) incidents: u64,
     pub(in crate::http) time: Time,
 }
 

@@ -14,7 +14,7 @@ pub(super) fn write(out: &mut Exposition, view: &View<'_>) {
         return;
     };
     let figures = store.figures();
-    out.family("probity_store_up", Gauge, "Whether history is kept.").sample(&[], u64::from(store.standing().keeps));
+    out.family("probity_store_up", Gauge, "Whether history is kept.").sample(&[], u64::from(store.standing().works));
     let counts = [
         ("probity_store_queue", Gauge, "What waits to be kept.", figures.queued),
         ("probity_store_dropped_total", Counter, "Results and events that could not be kept.", figures.dropped),

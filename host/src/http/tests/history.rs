@@ -23,7 +23,7 @@ impl Keeping {
         let store = Arc::new(store);
         let ago = jiff::SignedDuration::from_secs(1800);
         let mut now = Now { elapsed: Duration::ZERO, wall: Timestamp::now() - ago };
-        let mut keeper = Keeper::new(Arc::clone(&store), "orders-db".into(), 1, now);
+        let mut keeper = Keeper::new(Arc::clone(&store), "orders-db".into(), "tcp", 1, now);
         let mut machine = keeper.machine(policy(), now, 0.0);
         let down = || Outcome::Verdict(Verdict::from(Status::Unhealthy));
         for outcome in
