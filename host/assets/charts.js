@@ -1,7 +1,8 @@
 // Pictures of what was: latency over time, and days of use. Each says in words what it shows.
 
+import { tellDays } from "./days.js";
 import { h, s } from "./dom.js";
-import { CONDITIONS, clock, date, latency, percent, plural, setting, span } from "./words.js";
+import { CONDITIONS, clock, date, latency, percent, plural, setting, span, utcDay } from "./words.js";
 
 /** The size of a chart in its own units; on the page it is as wide as there is room. */
 const [WIDTH, HEIGHT] = [720, 180];
@@ -77,8 +78,7 @@ export function uptimeBars(days) {
     const { up, degraded, down, unknown } = day.time;
     const watched = up + degraded + down + unknown;
     const [left, width] = [(at * step).toFixed(2), Math.max(1, step - 2).toFixed(2)];
-    const title = s("title", {}, `${day.date}: ${dayInWords(day)}`);
-    if (!watched) return s("g", { class: "day" }, title, s("rect", { class: "nothing", x: left, width, y: height - 4, height: 4, rx: 1 }));
+    if (!watched) return s("g", { class: "day" }, s("rect", { class: "nothing", x: left, width, y: height - 4, height: 4, rx: 1 }));
     // What went wrong for a minute must be seen: any part that there is has a tenth of the bar.
     const share = (part) => (part ? Math.max(part / watched, 0.1) : 0);
     const parts = [["unhealthy", share(down)], ["degraded", share(degraded)], ["unknown", share(unknown)]];
@@ -90,19 +90,17 @@ export function uptimeBars(days) {
       return s("rect", { class: name, x: left, width, y: y.toFixed(1), height: tall.toFixed(1), rx: 1 });
     });
     const good = bad < 1 ? [s("rect", { class: "healthy", x: left, width, y: 0, height: Math.max(0, y - (drawn.length ? 1 : 0)).toFixed(1), rx: 1 })] : [];
-    return s("g", { class: "day" }, title, ...good, ...drawn);
+    return s("g", { class: "day" }, ...good, ...drawn);
   });
   const watched = days.filter((day) => day.status !== null);
   const troubled = watched.filter(({ time }) => time.down > 0);
   const words = watched.length === 0
     ? "Not watched in these days"
     : `${plural(watched.length, "day")} watched; down on ${troubled.length === 0 ? "none" : plural(troubled.length, "of them", "of them")}`;
-  return h(
-    "figure",
-    { class: "uptime" },
-    s("svg", { class: "bars", viewBox: `0 0 ${WIDTH} ${height}`, preserveAspectRatio: "none", role: "img", "aria-label": `The last ${days.length} days. ${words}` }, ...bars),
-    h("figcaption", {}, h("span", {}, date(days[0].date)), h("span", {}, words), h("span", {}, "today")),
-  );
+  const picture = s("svg", { class: "bars", viewBox: `0 0 ${WIDTH} ${height}`, preserveAspectRatio: "none", "aria-label": `The last ${days.length} days. ${words}` }, ...bars);
+  const readout = h("span", {}, words);
+  tellDays(picture, readout, days.length, (at) => `${utcDay(days[at].date)}: ${dayInWords(days[at])}`);
+  return h("figure", { class: "uptime" }, picture, h("figcaption", {}, h("span", {}, utcDay(days[0].date)), readout, h("span", {}, "today")));
 }
 
 function dayInWords({ availability, status, time, incidents }) {

@@ -116,7 +116,9 @@ export function show({ name, signal }) {
     const figures = history.windows.map(({ window, availability, unknown, incidents, mttr }) =>
       h("div", { class: "figure" }, h("b", {}, availability === null ? "–" : percent(availability / 100)), h("span", {}, { "24h": "24 hours", "7d": "7 days", "30d": "30 days", "90d": "90 days" }[window] ?? window),
         h("span", { class: "muted" }, [plural(incidents, "incident"), mttr && `repaired in ${span(mttr)}`, unknown > 0 && `${percent(unknown / 100)} unknown`].filter(Boolean).join(", "))));
-    uptime.fill(h("div", { class: "figures" }, figures), uptimeBars(history.days));
+    // Whoever goes from day to day keeps their place.
+    const visited = uptime.element.querySelector(".bars:focus")?.closest("figure");
+    uptime.fill(h("div", { class: "figures" }, figures), visited ?? uptimeBars(history.days));
   }
 
   function showIncidents(told) {

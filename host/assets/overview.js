@@ -1,8 +1,12 @@
 // All checks by group: what is wrong in full, what is well as densely as it can be read.
 
+import { readIfThere } from "./api.js";
 import { arrange, breathe, h, setAttribute, setSign, setText, sign } from "./dom.js";
 import { model } from "./model.js";
-import { CONDITIONS, clock, condition, gravity, latency, number, plural } from "./words.js";
+import { CONDITIONS, clock, condition, gravity, latency, number, percent, plural } from "./words.js";
+
+/** How often the uptime of all checks is read anew, in milliseconds: in less time it hardly changes. */
+const PAST = 60_000;
 
 /** How many checks are put on the page before the browser may do something else. */
 const AT_ONCE = 60;
@@ -17,7 +21,10 @@ export function show({ query, signal }) {
   const search = h("input", { type: "search", id: "search", placeholder: "Name, message, label…", value: wanted.text, "aria-label": "Search checks", spellcheck: false });
   const groups = h("div", { class: "groups" });
   const none = h("p", { class: "none", hidden: true });
+  const legend = h("p", { class: "legend", hidden: true }, "Uptime over 24 hours · last latency");
   const rows = new Map();
+  /** What `/uptime` tells of each check, if a history is kept. */
+  let uptimes = null;
   const sections = new Map();
   const buttons = new Map(FILTERS.map((name) => [name, filterButton(name)]));
 
@@ -44,15 +51,17 @@ export function show({ query, signal }) {
       word: h("span", { class: "word" }),
       message: h("span", { class: "message" }),
       tags: h("span", { class: "tags" }),
+      available: h("span", { class: "available" }),
       latency: h("span", { class: "latency" }),
       time: h("time", { class: "time" }),
     };
-    const link = h("a", { href: `#/check/${encodeURIComponent(name)}` }, parts.sign, parts.name, parts.word, parts.message, parts.tags, parts.latency, parts.time);
+    const link = h("a", { href: `#/check/${encodeURIComponent(name)}` }, parts.sign, parts.name, parts.word, parts.message, parts.tags, parts.available, parts.latency, parts.time);
     return { element: h("li", {}, link), ...parts };
   }
 
-  function patch(row, check) {
+  function patch(row, name, check) {
     const is = condition(check);
+    setText(row.available, uptime(name));
     if (row.is !== is) {
       row.is = is;
       row.element.className = `check ${is}`;
@@ -74,6 +83,22 @@ export function show({ query, signal }) {
       row.said = said;
       row.tags.replaceChildren(...tags.map((tag) => h("span", { class: "tag" }, tag)));
     }
+  }
+
+  /** The share of the last 24 hours in which a target was of use, as far as it is known. */
+  function uptime(name) {
+    const share = uptimes?.[name]?.windows[0].availability;
+    return share == null ? "" : percent(share / 100);
+  }
+
+  /** Reads the uptime of all checks, which is one question. */
+  async function past() {
+    if (document.hidden && uptimes) return;
+    const told = model.runner?.history && await readIfThere("/uptime?window=24h", signal).catch(() => null);
+    if (!told || signal.aborted) return;
+    uptimes = told.checks;
+    legend.hidden = false;
+    for (const [name, { available }] of rows) setText(available, uptime(name));
   }
 
   function section(name) {
@@ -132,7 +157,7 @@ export function show({ query, signal }) {
           rows.set(name, row(name));
           since += 1;
         }
-        patch(rows.get(name), check);
+        patch(rows.get(name), name, check);
         elements.push(rows.get(name).element);
         listed.add(name);
         if (since >= AT_ONCE) {
@@ -180,8 +205,11 @@ export function show({ query, signal }) {
   groups.addEventListener("keydown", walk);
   model.addEventListener("change", draw, { signal });
   draw();
+  past();
+  const timer = setInterval(past, PAST);
+  signal.addEventListener("abort", () => clearInterval(timer));
   const scope = wanted.group !== null && h("p", { class: "scope" }, `Group ${wanted.group || "of no name"} · `, h("a", { href: "#/" }, "show all groups"));
-  return h("div", { class: "overview" }, summary, h("div", { class: "tools" }, filters, search), scope, none, groups);
+  return h("div", { class: "overview" }, summary, h("div", { class: "tools" }, filters, search), scope, none, legend, groups);
 }
 
 function searched(name, { message, group, probe, labels, description }) {

@@ -82,6 +82,13 @@ export function date(time) {
   return DATE.format(new Date(time));
 }
 
+const DAY = new Intl.DateTimeFormat(undefined, { year: "numeric", month: "short", day: "numeric", timeZone: "UTC" });
+
+/** A day as the runner counts them, which is by UTC wherever one looks from. */
+export function utcDay(date) {
+  return DAY.format(new Date(date));
+}
+
 const NUMBER = new Intl.NumberFormat("en");
 
 /** A count, its thousands told apart. */

@@ -220,6 +220,10 @@ fn a_thousand_checks_stay_smooth() {
         let checks = all["checks"].as_object().unwrap();
         checks.len() == 1_000 && checks.values().all(|check| !check["timestamp"].is_null())
     });
+    runner.wait_for_json("/uptime", "the uptime of all to be known", |all| {
+        let checks = all["checks"].as_object().unwrap();
+        checks.values().all(|check| !check["windows"][0]["availability"].is_null())
+    });
     println!("{}", browser.walk("thousand", &runner, &words(1)));
     runner.stop();
 }

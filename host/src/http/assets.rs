@@ -44,11 +44,12 @@ macro_rules! files {
     };
 }
 
-const FILES: [(&str, &str, &[u8]); 15] = files! {
+const FILES: [(&str, &str, &[u8]); 16] = files! {
     "api.js": SCRIPT,
     "charts.js": SCRIPT,
     "check.js": SCRIPT,
     "controls.js": SCRIPT,
+    "days.js": SCRIPT,
     "dom.js": SCRIPT,
     "events.js": SCRIPT,
     "icon.svg": IMAGE,

@@ -155,6 +155,8 @@ impl Told<'_> {
              <meta name=\"color-scheme\" content=\"light dark\">\n<title>{words} · {title}</title>\n\
              <link rel=\"icon\" href=\"{place}/icon.svg\" type=\"image/svg+xml\">\n\
              <link rel=\"stylesheet\" href=\"{place}/style.css\">\n\
+             <link rel=\"modulepreload\" href=\"{place}/days.js\">\n<link rel=\"modulepreload\" href=\"{place}/dom.js\">\n\
+             <link rel=\"modulepreload\" href=\"{place}/words.js\">\n\
              <script type=\"module\" src=\"{place}/status.js\"></script>\n</head>\n<body>\n\
              <main class=\"public\">\n<header>\n<h1>{title}</h1>\n",
             title = Escaped(title),
@@ -252,10 +254,12 @@ fn write_days(page: &mut String, past: &UptimeOf) -> fmt::Result {
         (Some(percent), many) => format!("{} uptime, {many} incidents", in_percent(percent)),
     };
     let width = DAY * u32::try_from(past.days.len()).unwrap_or(DAYS);
+    let last = past.days.last().map_or("", |day| &day.date);
     write!(
         page,
         "<figure class=\"uptime\"><svg class=\"bars\" viewBox=\"0 0 {width} {BAR}\" preserveAspectRatio=\"none\" role=\"img\" \
-         aria-label=\"The last {DAYS} days: {words}\">"
+         aria-label=\"The last {DAYS} days: {words}\" data-last=\"{last}\" data-days=\"{}\">",
+        in_short(&past.days)
     )?;
     // One outline for all days of a kind: there may be a thousand checks.
     let mut paths: [(&str, String); 5] =
@@ -272,6 +276,25 @@ fn write_days(page: &mut String, past: &UptimeOf) -> fmt::Result {
         page,
         "</svg><figcaption><span>{DAYS} days ago</span><span>{words}</span><span>today</span></figcaption></figure>"
     )
+}
+
+/// What each day came to, for the script that tells it in words (`days.js` says how to read it). Most days are like the one before, and
+/// there may be a thousand checks.
+fn in_short(days: &[Day]) -> String {
+    let token = |day: &Day| {
+        let share = match (day.availability, day.status) {
+            (Some(percent), _) => in_percent(percent).trim_end_matches('%').to_owned(),
+            (None, Some(_)) => "?".to_owned(),
+            (None, None) => "-".to_owned(),
+        };
+        if day.incidents == 0 { share } else { format!("{share}/{}", day.incidents) }
+    };
+    let tokens: Vec<String> = days.iter().map(token).collect();
+    let runs = tokens.chunk_by(|one, next| one == next).map(|run| match run {
+        [one] => one.clone(),
+        run => format!("{}x{}", run.len(), run[0]),
+    });
+    runs.collect::<Vec<_>>().join(" ")
 }
 
 /// Where the parts of a day's bar begin, and how high they are: nobody watched, healthy, degraded, unhealthy, unknown.

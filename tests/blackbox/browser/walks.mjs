@@ -123,6 +123,31 @@ async function logIn(page, token = TOKEN) {
   await page.getByRole("dialog").getByRole("button", { name: "Log in" }).click();
 }
 
+/** Whether each of ninety days is told of, to whoever points at it and to whoever comes by keyboard. */
+async function tellsDays(figure, today) {
+  const [bars, words] = [figure.locator("svg"), figure.locator("figcaption span").nth(1)];
+  await figure.locator("svg[role=slider]").waitFor();
+  const before = await words.textContent();
+  const says = (part) => until(`“${part}” to be told`, async () => { const told = await words.textContent(); return (/^[A-Z][a-z]{2} \d+, \d{4}: /.test(told) && told.includes(part)) || told; });
+  await bars.scrollIntoViewIfNeeded();
+  const { x, y, width, height } = await bars.boundingBox();
+  const page = figure.page();
+  await page.mouse.move(x + width - 1, y + height / 2);
+  await says(today);
+  await page.mouse.move(x + 1, y + height / 2);
+  await says("not watched");
+  await page.mouse.move(0, 0);
+  await until("the sum to be back", async () => (await words.textContent()) === before || words.textContent());
+  await bars.focus();
+  const day = async () => [await bars.getAttribute("aria-valuenow"), (await bars.getAttribute("aria-valuetext")) === (await words.textContent())];
+  for (const [key, at] of [["End", "90"], ["ArrowLeft", "89"], ["PageDown", "82"], ["Home", "1"], ["ArrowDown", "1"], ["ArrowRight", "2"]]) {
+    await page.keyboard.press(key);
+    assert.deepEqual(await day(), [at, true], key);
+  }
+  await page.keyboard.press("Tab");
+  await until("the sum to be back", async () => (await words.textContent()) === before || words.textContent());
+}
+
 /** Whether everybody can use the pages, in light or in dark. */
 async function accessible(colorScheme) {
   const orders = await target();
@@ -165,6 +190,12 @@ const walks = {
     await sees(page, "slow", "degraded");
     await until("the stream to be live", async () => (await page.locator("#link").textContent()) === "Live" || page.locator("#link").textContent());
     assert.equal(await page.locator("h1").textContent(), "Degraded");
+    // What was of use so far, of all of them by one question.
+    const available = (name) => checkRow(page, name).locator(".available").textContent();
+    await until("its uptime", async () => { if ((await available("cache")) === "100%") return true; await page.reload(); return available("cache"); });
+    assert.deepEqual([await available("archive"), await available("slow")], ["0%", "100%"]);
+    await page.getByText("Uptime over 24 hours").waitFor();
+    await until("the stream to be live again", async () => (await page.locator("#link").textContent()) === "Live" || page.locator("#link").textContent());
     await picture(page, "overview");
     const loads = await page.evaluate(() => performance.timeOrigin);
 
@@ -220,6 +251,7 @@ const walks = {
     await until("its uptime", async () => (await page.locator(".figures .figure").count()) === 4);
     assert.match(await page.locator(".bars").getAttribute("aria-label"), /^The last 90 days\. /);
     assert.equal(await page.locator(".day").count(), 90);
+    await tellsDays(page.locator("figure.uptime"), "% uptime");
     await picture(page, "check", { fullPage: true });
     await page.getByRole("button", { name: "Day", exact: true }).click();
     await until("the day's latency", async () => { const told = await page.locator("section", { has: page.locator("#latency") }).innerText(); return /Median, and from the shortest|takes two results/.test(told) || told; });
@@ -454,12 +486,16 @@ const walks = {
     await page.locator("li.unhealthy", { hasText: "archive" }).waitFor();
     await until("the rest to be well", async () => { const told = await page.locator(".overall strong").textContent(); if (told !== "Not all is well") await page.reload(); return told === "Not all is well" || told; });
     assert(!(await page.locator("body").innerText()).includes("refused"), "what probes say is not for everybody");
+    const archive = page.locator("li.unhealthy", { hasText: "archive" });
+    await until("its day", async () => { const days = await archive.locator(".bars").getAttribute("data-days"); if (days.endsWith("-")) await page.reload(); return !days.endsWith("-") || days; });
+    await tellsDays(archive.locator("figure"), "0% uptime, 1 incident");
     await picture(page, "status", { fullPage: true });
     await page.getByRole("link", { name: "web" }).click();
     await page.getByRole("heading", { name: "web" }).waitFor();
     assert.deepEqual(await page.locator(".line h3").allTextContents(), ["api", "shop", "slow"]);
     const plain = await open("/status", { javaScriptEnabled: false });
     await plain.locator("li.unhealthy", { hasText: "archive" }).waitFor();
+    assert.equal(await plain.locator(".bars").first().getAttribute("role"), "img", "without a script it is a picture");
     // A badge is a picture, wherever it is shown.
     for (const [name, words] of [["archive/status", "archive: down"], ["shop/status", "shop: healthy"], ["shop/latency", /^latency: [\d.]+.s$/], ["shop/status", "<i>&: healthy"]]) {
       const label = typeof words === "string" && words.startsWith("<") ? `?label=${encodeURIComponent("<i>&")}` : "";
@@ -479,12 +515,17 @@ const walks = {
     const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
     const page = await context.newPage();
     page.on("pageerror", (error) => wrong.push(error.stack));
+    const asked = [];
+    page.on("request", (request) => request.url().includes("/assets/") || asked.push(request.url()));
     await page.addInitScript(() => {
       globalThis.tasks = [];
       new PerformanceObserver((list) => tasks.push(...list.getEntries().map(({ startTime, duration }) => ({ startTime, duration })))).observe({ type: "longtask", buffered: true });
     });
     await page.goto(`${BASE}/`);
     await until("all of them", async () => (await page.locator("li.check").count()) === 1000 || page.locator("li.check").count());
+    const known = () => page.locator(".available:not(:empty)").count();
+    await until("their uptime", async () => (await known()) === 1000 || known());
+    assert.equal(asked.filter((url) => url.includes("/uptime")).length, 1, "it asks once for all of them");
     await picture(page, "thousand");
     const drawn = await page.evaluate(() => performance.getEntriesByName("probity:drawn")[0].startTime);
     const first = await page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0].startTime);

@@ -305,4 +305,13 @@ async fn the_past_is_on_the_status_page_and_on_badges() {
     let nothing = bars.split("class=\"nothing\" d=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
     let days = nothing.matches('M').count();
     assert!((88..90).contains(&days), "half an hour is of one day, or of two: {days}");
+    // The same in short, for the script.
+    let attribute =
+        |name: &str| bars.split(&format!(" {name}=\"")).nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+    let told = get("/health/checks/orders-db/uptime?days=90").of(router).await.json();
+    assert_eq!(attribute("data-last"), told["days"][89]["date"]);
+    let short = attribute("data-days");
+    assert!(short.starts_with(&format!("{days}x- ")) && short.contains("/1"), "{short}");
+    let unwatched = text.split("<svg class=\"bars\"").find(|bars| bars.contains("nothing known yet")).unwrap();
+    assert!(unwatched.contains(" data-days=\"90x-\""), "{unwatched}");
 }
