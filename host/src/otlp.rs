@@ -208,11 +208,13 @@ impl Sender {
     async fn send_metrics(&mut self) {
         let board = Arc::clone(&self.board);
         // With many checks it takes longer than others may be kept waiting.
-        let body = tokio::task::spawn_blocking(move || encode::metrics(&board, &metrics_as_values(&board))).await;
-        let Ok(body) = body else { return };
-        match self.collector.post("/v1/metrics", body).await {
-            Ok(()) => self.well(),
-            Err(failure) => self.failed(failure),
+        let parts = tokio::task::spawn_blocking(move || encode::metrics(&board, &metrics_as_values(&board))).await;
+        for body in parts.unwrap_or_default() {
+            match self.collector.post("/v1/metrics", body).await {
+                Ok(()) => self.well(),
+                // What is left is told the next time, as it is then.
+                Err(failure) => return self.failed(failure),
+            }
         }
     }
 

@@ -23,6 +23,9 @@ const CUMULATIVE: u64 = 2;
 const INTERNAL: u64 = 1;
 /// Something went wrong (`STATUS_CODE_ERROR`).
 const ERROR: u64 = 2;
+/// Points of metrics in one request, a megabyte or so: a collector takes no more than 20 MiB at once unless told to
+/// (`max_request_body_size`), and gRPC behind it no more than 4 MiB.
+const POINTS: usize = 10_000;
 
 /// An `ExportTraceServiceRequest` with these spans.
 pub(super) fn spans(board: &Board, all: &[Finished]) -> Vec<u8> {
@@ -36,14 +39,43 @@ pub(super) fn spans(board: &Board, all: &[Finished]) -> Vec<u8> {
     })
 }
 
-/// An `ExportMetricsServiceRequest` with these metrics.
-pub(super) fn metrics(board: &Board, all: &[Metric]) -> Vec<u8> {
+/// As many of an `ExportMetricsServiceRequest` with these metrics as it takes.
+pub(super) fn metrics(board: &Board, all: &[Metric]) -> Vec<Vec<u8>> {
     let times = (nanoseconds(board.started), nanoseconds(board.wall()));
-    request(board, |scoped| {
-        for metric in all.iter().filter(|metric| !metric.points.is_empty()) {
-            scoped.message(2, |message| self::metric(message, metric, times));
+    let part = |part: &Vec<Part<'_>>| {
+        request(board, |scoped| {
+            for (metric, points) in part {
+                scoped.message(2, |message| self::metric(message, metric, points, times));
+            }
+        })
+    };
+    parts(all, POINTS).iter().map(part).collect()
+}
+
+/// Points of a metric that are in one request.
+type Part<'a> = (&'a Metric, &'a [Point]);
+
+/// Metrics by request, each of which has so many points at the most.
+fn parts(all: &[Metric], most: usize) -> Vec<Vec<Part<'_>>> {
+    let mut requests = Vec::new();
+    let (mut request, mut room) = (Vec::new(), most);
+    for metric in all {
+        let mut left = &metric.points[..];
+        while !left.is_empty() {
+            let (points, rest) = left.split_at(left.len().min(room));
+            request.push((metric, points));
+            room -= points.len();
+            left = rest;
+            if room == 0 {
+                requests.push(std::mem::take(&mut request));
+                room = most;
+            }
         }
-    })
+    }
+    if !request.is_empty() {
+        requests.push(request);
+    }
+    requests
 }
 
 /// What requests of both kinds have in common: who sends it.
@@ -120,7 +152,7 @@ fn how(run: &Run) -> (&'static str, bool) {
     }
 }
 
-fn metric(message: &mut Message, metric: &Metric, times: (u64, u64)) {
+fn metric(message: &mut Message, metric: &Metric, points: &[Point], times: (u64, u64)) {
     // What is added to the names of counters in Prometheus' formats is no part of the name here.
     let name = metric.name.strip_suffix("_total").unwrap_or(metric.name);
     message.text(1, name).text(2, metric.help);
@@ -135,7 +167,7 @@ fn metric(message: &mut Message, metric: &Metric, times: (u64, u64)) {
         Kind::Summary => 11,
     };
     message.message(field, |data| {
-        for point in &metric.points {
+        for point in points {
             data.message(1, |message| self::point(message, point, times));
         }
         match metric.kind {
@@ -211,4 +243,24 @@ fn pair(message: &mut Message, field: u64, key: &str, value: impl FnOnce(&mut Me
 
 fn nanoseconds(time: Timestamp) -> u64 {
     u64::try_from(time.as_nanosecond()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_request_has_more_points_than_it_may() {
+        let metric = |name, points: usize| {
+            let point = Point { labels: Vec::new(), value: Value::Number(Number::Whole(1)) };
+            Metric { name, kind: Kind::Gauge, help: "Help.", points: vec![point; points] }
+        };
+        let all = [metric("none", 0), metric("few", 3), metric("many", 12), metric("last", 5)];
+        let told: Vec<Vec<(&str, usize)>> = parts(&all, 10)
+            .iter()
+            .map(|request| request.iter().map(|(metric, points)| (metric.name, points.len())).collect())
+            .collect();
+        assert_eq!(told, [vec![("few", 3), ("many", 7)], vec![("many", 5), ("last", 5)]]);
+        assert_eq!(parts(&all[..1], 10).len(), 0);
+    }
 }
