@@ -21,7 +21,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, sleep_until},
 };
 
-use self::send::{Collector, Failure};
+use self::send::{Collector, Failure, Rejected};
 use crate::{board::Board, config::Otlp, http::metrics_as_values, worker::Finished};
 
 /// Spans that wait to be taken up; as many as OpenTelemetry's own processor holds (`OTEL_BSP_MAX_QUEUE_SIZE`).
@@ -108,6 +108,7 @@ impl Starting {
             wait: BACKOFF.0,
             not_before: None,
             complained: None,
+            objected: None,
         };
         let (stop, stopping) = oneshot::channel();
         let task = tokio::spawn(sender.run(self.spans, stopping));
@@ -126,6 +127,8 @@ struct Sender {
     not_before: Option<Instant>,
     /// What was said of the last failure, which is not said again.
     complained: Option<String>,
+    /// What the collector said last of what it did not take, likewise.
+    objected: Option<String>,
 }
 
 impl Sender {
@@ -184,9 +187,12 @@ impl Sender {
             let count = self.batch.len().min(BATCH);
             let body = encode::spans(&self.board, &self.batch[..count]);
             match self.collector.post("/v1/traces", body).await {
-                Ok(()) => {
-                    self.tally.sent.fetch_add(count as u64, Relaxed);
-                    self.well();
+                Ok(rejected) => {
+                    // Spans of phases may be among them.
+                    let dropped = rejected.count.min(count as u64);
+                    self.tally.dropped.fetch_add(dropped, Relaxed);
+                    self.tally.sent.fetch_add(count as u64 - dropped, Relaxed);
+                    self.well(&rejected);
                 }
                 Err(failure) if failure.passing => {
                     // Whoever says when to come again is not asked before.
@@ -211,17 +217,23 @@ impl Sender {
         let parts = tokio::task::spawn_blocking(move || encode::metrics(&board, &metrics_as_values(&board))).await;
         for body in parts.unwrap_or_default() {
             match self.collector.post("/v1/metrics", body).await {
-                Ok(()) => self.well(),
+                Ok(rejected) => self.well(&rejected),
                 // What is left is told the next time, as it is then.
                 Err(failure) => return self.failed(failure),
             }
         }
     }
 
-    fn well(&mut self) {
+    fn well(&mut self, rejected: &Rejected) {
         self.wait = BACKOFF.0;
+        let name = self.collector.name();
         if self.complained.take().is_some() {
-            tracing::info!("OTLP: {} takes what is sent again", self.collector.name());
+            tracing::info!("OTLP: {name} takes what is sent again");
+        }
+        let Rejected { count, message } = rejected;
+        if (*count > 0 || !message.is_empty()) && self.objected.as_ref() != Some(message) {
+            tracing::warn!("OTLP: {name} did not take {count} of what was sent: {message}");
+            self.objected = Some(message.clone());
         }
     }
 

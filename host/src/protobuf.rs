@@ -101,31 +101,58 @@ impl Message {
 /// The last text in a field of a message, as the rules for fields that come again have it; empty if there is none. `None` if it is no
 /// message.
 #[must_use]
-pub fn text(mut message: &[u8], field: u64) -> Option<String> {
-    let mut found = String::new();
+pub fn text(message: &[u8], field: u64) -> Option<String> {
+    std::str::from_utf8(bytes(message, field)?).ok().map(str::to_owned)
+}
+
+/// The last bytes in a field of a message, which may be a message; empty if there are none. `None` if it is no message.
+#[must_use]
+pub fn bytes(mut message: &[u8], field: u64) -> Option<&[u8]> {
+    let mut found: &[u8] = &[];
     while !message.is_empty() {
-        let tag = take_varint(&mut message)?;
-        match tag & 7 {
-            VARINT => {
-                take_varint(&mut message)?;
-            }
-            FIXED_64 => {
-                message.split_off(..8)?;
-            }
-            FIXED_32 => {
-                message.split_off(..4)?;
-            }
-            LENGTH => {
-                let length = usize::try_from(take_varint(&mut message)?).ok()?;
-                let bytes = message.split_off(..length)?;
-                if tag >> 3 == field {
-                    found = std::str::from_utf8(bytes).ok()?.to_owned();
-                }
-            }
-            _ => return None,
+        match take_field(&mut message)? {
+            (of, Value::Bytes(bytes)) if of == field => found = bytes,
+            _ => {}
         }
     }
     Some(found)
+}
+
+/// The last whole number in a field of a message; 0 if there is none. `None` if it is no message.
+#[must_use]
+pub fn number(mut message: &[u8], field: u64) -> Option<u64> {
+    let mut found = 0;
+    while !message.is_empty() {
+        match take_field(&mut message)? {
+            (of, Value::Number(number)) if of == field => found = number,
+            _ => {}
+        }
+    }
+    Some(found)
+}
+
+/// What a field has, of what is read.
+enum Value<'a> {
+    Number(u64),
+    Bytes(&'a [u8]),
+    /// Of a length that is fixed.
+    Other,
+}
+
+/// The next field of a message, by its number.
+fn take_field<'a>(message: &mut &'a [u8]) -> Option<(u64, Value<'a>)> {
+    let tag = take_varint(message)?;
+    let value = match tag & 7 {
+        VARINT => Value::Number(take_varint(message)?),
+        FIXED_64 => message.split_off(..8).map(|_| Value::Other)?,
+        FIXED_32 => message.split_off(..4).map(|_| Value::Other)?,
+        LENGTH => {
+            let length = usize::try_from(take_varint(message)?).ok()?;
+            Value::Bytes(message.split_off(..length)?)
+        }
+        _ => return None,
+    };
+    Some((tag >> 3, value))
 }
 
 fn take_varint(message: &mut &[u8]) -> Option<u64> {
@@ -155,6 +182,8 @@ mod tests {
         assert_eq!(message.clone().into_bytes(), expected);
         assert_eq!(text(expected, 2).as_deref(), Some("testing"));
         assert_eq!(text(expected, 4).as_deref(), Some(""));
+        assert_eq!((number(expected, 1), number(expected, 2)), (Some(150), Some(0)));
+        assert_eq!(bytes(expected, 3).and_then(|inner| number(inner, 1)), Some(150));
         let mut message = Message::default();
         message.double(1, 1.0).packed_fixed(2, [1, 2].into_iter()).text(16, "");
         let expected = b"\x09\0\0\0\0\0\0\xf0\x3f\x12\x10\x01\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\x82\x01\0";

@@ -241,3 +241,22 @@ fn what_can_not_be_sent_waits_and_what_is_left_is_sent_at_the_end() {
     let sent = spans(&collector, "good").len() as u64;
     assert!(sent >= first, "{sent} of {first} runs at least: those that waited, and the last ones");
 }
+
+#[test]
+fn what_a_collector_took_and_did_not_want_is_dropped() {
+    let Some(collector) = collector() else { return };
+    fs::write(collector.folder().join("picky"), "").unwrap();
+    let home = runner(&collector, "");
+    home.drop_in("good", &guest::saying("hello"));
+    let runner = home.start();
+    runner.wait_for_log("did not take 1 of what was sent: one is too old");
+    let metrics = runner.get("/metrics").text();
+    assert!(metrics.contains("\nprobity_otlp_failures_total 0\n"), "{metrics}");
+    runner.wait_for("one to be counted as dropped", || {
+        let metrics = runner.get("/metrics").text();
+        let is_told =
+            |line: &str| line.starts_with("probity_otlp_spans_total{result=\"dropped\"} ") && !line.ends_with(" 0");
+        if metrics.lines().any(is_told) { Ok(()) } else { Err(metrics) }
+    });
+    runner.stop();
+}

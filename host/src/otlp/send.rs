@@ -9,6 +9,7 @@ use crate::{
     client::{self, Client},
     config::Otlp,
     identity::Identity,
+    protobuf,
 };
 
 /// How long a request may take, as OpenTelemetry has it (`OTEL_EXPORTER_OTLP_TIMEOUT`).
@@ -31,6 +32,14 @@ impl From<client::Failure> for Failure {
     fn from(failure: client::Failure) -> Failure {
         Failure { passing: !failure.is_permanent(), message: failure.to_string(), retry_after: None }
     }
+}
+
+/// What was not taken of a message that was, and need not be sent again.
+pub(super) struct Rejected {
+    /// How many spans, or points of metrics.
+    pub(super) count: u64,
+    /// Why, or what there is to be said of those that were taken; empty if there is nothing.
+    pub(super) message: String,
 }
 
 /// A collector.
@@ -58,18 +67,26 @@ impl Collector {
         self.client.name()
     }
 
-    /// Posts a message to a path.
-    pub(super) async fn post(&self, path: &str, body: Vec<u8>) -> Result<(), Failure> {
+    /// Posts a message to a path; what of it was not taken.
+    pub(super) async fn post(&self, path: &str, body: Vec<u8>) -> Result<Rejected, Failure> {
         let request = Request::post(format!("{}{path}", self.prefix)).body(body.into());
         let mut request = request.map_err(|error| client::Failure::Unfit(error.to_string()))?;
         request.headers_mut().clone_from(&self.headers);
         let answer = self.client.exchange(request, ANSWER).await?;
         if answer.status.is_success() {
-            return Ok(());
+            return Ok(rejected(&answer.body));
         }
         // Those that may be tried again are named by the specification.
         let passing = matches!(answer.status.as_u16(), 429 | 502 | 503 | 504);
         let message = format!("{} answered {}", self.name(), answer.in_words());
         Err(Failure { message, passing, retry_after: answer.retry_after(Timestamp::now()) })
     }
+}
+
+/// What an answer says of a partial success, by the fields of `ExportTraceServiceResponse`, which are those for metrics as well. An
+/// answer of another kind says nothing.
+fn rejected(answer: &[u8]) -> Rejected {
+    let partial = protobuf::bytes(answer, 1).unwrap_or_default();
+    let message = protobuf::text(partial, 2).unwrap_or_default();
+    Rejected { count: protobuf::number(partial, 1).unwrap_or_default(), message }
 }

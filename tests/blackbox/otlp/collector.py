@@ -7,7 +7,7 @@ import os
 
 from google.protobuf.json_format import MessageToDict
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest, ExportTraceServiceResponse
 
 KINDS = {"/v1/traces": ExportTraceServiceRequest, "/v1/metrics": ExportMetricsServiceRequest}
 
@@ -34,9 +34,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
             }
             with open("taken", "a") as file:
                 file.write(json.dumps(kept) + "\n")
+        answer = b""
+        if os.path.exists("picky") and self.path == "/v1/traces":
+            partial = {"rejected_spans": 1, "error_message": "one is too old"}
+            answer = ExportTraceServiceResponse(partial_success=partial).SerializeToString()
         self.send_response(status)
-        self.send_header("content-length", "0")
+        self.send_header("content-length", str(len(answer)))
         self.end_headers()
+        self.wfile.write(answer)
 
     def log_message(self, *_):
         pass
