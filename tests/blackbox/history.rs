@@ -9,7 +9,7 @@ use crate::{
     events::Stream,
     guest,
     network::{may_unshare, same},
-    runner::{BRISK, EAGER, Home, Runner},
+    runner::{BRISK, Check, EAGER, Home, Runner},
     servers,
     target::Target,
 };
@@ -310,6 +310,43 @@ fn a_place_that_may_not_be_written_at_the_start_is_told_of() {
         let history = runner.json("/health/checks/a/history");
         if history["results"].as_array().unwrap().is_empty() { Err(history) } else { Ok(()) }
     });
+}
+
+/// Makes the runner's state what it is, but not to be written, and becomes what it is told to run.
+const SEAL: &str = "mount --bind \"$0\" \"$0\"\nmount -o remount,bind,ro \"$0\"\nexec \"$@\"\n";
+
+#[test]
+fn a_history_that_can_be_read_only_later_is_gone_on_with() {
+    if servers::find("nsenter").and(servers::find("mount")).is_none() {
+        return;
+    }
+    if !may_unshare("--mount").unwrap_or(false) {
+        eprintln!("SKIPPED: this test needs mounts of its own");
+        return;
+    }
+    let home = Home::new(&format!("{BRISK}[http.auth]\nallow_anonymous_control = true\n"));
+    home.drop_in("counting", &guest::fixture("remembers"));
+    let runner = home.start();
+    let count = |check: &Check| check.message().rsplit(' ').next().unwrap().parse::<u64>().unwrap();
+    runner.wait_for_check("counting", "has run some times", |check| check.runs() >= 5);
+    runner.change("PUT", "/connections/counting/mode", r#"{"mode": "forced-up"}"#);
+    let home = runner.stop();
+
+    let state = home.path("state").display().to_string();
+    let run = home.command(&["run", "--listen", "127.0.0.1:0", "--data-dir", "state"]);
+    let mut mount = Command::new("unshare");
+    mount.args(["--mount", "--", "sh", "-e", "-c", SEAL, &state]);
+    let runner = home.start_by(same(&run, mount));
+    let lived = runner.wait_for_check("counting", "runs as if for the first time", |check| check.runs() >= 2);
+    assert_eq!((lived.runs(), &lived.0["mode"]), (count(&lived), &json!("auto")), "{:#}", lived.0);
+    let mut enter = Command::new("nsenter");
+    enter.args(["--mount", "--target", &runner.id().to_string(), "--", "mount", "-o", "remount,bind,rw", &state]);
+    assert!(enter.current_dir("/").status().unwrap().success());
+    let check = runner.wait_for_check("counting", "knows of its earlier life", |check| check.0["mode"] == "forced-up");
+    // Its runs are those of both lives; what its probe has left since is fresher.
+    assert!(check.runs() >= count(&check) + 5, "{:#}", check.0);
+    let again = runner.wait_for_runs("counting", 2);
+    assert_eq!(again.runs() - count(&again), check.runs() - count(&check), "{:#}", again.0);
 }
 
 #[test]
