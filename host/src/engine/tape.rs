@@ -234,21 +234,20 @@ impl Tape {
                 })
                 .unwrap_or_default(),
         };
-        let text = |value: &Value| self.secrets.uncover(value).as_str().unwrap_or_default().to_owned();
-        (text(&recorded.said), text(&recorded.complained))
+        (self.text_of(&recorded.said), self.text_of(&recorded.complained))
     }
 
     /// What the runner knows of the run at its end: what it is, or what it was when it was recorded.
     pub(super) fn end(&self, aside: Aside) -> Aside {
         if self.is_recording() {
             let Aside { unverified, refused, exceeded, missing, denied } = &aside;
-            let exceeded = exceeded.as_ref();
+            let cover = |text: &String| self.secrets.cover(text.as_str().into());
             self.add(Line::End(End {
                 unverified: *unverified,
-                refused: refused.clone(),
-                exceeded: exceeded.map(|(kind, message)| Fault { kind: Kind(*kind), message: message.as_str().into() }),
-                missing: missing.clone(),
-                denied: denied.clone(),
+                refused: refused.as_ref().map(cover),
+                exceeded: exceeded.as_ref().map(|(kind, text)| Fault { kind: Kind(*kind), message: cover(text) }),
+                missing: missing.iter().map(cover).collect(),
+                denied: denied.iter().map(cover).collect(),
             }));
             return aside;
         }
@@ -258,8 +257,14 @@ impl Tape {
         });
         match recorded {
             Ok(End { unverified, refused, exceeded, missing, denied }) => {
-                let exceeded = exceeded.map(|fault| self.fault(&fault)).map(|told| (told.kind, told.message));
-                Aside { unverified, refused, exceeded, missing, denied }
+                let texts = |values: Vec<Value>| values.iter().map(|value| self.text_of(value)).collect();
+                Aside {
+                    unverified,
+                    refused: refused.map(|value| self.text_of(&value)),
+                    exceeded: exceeded.map(|fault| self.fault(&fault)).map(|told| (told.kind, told.message)),
+                    missing: texts(missing),
+                    denied: texts(denied),
+                }
             }
             Err(Told { kind, message }) => Aside { exceeded: Some((kind, message)), ..aside },
         }
@@ -279,8 +284,12 @@ impl Tape {
     }
 
     fn fault(&self, fault: &Fault) -> Told {
-        let message = self.secrets.uncover(&fault.message);
-        Told { kind: fault.kind.0, message: message.as_str().unwrap_or_default().to_owned() }
+        Told { kind: fault.kind.0, message: self.text_of(&fault.message) }
+    }
+
+    /// A text that was taken down.
+    fn text_of(&self, value: &Value) -> String {
+        self.secrets.uncover(value).as_str().unwrap_or_default().to_owned()
     }
 
     fn is_recording(&self) -> bool {
@@ -383,4 +392,42 @@ fn refuse_experiments(prepared: &Prepared) -> Result<()> {
         bail!("this component takes part in the experiment `{word}`, whose runs can't be recorded or replayed");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_a_run_was_refused_holds_no_secret() {
+        let secrets = ["db.internal".to_owned()];
+        let aside = || Aside {
+            unverified: false,
+            refused: Some("db.internal:5432".to_owned()),
+            exceeded: Some((FaultKind::Denied, "no way to db.internal".to_owned())),
+            missing: vec!["tcp:db.internal:5432".to_owned()],
+            denied: vec!["db.internal".to_owned()],
+        };
+        let tape = Tape::empty(&secrets);
+        tape.end(aside());
+        let header = Header {
+            recording: Header::FORMAT,
+            world: String::new(),
+            check: String::new(),
+            probe: String::new(),
+            digest: String::new(),
+            settings: json!({}),
+            timeout: 0,
+            recorded: String::new(),
+        };
+        let text = tape.text(&header).unwrap().unwrap();
+        assert!(!text.contains("db.internal"), "{text}");
+
+        let replayed = Tape::of(Recording::read(&text).unwrap(), &secrets);
+        let (found, wanted) = (replayed.end(aside()), aside());
+        assert_eq!((found.refused, found.exceeded), (wanted.refused, wanted.exceeded));
+        assert_eq!((found.missing, found.denied), (wanted.missing, wanted.denied));
+    }
 }

@@ -117,14 +117,14 @@ pub(super) struct End {
     pub(super) unverified: bool,
     /// What the run was refused, and what would change that.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) refused: Option<String>,
+    pub(super) refused: Option<Value>,
     /// The budget that it went beyond.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) exceeded: Option<Fault>,
     /// The grants that it missed.
-    pub(super) missing: Vec<String>,
+    pub(super) missing: Vec<Value>,
     /// The addresses that are denied to all checks.
-    pub(super) denied: Vec<String>,
+    pub(super) denied: Vec<Value>,
 }
 
 /// Why a file is no recording that can be replayed.

@@ -4,7 +4,11 @@
 //! {"$secret": 0}]}`. A replay of a check that has the same secrets puts them back, so that a probe gets what it got. In base64,
 //! as in an `authorization` header, the whole word is left out: `{"$masked": 12}` tells its length.
 //!
+//! Secrets are numbered in the order of the check, so that a replay that has others has them in their places.
+//!
 //! What is *derived* from a secret, such as a proof or a hash, is written as it went over the network.
+
+use std::cmp::Reverse;
 
 use base64::{
     Engine as _, alphabet,
@@ -35,9 +39,20 @@ const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
 const READERS: [GeneralPurpose; 2] =
     [GeneralPurpose::new(&alphabet::STANDARD, LENIENT), GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT)];
 
-/// The secrets of a check.
+/// The forms that a secret is found in: as it is, in a URL, and in JSON.
+const FORMS: [fn(&str) -> String; 3] = [str::to_owned, percent_encoded, escaped];
+
+/// The secrets of a check, each in all its forms: the longest first, so that none is left out in part because it holds another.
 #[derive(Clone, Default)]
-pub(super) struct Secrets(Vec<Vec<u8>>);
+pub(super) struct Secrets(Vec<Form>);
+
+/// A form of a secret.
+#[derive(Clone)]
+struct Form {
+    bytes: Vec<u8>,
+    /// Its number: whoever has other secrets, in the same order, has another one in its place.
+    number: usize,
+}
 
 /// A part of some bytes.
 enum Part {
@@ -48,12 +63,11 @@ enum Part {
 
 impl Secrets {
     pub(super) fn new(secrets: &[String]) -> Secrets {
-        let mut all: Vec<Vec<u8>> = secrets.iter().map(|secret| secret.as_bytes().to_vec()).collect();
-        all.extend(secrets.iter().map(|secret| percent_encoded(secret).into_bytes()));
-        // The longest first, so that none is left out in part because it holds another.
-        all.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
-        all.dedup();
-        all.retain(|secret| !secret.is_empty());
+        let forms = secrets.iter().flat_map(|secret| FORMS.map(|form| form(secret).into_bytes()));
+        let mut all: Vec<Form> = forms.enumerate().map(|(number, bytes)| Form { bytes, number }).collect();
+        all.retain(|form| !form.bytes.is_empty());
+        // Of forms that are alike the first is found.
+        all.sort_by_key(|form| Reverse(form.bytes.len()));
         Secrets(all)
     }
 
@@ -102,7 +116,8 @@ impl Secrets {
     fn uncover_part(&self, part: &Value) -> Vec<u8> {
         let number = |key: &str| part.get(key).and_then(Value::as_u64).and_then(|number| usize::try_from(number).ok());
         if let Some(secret) = number(SECRET) {
-            return self.0.get(secret).cloned().unwrap_or_else(|| HIDDEN.to_vec());
+            let known = self.0.iter().find(|form| form.number == secret);
+            return known.map_or_else(|| HIDDEN.to_vec(), |form| form.bytes.clone());
         }
         match number(MASKED) {
             Some(length) => vec![b'*'; length.min(MOST_MASKED)],
@@ -115,19 +130,17 @@ impl Secrets {
         let (mut plain, mut at) = (Vec::new(), 0);
         while at < bytes.len() {
             let rest = &bytes[at..];
-            let found = self.0.iter().position(|secret| rest.starts_with(secret));
+            let found = self.0.iter().find(|form| rest.starts_with(&form.bytes));
             let (part, length) = match found {
-                Some(number) => (Part::Secret(number), self.0[number].len()),
-                None => {
-                    let starts_word = at == 0 || !is_base64(bytes[at - 1]);
-                    let word = rest.iter().take_while(|byte| is_base64(**byte)).count();
-                    if !starts_word || !self.hides_in(&rest[..word]) {
+                Some(form) => (Part::Secret(form.number), form.bytes.len()),
+                None => match self.hiding_word(bytes, at) {
+                    Some(word) => (Part::Masked(word), word),
+                    None => {
                         plain.push(bytes[at]);
                         at += 1;
                         continue;
                     }
-                    (Part::Masked(word), word)
-                }
+                },
             };
             if !plain.is_empty() {
                 parts.push(Part::Plain(std::mem::take(&mut plain)));
@@ -141,13 +154,22 @@ impl Secrets {
         parts
     }
 
+    /// The length of the word of base64 that begins there, if one does that hides a secret. Each word is looked at once.
+    fn hiding_word(&self, bytes: &[u8], at: usize) -> Option<usize> {
+        if !is_base64(bytes[at]) || (at > 0 && is_base64(bytes[at - 1])) {
+            return None;
+        }
+        let word = bytes[at..].iter().take_while(|byte| is_base64(**byte)).count();
+        self.hides_in(&bytes[at..at + word]).then_some(word)
+    }
+
     /// Whether a word is base64 of something with a secret in it.
     fn hides_in(&self, word: &[u8]) -> bool {
         READERS.iter().any(|reader| {
             // One letter more than whole groups is none of it.
             let word = if word.len() % 4 == 1 { &word[..word.len() - 1] } else { word };
             reader.decode(word).is_ok_and(|read| {
-                let mut long = self.0.iter().filter(|secret| secret.len() >= UNLIKELY);
+                let mut long = self.0.iter().map(|form| &form.bytes).filter(|secret| secret.len() >= UNLIKELY);
                 long.any(|secret| read.windows(secret.len()).any(|window| window == secret))
             })
         })
@@ -164,6 +186,12 @@ fn percent_encoded(text: &str) -> String {
     text.bytes()
         .map(|byte| if unreserved(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
         .collect()
+}
+
+/// A text as JSON has it, without its quotes.
+fn escaped(text: &str) -> String {
+    let quoted = Value::from(text).to_string();
+    quoted[1..quoted.len() - 1].to_owned()
 }
 
 #[cfg(test)]
@@ -207,6 +235,23 @@ mod tests {
             let back = secrets().uncover(&covered);
             assert_eq!(back.as_str().map(str::len), Some("Basic ".len() + word.len()), "{back}");
         }
+    }
+
+    #[test]
+    fn a_secret_is_found_as_json_escapes_it() {
+        let secrets = Secrets::new(&["a\"b\\c".to_owned()]);
+        let body = json!({ "password": "a\"b\\c" }).to_string();
+        let covered = secrets.cover(json!(body));
+        assert_eq!(covered, json!({ PARTS: ["{\"password\":\"", { SECRET: 2 }, "\"}"] }));
+        assert_eq!(secrets.uncover(&covered), json!(body));
+    }
+
+    #[test]
+    fn other_secrets_come_in_the_place_of_those_that_were() {
+        let covered =
+            Secrets::new(&["correct-horse".to_owned(), "tok".to_owned()]).cover(json!("correct-horse and tok"));
+        let others = Secrets::new(&["pw".to_owned(), "a-longer-token".to_owned()]);
+        assert_eq!(others.uncover(&covered), json!("pw and a-longer-token"));
     }
 
     #[test]
