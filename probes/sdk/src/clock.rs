@@ -72,7 +72,17 @@ impl Deadline {
     /// The end of a leave-taking, of which the runner tells no time: half of the most that it allows.
     pub(crate) fn of_leave() -> Self {
         const LEAVE: Duration = Duration::from_secs(1);
-        Self(Instant(Instant::now().0.saturating_add(nanoseconds(LEAVE))))
+        Self::after(LEAVE)
+    }
+
+    /// So much later than now.
+    pub(crate) fn after(span: Duration) -> Self {
+        Self(Instant(Instant::now().0.saturating_add(nanoseconds(span))))
+    }
+
+    /// What can be polled for its coming.
+    pub(crate) fn alarm(self) -> Pollable {
+        monotonic_clock::subscribe_instant(self.0.0)
     }
 
     /// What is left until then; zero once it is past.
@@ -87,7 +97,7 @@ impl Deadline {
 
     /// Waits until then.
     pub fn pass(self) {
-        monotonic_clock::subscribe_instant(self.0.0).block();
+        self.alarm().block();
     }
 
     /// The nearer deadline that leaves time for `parts` tries of equal length, of which this is the first. A share of no
@@ -101,7 +111,7 @@ impl Deadline {
     /// The nearer of this deadline and one so much later than now.
     #[must_use]
     pub fn within(self, span: Duration) -> Self {
-        Self(self.0.min(Instant(Instant::now().0.saturating_add(nanoseconds(span)))))
+        Self(self.0.min(Self::after(span).0))
     }
 
     /// Repeats `step` until it yields something, and waits for `event` between the tries.
@@ -122,8 +132,7 @@ impl Deadline {
             if let Some(done) = step()? {
                 return Ok(done);
             }
-            let alarm = monotonic_clock::subscribe_instant(self.0.0);
-            if !poll(&[&event(), &alarm]).contains(&0) {
+            if !poll(&[&event(), &self.alarm()]).contains(&0) {
                 return Err(Cause::TimedOut(begun.elapsed()));
             }
         }

@@ -1,5 +1,7 @@
 //! HTTP requests, sent by the runner on the probe's behalf: it resolves, connects, and speaks TLS.
 
+mod nonblocking;
+
 use std::time::Duration;
 
 use crate::{
@@ -13,7 +15,7 @@ use crate::{
                 OutgoingRequest, RequestOptions, Scheme, http_error_code,
             },
         },
-        io::streams::{InputStream, StreamError},
+        io::streams::{InputStream, OutputStream, StreamError},
     },
     certificate::latest_handshake,
     clock::{Deadline, Instant},
@@ -23,6 +25,8 @@ use crate::{
     text::first_line,
     url::Url,
 };
+
+pub use self::nonblocking::send_async;
 
 /// Says whose a request is: some servers refuse those that do not.
 const USER_AGENT: &str = concat!("probity/", env!("CARGO_PKG_VERSION"));
@@ -117,11 +121,8 @@ pub fn ask(request: &Request<'_>, attempt: &mut Attempt) -> Result<Response, Err
 ///
 /// Any [`Cause`].
 pub fn send(request: &Request<'_>, deadline: Deadline) -> Result<Response, Error> {
-    let doing = |cause| Error::new(format!("asking {}", request.url), cause);
-    let (status, headers, response) = exchange(request, deadline).map_err(doing)?;
-    let (body, stream) = open_body(&response).map_err(doing)?;
-    let exchange = latest().into_iter().next();
-    Ok(Response { status, headers, exchange, stream, body, _response: response, url: request.url.clone() })
+    let answered = exchange(request, deadline).and_then(|response| of(response, request, latest().into_iter().next()));
+    answered.map_err(|cause| Error::new(format!("asking {}", request.url), cause))
 }
 
 impl Response {
@@ -138,19 +139,17 @@ impl Response {
     pub fn read_body(&mut self, most: usize, deadline: Deadline) -> Result<Body, Error> {
         let mut bytes = Vec::new();
         loop {
-            // One byte more than is allowed tells a body that fits from one that does not.
-            let room = (most - bytes.len()).saturating_add(1);
-            let more = read(&self.stream, room, deadline)
-                .map_err(|cause| Error::new(format!("reading the body of {}", self.url), cause))?;
-            if more.is_empty() {
-                return Ok(Body { bytes, cut: false });
-            }
-            bytes.extend(more);
-            if bytes.len() > most {
-                bytes.truncate(most);
-                return Ok(Body { bytes, cut: true });
+            let (room, begun) = (room(&bytes, most), Instant::now());
+            let arrived = || arrived(&self.stream, room, begun, deadline);
+            let more = deadline.until(|| self.stream.subscribe(), arrived).map_err(|cause| self.unread(cause))?;
+            if let Some(cut) = add(&mut bytes, more, most) {
+                return Ok(Body { bytes, cut });
             }
         }
+    }
+
+    fn unread(&self, cause: Cause) -> Error {
+        Error::new(format!("reading the body of {}", self.url), cause)
     }
 
     /// What comes after the body, in the form of [`headers`](Self::headers); nothing if nothing does. Of the body, what is yet to
@@ -176,47 +175,81 @@ impl Response {
     }
 }
 
-type Head = (u16, Vec<(String, Vec<u8>)>, IncomingResponse);
-
-fn exchange(request: &Request<'_>, deadline: Deadline) -> Result<Head, Cause> {
+fn exchange(request: &Request<'_>, deadline: Deadline) -> Result<IncomingResponse, Cause> {
     let begun = Instant::now();
-    let pending = start(request, deadline, begun)?;
-    let answered = || {
-        // The outer error would mean that the answer was taken before: it is taken once, on the way out of the wait.
-        let answer = pending.get().map(|taken| taken.unwrap_or(Err(ErrorCode::InternalError(None))));
-        answer.transpose().map_err(|code| cause(code, begun))
-    };
-    let response = deadline.until(|| pending.subscribe(), answered)?;
-    Ok((response.status(), entries(&response.headers()), response))
+    let (pending, body) = start(request, deadline, begun)?;
+    if let Some(body) = body {
+        let written = stream::write(&body.stream, request.body, deadline);
+        body.end(written)?;
+    }
+    deadline.until(|| pending.subscribe(), || answer(&pending, begun))
+}
+
+/// What was answered; nothing yet if nothing was.
+fn answer(pending: &FutureIncomingResponse, begun: Instant) -> Result<Option<IncomingResponse>, Cause> {
+    // The outer error would mean that the answer was taken before: it is taken once, on the way out of the wait.
+    let answer = pending.get().map(|taken| taken.unwrap_or(Err(ErrorCode::InternalError(None))));
+    answer.transpose().map_err(|code| cause(code, begun))
+}
+
+/// The answer to a request, whose head has come.
+fn of(response: IncomingResponse, request: &Request<'_>, exchange: Option<Exchange>) -> Result<Response, Cause> {
+    let (body, stream) = open_body(&response)?;
+    Ok(Response {
+        status: response.status(),
+        headers: entries(&response.headers()),
+        exchange,
+        stream,
+        body,
+        _response: response,
+        url: request.url.clone(),
+    })
 }
 
 fn entries(fields: &Fields) -> Vec<(String, Vec<u8>)> {
     fields.entries().into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect()
 }
 
-/// Hands the request to the runner, and its body after it.
-fn start(request: &Request<'_>, deadline: Deadline, begun: Instant) -> Result<FutureIncomingResponse, Cause> {
+/// Hands the request to the runner; its body is yet to be written.
+fn start(
+    request: &Request<'_>,
+    deadline: Deadline,
+    begun: Instant,
+) -> Result<(FutureIncomingResponse, Option<Sending>), Cause> {
     let outgoing = outgoing(request)?;
-    let body = if request.body.is_empty() { None } else { Some(outgoing.body().map_err(|()| not_taken("a body"))?) };
+    let body = if request.body.is_empty() { None } else { Some(Sending::of(&outgoing)?) };
     let pending = handle(outgoing, Some(options(deadline)?)).map_err(|code| cause(code, begun))?;
-    if let Some(body) = body {
-        send_body(body, request.body, deadline)?;
-    }
-    Ok(pending)
+    Ok((pending, body))
 }
 
-fn send_body(body: OutgoingBody, bytes: &[u8], deadline: Deadline) -> Result<(), Cause> {
-    let stream = body.write().map_err(|()| not_taken("a body"))?;
-    match stream::write(&stream, bytes, deadline) {
-        Ok(()) => {}
-        Err(silent @ Cause::TimedOut(_)) => return Err(silent),
-        // The answer says why, or comes all the same: a server may answer before it has read all.
-        Err(_) => return Ok(()),
+/// The body of a request that is being sent.
+struct Sending {
+    // A body must outlive its stream: fields are dropped in this order.
+    stream: OutputStream,
+    body: OutgoingBody,
+}
+
+impl Sending {
+    fn of(request: &OutgoingRequest) -> Result<Self, Cause> {
+        let body = request.body().map_err(|()| not_taken("a body"))?;
+        let stream = body.write().map_err(|()| not_taken("a body"))?;
+        Ok(Self { stream, body })
     }
-    drop(stream);
-    // Fails as the write would have.
-    let _ = OutgoingBody::finish(body, None);
-    Ok(())
+
+    /// What follows from how it was written.
+    fn end(self, written: Result<(), Cause>) -> Result<(), Cause> {
+        let Self { stream, body } = self;
+        match written {
+            Ok(()) => {}
+            Err(silent @ Cause::TimedOut(_)) => return Err(silent),
+            // The answer says why, or comes all the same: a server may answer before it has read all.
+            Err(_) => return Ok(()),
+        }
+        drop(stream);
+        // Fails as the write would have.
+        let _ = OutgoingBody::finish(body, None);
+        Ok(())
+    }
 }
 
 fn outgoing(request: &Request<'_>) -> Result<OutgoingRequest, Cause> {
@@ -276,21 +309,34 @@ fn open_body(response: &IncomingResponse) -> Result<(IncomingBody, InputStream),
     Ok((body, stream))
 }
 
-/// What has arrived of a body; none at its end.
-fn read(stream: &InputStream, most: usize, deadline: Deadline) -> Result<Vec<u8>, Cause> {
-    let begun = Instant::now();
-    let arrived = || {
-        stream::arrived(stream, most).map_err(|error| match &error {
-            StreamError::LastOperationFailed(failed) => match http_error_code(failed) {
-                Some(code) => cause(code, begun),
-                // The runner gives up when the probe does; wasmtime 48 has no code for what breaks off a body.
-                None if deadline.remaining().is_zero() => Cause::TimedOut(begun.elapsed()),
-                None => Cause::from(error),
-            },
-            StreamError::Closed => Cause::Closed,
-        })
-    };
-    deadline.until(|| stream.subscribe(), arrived)
+/// How much of a body is asked for: one byte more than is allowed tells a body that fits from one that does not.
+fn room(bytes: &[u8], most: usize) -> usize {
+    (most - bytes.len()).saturating_add(1)
+}
+
+/// Adds to a body what has come of it; whether it was cut, once it is read.
+fn add(bytes: &mut Vec<u8>, more: Vec<u8>, most: usize) -> Option<bool> {
+    if more.is_empty() {
+        return Some(false);
+    }
+    bytes.extend(more);
+    (bytes.len() > most).then(|| {
+        bytes.truncate(most);
+        true
+    })
+}
+
+/// What has arrived of a body; nothing yet if nothing has, and none at its end.
+fn arrived(stream: &InputStream, most: usize, begun: Instant, deadline: Deadline) -> Result<Option<Vec<u8>>, Cause> {
+    stream::arrived(stream, most).map_err(|error| match &error {
+        StreamError::LastOperationFailed(failed) => match http_error_code(failed) {
+            Some(code) => cause(code, begun),
+            // The runner gives up when the probe does; wasmtime 48 has no code for what breaks off a body.
+            None if deadline.remaining().is_zero() => Cause::TimedOut(begun.elapsed()),
+            None => Cause::from(error),
+        },
+        StreamError::Closed => Cause::Closed,
+    })
 }
 
 /// What the runner's error code means; `begun` is when the waiting began, for its time-outs.

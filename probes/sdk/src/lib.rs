@@ -27,7 +27,7 @@
 //!
 //! Inside the sandbox `std::time::Instant`, `std::net`, `std::env` and `std::fs` panic or do nothing: the time comes from
 //! [`clock`], the network from [`net`], [`tcp`], [`tls`], [`udp`], [`icmp`] and [`http`], what there is of the machine from
-//! [`system`], chance from [`random`].
+//! [`system`], chance from [`random`]. [`nonblocking`] does several things at once.
 
 // What serves adapters and comparisons alone.
 #![cfg_attr(not(all(feature = "adapters", feature = "patterns")), allow(dead_code))]
@@ -90,6 +90,7 @@ pub mod icmp;
 pub mod json;
 pub mod limits;
 pub mod net;
+pub mod nonblocking;
 #[cfg(feature = "patterns")]
 pub mod pattern;
 mod probe;

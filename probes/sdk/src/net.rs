@@ -1,5 +1,7 @@
 //! Names, addresses, and what the sandbox's network says of them.
 
+mod nonblocking;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::{
@@ -12,6 +14,8 @@ use crate::{
     clock::Deadline,
     tcp,
 };
+
+pub use self::nonblocking::{dial_async, resolve_async};
 
 /// Addresses of one name that are tried: more would leave each too little of the time.
 const MOST_TRIED: usize = 8;

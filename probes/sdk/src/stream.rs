@@ -1,5 +1,7 @@
 //! Byte streams of the sandbox, read and written without waiting past a deadline.
 
+pub(crate) mod nonblocking;
+
 use crate::{
     Cause,
     bindings::wasi::io::streams::{InputStream, OutputStream, StreamError},

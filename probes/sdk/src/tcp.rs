@@ -1,5 +1,7 @@
 //! TCP connections that never wait past a deadline.
 
+mod nonblocking;
+
 use std::net::SocketAddr;
 
 use crate::{

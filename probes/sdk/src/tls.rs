@@ -1,5 +1,7 @@
 //! TLS over a TCP connection, done by the runner: it verifies the certificate against what its system trusts.
 
+mod nonblocking;
+
 use std::net::SocketAddr;
 
 use crate::{
@@ -10,7 +12,7 @@ use crate::{
             streams::{InputStream, OutputStream},
         },
         sockets::tcp::TcpSocket,
-        tls::types::{ClientConnection, ClientHandshake},
+        tls::types::{ClientConnection, ClientHandshake, FutureClientStreams},
     },
     clock::Deadline,
     error::QUOTED,
@@ -36,10 +38,9 @@ impl Stream {
     /// [`Cause::Handshake`], also if it is not done by the deadline.
     pub fn secure(stream: tcp::Stream, name: &str, deadline: Deadline) -> Result<Self, Error> {
         let (input, output, socket, remote) = stream.into_parts();
-        let (connection, input, output) = shake_hands(name, input, output, deadline).map_err(|cause| {
-            let cause = Cause::Handshake { with: name.to_owned(), why: why(cause) };
-            Error::new(format!("connecting to {remote}"), cause)
-        })?;
+        let under_way = begin(name, input, output);
+        let shaken = deadline.until(|| under_way.subscribe(), || done(&under_way));
+        let (connection, input, output) = shaken.map_err(|cause| failed(remote, name, cause))?;
         Ok(Self { input, output, connection, _socket: socket, remote })
     }
 
@@ -74,22 +75,23 @@ impl Stream {
     }
 }
 
-fn shake_hands(
-    name: &str,
-    input: InputStream,
-    output: OutputStream,
-    deadline: Deadline,
-) -> Result<(ClientConnection, InputStream, OutputStream), Cause> {
-    let done = ClientHandshake::finish(ClientHandshake::new(name, input, output));
-    deadline.until(
-        || done.subscribe(),
-        || match done.get() {
-            None => Ok(None),
-            Some(Ok(Ok(streams))) => Ok(Some(streams)),
-            Some(Ok(Err(error))) => Err(Cause::Tls(shown(&error))),
-            Some(Err(())) => Err(Cause::Runner("the outcome of the handshake is gone".to_owned())),
-        },
-    )
+fn begin(name: &str, input: InputStream, output: OutputStream) -> FutureClientStreams {
+    ClientHandshake::finish(ClientHandshake::new(name, input, output))
+}
+
+/// What a handshake has come to; nothing yet if it is not done.
+fn done(handshake: &FutureClientStreams) -> Result<Option<(ClientConnection, InputStream, OutputStream)>, Cause> {
+    match handshake.get() {
+        None => Ok(None),
+        Some(Ok(Ok(streams))) => Ok(Some(streams)),
+        Some(Ok(Err(error))) => Err(Cause::Tls(shown(&error))),
+        Some(Err(())) => Err(Cause::Runner("the outcome of the handshake is gone".to_owned())),
+    }
+}
+
+fn failed(remote: SocketAddr, name: &str, cause: Cause) -> Error {
+    let cause = Cause::Handshake { with: name.to_owned(), why: why(cause) };
+    Error::new(format!("connecting to {remote}"), cause)
 }
 
 fn shown(error: &IoError) -> String {

@@ -1,6 +1,8 @@
 //! UDP datagrams, to and from one address or many, never waiting past a deadline.
 
-use std::net::SocketAddr;
+mod nonblocking;
+
+use std::{net::SocketAddr, slice};
 
 use crate::{
     Cause, Error,
@@ -144,24 +146,42 @@ struct Datagrams {
 impl Datagrams {
     /// A socket for addresses of the family of `like`, which hears `remote` alone if there is one.
     fn open(like: SocketAddr, remote: Option<SocketAddr>, deadline: Deadline) -> Result<Self, Cause> {
-        let socket = create_udp_socket(net::family(like))?;
-        socket.start_bind(&instance_network(), net::any_local(like))?;
+        let socket = bind(like)?;
         deadline.until(|| socket.subscribe(), || net::unless_blocked(socket.finish_bind()))?;
+        Self::of(socket, remote)
+    }
+
+    fn of(socket: UdpSocket, remote: Option<SocketAddr>) -> Result<Self, Cause> {
         let (incoming, outgoing) = socket.stream(remote.map(net::to_wasi))?;
         Ok(Self { incoming, outgoing, _socket: socket })
     }
 
     fn send(&self, bytes: &[u8], to: Option<SocketAddr>, deadline: Deadline) -> Result<(), Cause> {
-        let datagram = [OutgoingDatagram { data: bytes.to_vec(), remote_address: to.map(net::to_wasi) }];
-        let send = || {
-            let sent = self.outgoing.check_send()? > 0 && self.outgoing.send(&datagram)? > 0;
-            Ok::<_, ErrorCode>(sent.then_some(()))
-        };
-        deadline.until(|| self.outgoing.subscribe(), send)
+        let datagram = datagram(bytes, to);
+        deadline.until(|| self.outgoing.subscribe(), || send(&self.outgoing, &datagram))
     }
 
     fn receive(&self, deadline: Deadline) -> Result<IncomingDatagram, Cause> {
-        let receive = || Ok::<_, ErrorCode>(self.incoming.receive(1)?.pop());
-        deadline.until(|| self.incoming.subscribe(), receive)
+        deadline.until(|| self.incoming.subscribe(), || receive(&self.incoming))
     }
+}
+
+/// A socket that is being bound to a port that the system picks.
+fn bind(like: SocketAddr) -> Result<UdpSocket, Cause> {
+    let socket = create_udp_socket(net::family(like))?;
+    socket.start_bind(&instance_network(), net::any_local(like))?;
+    Ok(socket)
+}
+
+fn datagram(bytes: &[u8], to: Option<SocketAddr>) -> OutgoingDatagram {
+    OutgoingDatagram { data: bytes.to_vec(), remote_address: to.map(net::to_wasi) }
+}
+
+fn send(outgoing: &OutgoingDatagramStream, datagram: &OutgoingDatagram) -> Result<Option<()>, ErrorCode> {
+    let sent = outgoing.check_send()? > 0 && outgoing.send(slice::from_ref(datagram))? > 0;
+    Ok(sent.then_some(()))
+}
+
+fn receive(incoming: &IncomingDatagramStream) -> Result<Option<IncomingDatagram>, ErrorCode> {
+    Ok(incoming.receive(1)?.pop())
 }

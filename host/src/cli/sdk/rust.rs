@@ -15,7 +15,7 @@ const OF_WORKSPACE: [(&str, &str); 6] = [
 ];
 
 /// Its sources.
-const SOURCES: [(&str, &str); 62] = [
+const SOURCES: [(&str, &str); 69] = [
     ("macros/src/checker.rs", include_str!("../../../../probes/sdk/macros/src/checker.rs")),
     ("macros/src/input.rs", include_str!("../../../../probes/sdk/macros/src/input.rs")),
     ("macros/src/lib.rs", include_str!("../../../../probes/sdk/macros/src/lib.rs")),
@@ -45,6 +45,7 @@ const SOURCES: [(&str, &str); 62] = [
     ("src/generic.rs", include_str!("../../../../probes/sdk/src/generic.rs")),
     ("src/hook.rs", include_str!("../../../../probes/sdk/src/hook.rs")),
     ("src/http.rs", include_str!("../../../../probes/sdk/src/http.rs")),
+    ("src/http/nonblocking.rs", include_str!("../../../../probes/sdk/src/http/nonblocking.rs")),
     ("src/icmp.rs", include_str!("../../../../probes/sdk/src/icmp.rs")),
     ("src/json.rs", include_str!("../../../../probes/sdk/src/json.rs")),
     ("src/json/parts.rs", include_str!("../../../../probes/sdk/src/json/parts.rs")),
@@ -63,6 +64,8 @@ const SOURCES: [(&str, &str); 62] = [
     ("src/more_bindings/pubsub_adapter.rs", include_str!("../../../../probes/sdk/src/more_bindings/pubsub_adapter.rs")),
     ("src/more_bindings/pubsub_probe.rs", include_str!("../../../../probes/sdk/src/more_bindings/pubsub_probe.rs")),
     ("src/net.rs", include_str!("../../../../probes/sdk/src/net.rs")),
+    ("src/net/nonblocking.rs", include_str!("../../../../probes/sdk/src/net/nonblocking.rs")),
+    ("src/nonblocking.rs", include_str!("../../../../probes/sdk/src/nonblocking.rs")),
     ("src/pattern.rs", include_str!("../../../../probes/sdk/src/pattern.rs")),
     ("src/probe.rs", include_str!("../../../../probes/sdk/src/probe.rs")),
     ("src/reader.rs", include_str!("../../../../probes/sdk/src/reader.rs")),
@@ -73,12 +76,16 @@ const SOURCES: [(&str, &str); 62] = [
     ("src/settings/endpoint.rs", include_str!("../../../../probes/sdk/src/settings/endpoint.rs")),
     ("src/settings/size.rs", include_str!("../../../../probes/sdk/src/settings/size.rs")),
     ("src/stream.rs", include_str!("../../../../probes/sdk/src/stream.rs")),
+    ("src/stream/nonblocking.rs", include_str!("../../../../probes/sdk/src/stream/nonblocking.rs")),
     ("src/system.rs", include_str!("../../../../probes/sdk/src/system.rs")),
     ("src/tcp.rs", include_str!("../../../../probes/sdk/src/tcp.rs")),
+    ("src/tcp/nonblocking.rs", include_str!("../../../../probes/sdk/src/tcp/nonblocking.rs")),
     ("src/testing.rs", include_str!("../../../../probes/sdk/src/testing.rs")),
     ("src/text.rs", include_str!("../../../../probes/sdk/src/text.rs")),
     ("src/tls.rs", include_str!("../../../../probes/sdk/src/tls.rs")),
+    ("src/tls/nonblocking.rs", include_str!("../../../../probes/sdk/src/tls/nonblocking.rs")),
     ("src/udp.rs", include_str!("../../../../probes/sdk/src/udp.rs")),
+    ("src/udp/nonblocking.rs", include_str!("../../../../probes/sdk/src/udp/nonblocking.rs")),
     ("src/url.rs", include_str!("../../../../probes/sdk/src/url.rs")),
     ("src/wire.rs", include_str!("../../../../probes/sdk/src/wire.rs")),
 ];
