@@ -7,12 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What is kept of the time for the verdict, in nanoseconds: whoever has none by the end of the time has failed as a probe, and a target
- * that does not answer is to be called unhealthy. */
+/* What is kept of the time for the verdict, in nanoseconds: whoever has none by the end of the time has failed as a probe, and a target that
+ * does not answer is to be called unhealthy. A twenty-fifth of it, but not less than two ticks of the runner's clock, nor more than half a
+ * second. */
 #define SHARE 25
 #define LEAST 20000000
+#define MOST 500000000
 /* Characters that a quotation shows. */
 #define SHOWN 120
+/* What a leave-taking has, of which the runner tells no time, in nanoseconds: half of the most that it allows. */
+#define LEAVE 1000000000
 
 static char *copy(const probe_string_t *text) { return probity_text("%.*s", (int)text->len, (const char *)text->ptr); }
 
@@ -48,14 +52,14 @@ void exports_probity_probe_manifest_describe(exports_probity_probe_manifest_desc
     }
 }
 
-/* Reads the settings; what is wrong with them. */
-static exports_probity_probe_manifest_list_setting_problem_t read_settings(const probe_string_t *json, void *into)
+exports_probity_probe_manifest_list_setting_problem_t probity_settings_of(const probe_string_t *json, void **settings)
 {
     exports_probity_probe_manifest_list_setting_problem_t list = { 0 };
+    *settings = calloc(1, probity_probe.settings_size + 1);
     if (!probity_probe.settings)
         return list;
     probity_problem problems[PROBITY_MOST_PROBLEMS];
-    list.len = probity_read_settings(probity_probe.settings, (const char *)json->ptr, json->len, into, problems);
+    list.len = probity_read_settings(probity_probe.settings, (const char *)json->ptr, json->len, *settings, problems);
     list.ptr = calloc(list.len + 1, sizeof *list.ptr);
     for (size_t at = 0; at < list.len; at++) {
         give(&list.ptr[at].pointer, problems[at].pointer);
@@ -67,37 +71,63 @@ static exports_probity_probe_manifest_list_setting_problem_t read_settings(const
 void exports_probity_probe_manifest_validate(
     probe_string_t *json, exports_probity_probe_manifest_list_setting_problem_t *problems)
 {
-    *problems = read_settings(json, calloc(1, probity_probe.settings_size + 1));
+    void *settings;
+    *problems = probity_settings_of(json, &settings);
 }
 
-bool exports_probity_probe_checker_check(probe_string_t *json, exports_probity_probe_checker_run_t *told,
-    exports_probity_probe_checker_verdict_t *verdict, exports_probity_probe_checker_problem_t *problem)
+/* What is kept: never more than half of the whole. */
+static uint64_t margin(uint64_t left)
 {
-    void *settings = calloc(1, probity_probe.settings_size + 1);
-    exports_probity_probe_manifest_list_setting_problem_t wrong = read_settings(json, settings);
-    if (wrong.len) {
-        problem->tag = PROBITY_PROBE_TYPES_PROBLEM_INVALID_SETTINGS;
-        problem->val.invalid_settings.ptr = wrong.ptr;
-        problem->val.invalid_settings.len = wrong.len;
-        return false;
-    }
+    uint64_t kept = left / SHARE < LEAST ? LEAST : left / SHARE < MOST ? left / SHARE : MOST;
+    return kept < left / 2 ? kept : left / 2;
+}
+
+void probity_begin(probity_run *run, const probity_probe_types_run_t *told)
+{
     uint64_t now = wasi_clocks_monotonic_clock_now();
-    uint64_t keep = told->time_left / SHARE > LEAST ? told->time_left / SHARE : LEAST;
-    probity_run run = { .told = told, .began = now, .marked = now };
-    run.end = now + (told->time_left > keep ? told->time_left - keep : 0);
-    run.deadline = wasi_clocks_monotonic_clock_subscribe_instant(run.end);
-    probity_check(&run, settings);
-    if (!run.message)
-        probity_failed(&run, "the probe said nothing of its target");
-    if (run.is_problem) {
-        problem->tag = run.is_denied ? PROBITY_PROBE_TYPES_PROBLEM_DENIED : PROBITY_PROBE_TYPES_PROBLEM_OTHER;
-        give(run.is_denied ? &problem->val.denied : &problem->val.other, run.message);
+    *run = (probity_run){ .told = told, .began = now, .marked = now, .held = run->held, .holds = run->holds, .staying = run->staying };
+    run->end = told ? now + told->time_left - margin(told->time_left) : now + LEAVE;
+}
+
+bool probity_conclude(
+    probity_run *run, probity_probe_types_verdict_t *verdict, probity_probe_types_problem_t *problem)
+{
+    if (!run->message)
+        probity_failed(run, "the probe said nothing of its target");
+    if (run->is_problem) {
+        problem->tag = run->is_denied ? PROBITY_PROBE_TYPES_PROBLEM_DENIED : PROBITY_PROBE_TYPES_PROBLEM_OTHER;
+        give(run->is_denied ? &problem->val.denied : &problem->val.other, run->message);
+        probity_probe_types_verdict_free(&run->verdict);
         return false;
     }
-    probity_measure(&run, "total", probity_elapsed(&run), "s");
-    *verdict = run.verdict;
-    give(&verdict->message, run.message);
+    probity_measure(run, "total", probity_elapsed(run), "s");
+    *verdict = run->verdict;
+    give(&verdict->message, run->message);
     return true;
+}
+
+void probity_hold(probity_run *run, probity_drop drop, intptr_t handle)
+{
+    run->held = realloc(run->held, (run->holds + 1) * sizeof *run->held);
+    run->held[run->holds++] = (probity_held){ drop, handle };
+}
+
+/* A place that holds nothing any more. */
+static void drop_nothing(intptr_t handle) { (void)handle; }
+
+void probity_give_away(probity_run *run, intptr_t handle)
+{
+    for (size_t at = 0; at < run->holds; at++)
+        if (run->held[at].handle == handle)
+            run->held[at].drop = drop_nothing;
+}
+
+void probity_release(probity_run *run)
+{
+    while (run->holds > run->staying) {
+        run->holds--;
+        run->held[run->holds].drop(run->held[run->holds].handle);
+    }
 }
 
 /* What is said of the target, or of the probe. */
@@ -202,21 +232,44 @@ double probity_elapsed(const probity_run *run) { return (double)(wasi_clocks_mon
 void probity_phase(probity_run *run, const char *name)
 {
     uint64_t now = wasi_clocks_monotonic_clock_now();
-    probity_measure(run, name, (double)(now - run->marked) / 1e9, "s");
+    double took = (double)(now - run->marked) / 1e9;
     run->marked = now;
+    for (size_t at = 0; at < run->verdict.measurements.len; at++) {
+        probity_probe_types_measurement_t *known = &run->verdict.measurements.ptr[at];
+        if (known->name.len == strlen(name) && !memcmp(known->name.ptr, name, known->name.len)) {
+            known->value += took;
+            return;
+        }
+    }
+    probity_measure(run, name, took, "s");
 }
 
 bool probity_wait(probity_run *run, wasi_io_poll_own_pollable_t pollable)
 {
-    wasi_io_poll_borrow_pollable_t both[] = { wasi_io_poll_borrow_pollable(pollable), wasi_io_poll_borrow_pollable(run->deadline) };
+    return probity_wait_until(run->end, pollable);
+}
+
+bool probity_wait_until(uint64_t end, wasi_io_poll_own_pollable_t pollable)
+{
+    wasi_io_poll_own_pollable_t alarm = wasi_clocks_monotonic_clock_subscribe_instant(end);
+    wasi_io_poll_borrow_pollable_t both[] = { wasi_io_poll_borrow_pollable(pollable), wasi_io_poll_borrow_pollable(alarm) };
     wasi_io_poll_list_borrow_pollable_t list = { both, 2 };
     probe_list_u32_t ready;
     wasi_io_poll_poll(&list, &ready);
+    wasi_io_poll_pollable_drop_own(alarm);
     wasi_io_poll_pollable_drop_own(pollable);
+    /* Both can be ready. */
+    bool happened = false;
     for (size_t at = 0; at < ready.len; at++)
-        if (ready.ptr[at] == 0)
-            return true;
-    return false;
+        happened = happened || ready.ptr[at] == 0;
+    probe_list_u32_free(&ready);
+    return happened;
+}
+
+uint64_t probity_share(const probity_run *run, size_t parts)
+{
+    uint64_t now = wasi_clocks_monotonic_clock_now();
+    return now < run->end ? now + (run->end - now) / parts : now;
 }
 
 const char *probity_quote(const char *text)

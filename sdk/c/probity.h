@@ -26,9 +26,13 @@
  *     }
  *
  * What fails says so itself: where the target does not do something in time, or has left, the verdict is unhealthy, where the check is
- * not granted something, it is a fault that names the grant, and NULL or false is returned. The last thing that is said counts. All
- * memory is from malloc and lives for one run: nothing has to be given back. Whatever else there is of WASI is in probe.h, which
- * `probity build` makes of the WIT. */
+ * not granted something, it is a fault that names the grant, and NULL or false is returned. The last thing that is said counts. What
+ * functions return lives until the end of the run: nothing has to be given back. Whatever else there is of WASI is in probe.h, which
+ * `probity build` makes of the WIT; what a probe does not call, it does not import.
+ *
+ * A probe whose connection stays open between runs (`kind = "connector"` in build.toml) defines, in place of `probity_check`,
+ * `probity_open`, `probity_examine` and `probity_close`. What is opened and returned in `probity_open` stays until the end of the
+ * connection. */
 
 #ifndef PROBITY_H
 #define PROBITY_H
@@ -63,12 +67,21 @@ typedef struct {
 /* One run. */
 typedef struct probity_run probity_run;
 
-/* A TCP connection, which ends with the run. */
+/* A TCP connection. It ends with the run. */
 typedef struct probity_connection probity_connection;
+
+/* A UDP socket that speaks to one address and hears it alone. */
+typedef struct probity_datagrams probity_datagrams;
 
 /* To be defined by the probe. */
 extern const probity_manifest probity_probe;
 void probity_check(probity_run *run, const void *settings);
+/* Or by one that keeps a connection: dials the target; what it returns is handed to the others. NULL: it said why. */
+void *probity_open(probity_run *run, const void *settings);
+/* Examines the target over it. */
+void probity_examine(probity_run *run, void *opened);
+/* Takes leave of the target as its protocol asks, and waits for no answer. What it says is heard by nobody. */
+void probity_close(probity_run *run, void *opened);
 
 /* The verdict, and its message as printf has it. */
 void probity_healthy(probity_run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -100,10 +113,14 @@ const void *probity_state(const probity_run *run, size_t *length);
 double probity_time_left(const probity_run *run);
 /* Seconds since the run began. */
 double probity_elapsed(const probity_run *run);
-/* A phase of this name ends: how long it took, since the one before ended or the run began, becomes a measurement. */
+/* A phase of this name ends: how long it took, since the one before ended or the run began, becomes a measurement. One that is done
+ * several times is measured as a whole. */
 void probity_phase(probity_run *run, const char *name);
 /* Waits until something can be read or written; whether that is before the time is over. It drops the pollable. */
 bool probity_wait(probity_run *run, wasi_io_poll_own_pollable_t pollable);
+
+/* The addresses of a host, in the order of the resolver, 8 at most, and NULL after the last: the phase `resolve`. */
+const char *const *probity_lookup(probity_run *run, const char *host);
 
 /* Connects to a host, which may have several addresses: the phases `resolve` and `connect`. */
 probity_connection *probity_connect(probity_run *run, const char *host, int64_t port);
@@ -117,6 +134,57 @@ const char *probity_expect(probity_connection *connection, const char *text, siz
 const char *probity_read_line(probity_connection *connection, size_t most);
 /* Sends all of it. */
 bool probity_write(probity_connection *connection, const void *bytes, size_t length);
+
+/* TLS is done by the runner, which verifies the certificate; what it trusts, and shows of its own, is the operator's to say (`[check.tls]`).
+ * It takes the grant `tls` beside that of the connection. */
+
+/* Connects to a host, as which the server has to prove itself: the phases `resolve`, `connect` and `tls`. */
+probity_connection *probity_connect_tls(probity_run *run, const char *host, int64_t port);
+/* Goes on over TLS, for protocols that agree on it after they have begun in the clear. The server has to prove this name, or this address,
+ * which has no brackets. */
+bool probity_secure(probity_connection *connection, const char *name);
+
+/* A socket for the first address of a host: the phase `resolve`. Nothing is sent yet. */
+probity_datagrams *probity_connect_udp(probity_run *run, const char *host, int64_t port);
+/* Sends one datagram. That nobody listens shows, if at all, when the next one is sent or received. */
+bool probity_send(probity_datagrams *datagrams, const void *bytes, size_t length);
+/* The next datagram, and how long it is. A NUL follows it. */
+const char *probity_receive(probity_datagrams *datagrams, size_t *length);
+/* Sends a question, up to three times within the time that is left, until something comes that is an answer to it: whatever comes, if
+ * `is_answer` is NULL. What is none may be late, forged or garbage. */
+const char *probity_ask(probity_datagrams *datagrams, const void *question, size_t asked,
+    bool (*is_answer)(const char *datagram, size_t length), size_t *length);
+
+/* A request of HTTP. The runner sends it: it resolves, connects and speaks TLS, by the grants `http:` and `https:`. */
+typedef struct {
+    /* NULL is GET. */
+    const char *method;
+    /* Absolute, and of http or https. */
+    const char *url;
+    /* Names and values in turn, and NULL after the last; NULL: there are none. */
+    const char *const *headers;
+    const void *body;
+    size_t body_length;
+    /* How many bytes of the answer's body are read; 0 are a mebibyte. */
+    size_t most_body;
+} probity_request;
+
+/* Its answer. */
+typedef struct {
+    int status;
+    /* Names in lower case and values in turn, and NULL after the last. */
+    const char *const *headers;
+    /* What was read of it, and how much. A NUL follows it. */
+    const char *body;
+    size_t body_length;
+    /* Whether there was more. */
+    bool cut;
+} probity_response;
+
+/* Sends a request, and waits for the whole answer: the phases `first-byte` and `body`. Whatever its status is, it is an answer. */
+const probity_response *probity_fetch(probity_run *run, const probity_request *request);
+/* The first value of a header; NULL if there is none. */
+const char *probity_header(const probity_response *response, const char *name);
 
 /* The first line of a text, in quotes, and no more of it than a message should show. */
 const char *probity_quote(const char *text);

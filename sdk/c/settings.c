@@ -2,25 +2,9 @@
 
 #include "settings.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-char *probity_text(const char *format, ...)
-{
-    va_list values, again;
-    va_start(values, format);
-    va_copy(again, values);
-    int length = vsnprintf(NULL, 0, format, values);
-    char *text = malloc((size_t)(length < 0 ? 0 : length) + 1);
-    *text = '\0';
-    if (length > 0)
-        vsnprintf(text, (size_t)length + 1, format, again);
-    va_end(values);
-    va_end(again);
-    return text;
-}
 
 /* A text that grows. */
 typedef struct {
@@ -62,7 +46,9 @@ static void say_quoted(growing *to, const char *text)
 static void say_number(growing *to, double number)
 {
     char text[32];
-    snprintf(text, sizeof text, number == (double)(long long)number ? "%.0f" : "%g", number);
+    /* Whole ones up to here are what they are; of others so many digits come back as they were written. */
+    bool is_whole = number > -9e15 && number < 9e15 && number == (double)(long long)number;
+    snprintf(text, sizeof text, is_whole ? "%.0f" : "%.15g", number);
     say(to, text);
 }
 
@@ -292,12 +278,15 @@ static char *unknown(const probity_setting *table)
 size_t probity_read_settings(
     const probity_setting *table, const char *json, size_t length, void *into, probity_problem *problems)
 {
-    size_t count = 0;
-    bool given[PROBITY_MOST_PROBLEMS] = { 0 };
+    size_t count = 0, settings = 0;
+    while (table[settings].kind != PROBITY_KIND_END)
+        settings++;
+    bool *given = calloc(settings + 1, sizeof *given);
     reader from = { json, json + length };
     if (!next_is(&from, '{')) {
         problems[count++] = (probity_problem){ pointer_to(""), probity_text("must be an object") };
         *problems->pointer = '\0';
+        free(given);
         return count;
     }
     while (next_is(&from, '"')) {
@@ -331,5 +320,6 @@ size_t probity_read_settings(
             read_value(setting, &fallback, into);
         }
     }
+    free(given);
     return count;
 }

@@ -46,7 +46,7 @@ typedef struct {
 /* Its last line. */
 #define PROBITY_END { .kind = PROBITY_KIND_END }
 
-/* One thing that is wrong with the settings; both texts are from malloc. */
+/* One thing that is wrong with the settings. */
 typedef struct {
     char *pointer, *message;
 } probity_problem;
@@ -62,7 +62,7 @@ char *probity_schema(const probity_setting *table);
 size_t probity_read_settings(
     const probity_setting *table, const char *json, size_t length, void *into, probity_problem *problems);
 
-/* A text as printf has it, from malloc. */
+/* A text as printf has it, which lives until the end of the call. */
 char *probity_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #ifdef __cplusplus

@@ -3,6 +3,8 @@ package probity
 import (
 	"bytes"
 	"fmt"
+	"slices"
+	"time"
 
 	poll "probity/guest/wit/wasi_io_poll"
 	streams "probity/guest/wit/wasi_io_streams"
@@ -24,6 +26,13 @@ var codes = [...]string{
 	"name unresolvable", "temporary resolver failure", "permanent resolver failure",
 }
 
+// ofTarget are those that say something of the target; what the others say is of the runner, or of its system.
+var ofTarget = []network.ErrorCode{
+	network.ErrorCodeTimeout, network.ErrorCodeRemoteUnreachable, network.ErrorCodeConnectionRefused, network.ErrorCodeConnectionReset,
+	network.ErrorCodeConnectionAborted, network.ErrorCodeNameUnresolvable, network.ErrorCodeTemporaryResolverFailure,
+	network.ErrorCodePermanentResolverFailure,
+}
+
 // Connection is a TCP connection. Whatever does not happen in time, or after the target has left, is an [UnhealthyError].
 type Connection struct {
 	// Target is how messages call the target: `host:port`.
@@ -34,29 +43,24 @@ type Connection struct {
 	receive func(otherwise string) ([]byte, error)
 	// send takes a portion; how much of it was taken.
 	send func(portion []byte) (int, error)
+	// What it is made of, for what goes on over it.
+	input  *streams.InputStream
+	output *streams.OutputStream
 }
 
 // Connect connects to a host, which may have several addresses: the phases `resolve` and `connect`. The connection ends with the run.
 func (run *Run) Connect(host string, port uint16) (*Connection, error) {
 	target := fmt.Sprintf("%s:%d", host, port)
-	net := instance.InstanceNetwork()
-	run.hold(net)
-	var addresses []network.IpAddress
-	err := run.Phase("resolve", func() (err error) {
-		addresses, err = run.resolve(net, host, target)
-		return err
-	})
+	net, addresses, err := run.resolve(host, target)
 	if err != nil {
 		return nil, err
 	}
-	if len(addresses) == 0 {
-		return nil, unhealthyf("%s has no address", host)
-	}
 	var connection *Connection
 	err = run.Phase("connect", func() (err error) {
-		for _, address := range addresses {
-			// The next address may be that of another machine.
-			if connection, err = run.dial(net, address, port, target); err == nil || run.TimeLeft() == 0 {
+		for at, address := range addresses {
+			// The next address may be that of another machine: each has its share of the time.
+			patience := run.TimeLeft() / time.Duration(len(addresses)-at)
+			if connection, err = run.dial(net, address, port, target, patience); err == nil || run.TimeLeft() == 0 {
 				return err
 			}
 		}
@@ -65,7 +69,31 @@ func (run *Run) Connect(host string, port uint16) (*Connection, error) {
 	return connection, err
 }
 
-func (run *Run) resolve(net *network.Network, host, target string) ([]network.IpAddress, error) {
+// Lookup is the addresses of a host, in the order of the resolver, and at least one: the phase `resolve`.
+func (run *Run) Lookup(host string) ([]string, error) {
+	_, addresses, err := run.resolve(host, host)
+	found := make([]string, len(addresses))
+	for at, address := range addresses {
+		found[at] = written(address)
+	}
+	return found, err
+}
+
+// resolve is the phase of that name.
+func (run *Run) resolve(host, target string) (net *network.Network, addresses []network.IpAddress, err error) {
+	net = instance.InstanceNetwork()
+	run.hold(net)
+	err = run.Phase("resolve", func() (err error) {
+		addresses, err = run.addressesOf(net, host, target)
+		return err
+	})
+	if err == nil && len(addresses) == 0 {
+		err = unhealthyf("%s has no address", host)
+	}
+	return net, addresses, err
+}
+
+func (run *Run) addressesOf(net *network.Network, host, target string) ([]network.IpAddress, error) {
 	names := lookup.ResolveAddresses(net, host)
 	if names.IsErr() {
 		return nil, meaning(names.Err(), target)
@@ -88,7 +116,9 @@ func (run *Run) resolve(net *network.Network, host, target string) ([]network.Ip
 	}
 }
 
-func (run *Run) dial(net *network.Network, address network.IpAddress, port uint16, target string) (*Connection, error) {
+func (run *Run) dial(
+	net *network.Network, address network.IpAddress, port uint16, target string, patience time.Duration,
+) (*Connection, error) {
 	family, remote := socketAddress(address, port)
 	created := create.CreateTcpSocket(family)
 	if created.IsErr() {
@@ -99,7 +129,7 @@ func (run *Run) dial(net *network.Network, address network.IpAddress, port uint1
 	if began := socket.StartConnect(net, remote); began.IsErr() {
 		return nil, meaning(began.Err(), target)
 	}
-	if !run.wait(socket.Subscribe()) {
+	if !run.waitFor(socket.Subscribe(), patience) {
 		return nil, unhealthyf("%s took no connection in time", target)
 	}
 	finished := socket.FinishConnect()
@@ -110,6 +140,16 @@ func (run *Run) dial(net *network.Network, address network.IpAddress, port uint1
 	run.hold(input)
 	run.hold(output)
 	return run.connection(target, input, output), nil
+}
+
+// written is an address as people have it.
+func written(address network.IpAddress) string {
+	if address.Tag() == network.IpAddressIpv4 {
+		four := address.Ipv4()
+		return fmt.Sprintf("%d.%d.%d.%d", four.F0, four.F1, four.F2, four.F3)
+	}
+	six := address.Ipv6()
+	return fmt.Sprintf("%x:%x:%x:%x:%x:%x:%x:%x", six.F0, six.F1, six.F2, six.F3, six.F4, six.F5, six.F6, six.F7)
 }
 
 func socketAddress(address network.IpAddress, port uint16) (uint8, wasi_sockets_tcp.IpSocketAddress) {
@@ -126,7 +166,10 @@ func meaning(code network.ErrorCode, target string) error {
 	if code == network.ErrorCodeAccessDenied {
 		return &DeniedError{Target: target}
 	}
-	return unhealthyf("can't connect to %s: %s", target, codes[code])
+	if !slices.Contains(ofTarget, code) {
+		return fmt.Errorf("the runner failed to reach %s: %s", target, codes[code])
+	}
+	return unhealthyf("can't reach %s: %s", target, codes[code])
 }
 
 func (run *Run) connection(target string, input *streams.InputStream, output *streams.OutputStream) *Connection {
@@ -163,9 +206,10 @@ func (run *Run) connection(target string, input *streams.InputStream, output *st
 		if output.Write(said[:taken]).IsErr() || output.Flush().IsErr() {
 			return 0, unhealthyf("%s closed the connection", target)
 		}
-		return taken, nil
+		// It can be written to again once the flush is done.
+		return taken, late(output.Subscribe(), target+" took no more")
 	}
-	return &Connection{Target: target, receive: receive, send: send}
+	return &Connection{Target: target, receive: receive, send: send, input: input, output: output}
 }
 
 // Read is what has arrived, as soon as something has: none if the target has closed the connection.

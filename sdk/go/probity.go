@@ -66,6 +66,20 @@ type Manifest struct {
 // setting has to be given), `minimum`, `maximum`, `minLength`, `maxLength`, and `choices`, separated by commas. If S has a method
 // `Validate() []Problem`, it is asked as well.
 func Checker[S any](manifest Manifest, check func(settings S, run *Run) (*Verdict, error)) {
+	schema := describe[S](manifest)
+	export_probity_probe_checker.OnCheck = func(document string, run probity_probe_types.Run) export_probity_probe_checker.Came {
+		settings, problems := understand[S](schema, document)
+		if len(problems) > 0 {
+			return failed(probity_probe_types.MakeProblemInvalidSettings(told(problems)))
+		}
+		attempt := begin(run)
+		defer attempt.release()
+		return attempt.come(check(settings, attempt))
+	}
+}
+
+// describe exports the manifest, with the schema of the settings.
+func describe[S any](manifest Manifest) schema {
 	schema := schemaOf[S]()
 	export_probity_probe_manifest.OnDescribe = func() probity_probe_types.Description {
 		return probity_probe_types.Description{
@@ -85,19 +99,16 @@ func Checker[S any](manifest Manifest, check func(settings S, run *Run) (*Verdic
 		_, problems := understand[S](schema, document)
 		return told(problems)
 	}
-	export_probity_probe_checker.OnCheck = func(document string, run probity_probe_types.Run) export_probity_probe_checker.Came {
-		settings, problems := understand[S](schema, document)
-		if len(problems) > 0 {
-			return failed(probity_probe_types.MakeProblemInvalidSettings(told(problems)))
-		}
-		attempt := begin(run)
-		defer attempt.release()
-		verdict, problem := judged(check(settings, attempt))
-		if problem != nil {
-			return failed(*problem)
-		}
-		return wit.Ok[probity_probe_types.Verdict, probity_probe_types.Problem](verdict.record(attempt.measured()))
+	return schema
+}
+
+// come is what a check that returned this comes to.
+func (run *Run) come(verdict *Verdict, err error) export_probity_probe_checker.Came {
+	verdict, problem := judged(verdict, err)
+	if problem != nil {
+		return failed(*problem)
 	}
+	return wit.Ok[probity_probe_types.Verdict, probity_probe_types.Problem](verdict.record(run.measured()))
 }
 
 // judged is what a check that returned this has to say of its target, or why there is no verdict.

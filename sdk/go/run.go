@@ -1,6 +1,7 @@
 package probity
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -10,11 +11,15 @@ import (
 )
 
 // What is kept of the time for the verdict: whoever has none by the end of the time has failed as a probe, and a target that does not
-// answer is to be called unhealthy.
+// answer is to be called unhealthy. A twenty-fifth of it, but not less than two ticks of the runner's clock, nor more than half a second.
 const (
 	share = 25
 	least = 20 * time.Millisecond
+	most  = 500 * time.Millisecond
 )
+
+// leaveTime is what a leave-taking has.
+const leaveTime = time.Second
 
 // Run is one run: what it was told, how long it may take, and how long each phase of it took.
 type Run struct {
@@ -30,8 +35,10 @@ type Run struct {
 	began, end uint64
 	deadline   *poll.Pollable
 	phases     []phase
-	// held is what belongs to the run; what belongs to something else has to be let go before it: the last one first.
-	held []interface{ Drop() }
+	// held is what belongs to the run; what belongs to something else has to be let go before it: the last one first. So many of them live
+	// on from run to run.
+	held    []interface{ Drop() }
+	staying int
 }
 
 type phase struct {
@@ -40,21 +47,31 @@ type phase struct {
 }
 
 func begin(run probity_probe_types.Run) *Run {
-	began := clock.Now()
-	left := time.Duration(run.TimeLeft)
-	usable := max(left-max(left/share, least), 0)
-	attempt := &Run{
-		Check:       run.Check,
-		Attempt:     run.Attempt,
-		Traceparent: run.Traceparent,
-		State:       run.State,
-		began:       began,
-		end:         began + uint64(usable),
-	}
-	attempt.deadline = clock.SubscribeInstant(attempt.end)
-	attempt.hold(attempt.deadline)
+	attempt := &Run{}
+	attempt.begin(run)
 	return attempt
 }
+
+// begin begins anew, of a connection that lives on from run to run.
+func (run *Run) begin(told probity_probe_types.Run) {
+	began := clock.Now()
+	left := time.Duration(min(told.TimeLeft, math.MaxInt64))
+	*run = Run{
+		Check:       told.Check,
+		Attempt:     told.Attempt,
+		Traceparent: told.Traceparent,
+		State:       told.State,
+		began:       began,
+		end:         began + uint64(left-margin(left)),
+		held:        run.held,
+		staying:     run.staying,
+	}
+	run.deadline = clock.SubscribeInstant(run.end)
+	run.hold(run.deadline)
+}
+
+// margin is what is kept: never more than half of the whole.
+func margin(left time.Duration) time.Duration { return min(max(left/share, least), most, left/2) }
 
 // TimeLeft is how long it is until waiting for the target must end, so that the verdict still comes in time. All of this package keeps
 // to it.
@@ -97,15 +114,35 @@ func (run *Run) measured() []probity_probe_types.Measurement {
 }
 
 // wait waits until something can be read or written; whether that is in time.
-func (run *Run) wait(pollable *poll.Pollable) bool {
+func (run *Run) wait(pollable *poll.Pollable) bool { return happens(pollable, run.deadline) }
+
+// waitFor waits for a part of that time at most.
+func (run *Run) waitFor(pollable *poll.Pollable, patience time.Duration) bool {
+	alarm := clock.SubscribeInstant(min(clock.Now()+uint64(max(patience, 0)), run.end))
+	defer alarm.Drop()
+	return happens(pollable, alarm)
+}
+
+// happens says whether something happens before the alarm, or with it.
+func happens(pollable, alarm *poll.Pollable) bool {
 	defer pollable.Drop()
-	return slices.Contains(poll.Poll([]*poll.Pollable{pollable, run.deadline}), 0)
+	return slices.Contains(poll.Poll([]*poll.Pollable{pollable, alarm}), 0)
 }
 
 func (run *Run) hold(resource interface{ Drop() }) { run.held = append(run.held, resource) }
 
+// leave begins the leave-taking, of which the runner tells no time: half of the most that it allows.
+func (run *Run) leave() {
+	run.begin(probity_probe_types.Run{})
+	run.end = run.began + uint64(leaveTime)
+	run.deadline = clock.SubscribeInstant(run.end)
+	run.hold(run.deadline)
+}
+
+// release lets go of what this run holds.
 func (run *Run) release() {
-	for _, resource := range slices.Backward(run.held) {
+	for _, resource := range slices.Backward(run.held[run.staying:]) {
 		resource.Drop()
 	}
+	run.held = run.held[:run.staying]
 }

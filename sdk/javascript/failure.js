@@ -9,5 +9,8 @@ export class Unhealthy extends Error {
     }
 }
 
+/** Nothing is known of the target: the probe or its runner could not do its part. */
+export class Failed extends Error {}
+
 /** The check is not granted something. The runner adds the grant that the operator would have to write. */
 export class Denied extends Error {}

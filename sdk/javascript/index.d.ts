@@ -64,6 +64,9 @@ export class Unhealthy extends Error {
     readonly permanent: boolean;
 }
 
+/** Thrown, nothing is known of the target: the probe or its runner could not do its part. */
+export class Failed extends Error {}
+
 /** Thrown by `connect` where the check has no grant. The runner adds the one that is missing. */
 export class Denied extends Error {}
 
@@ -105,6 +108,9 @@ export interface Connection {
 /** Connects to a host: the phases `resolve` and `connect`. The connection ends with the run. */
 export function connect(run: Attempt, host: string, port: number): Connection;
 
+/** The addresses of a host, in the order of the resolver, and at least one: the phase `resolve`. */
+export function lookup(run: Attempt, host: string): string[];
+
 export interface SettingProblem {
     /** A JSON pointer into the settings, such as `/port`. */
     pointer: string;
@@ -112,8 +118,8 @@ export interface SettingProblem {
     message: string;
 }
 
-/** What a probe is. */
-export interface About<S> {
+/** What every probe is. */
+export interface Described<S> {
     name: string;
     /** As Semantic Versioning writes it. */
     version: string;
@@ -132,8 +138,23 @@ export interface About<S> {
     grants?: string[];
     /** What is wrong with settings that have the right form. */
     validate?(settings: Settings<S>): SettingProblem[];
+}
+
+/** What a probe is that examines its target from nothing at each run. */
+export interface About<S> extends Described<S> {
     /** Examines the target once. */
     check(settings: Settings<S>, run: Attempt): Verdict;
+}
+
+/** What a probe is whose connection stays open between runs. */
+export interface Live<S, C> extends Described<S> {
+    /** Dials the target: what it opens of the network stays open until `close`. What it returns is handed to the others. */
+    open(settings: Settings<S>, run: Attempt): C;
+    /** Examines the target over the connection. What it opens itself is closed when it is done. After an unhealthy verdict the connection is
+     *  closed and dialled anew. */
+    check(connection: C, run: Attempt): Verdict;
+    /** Takes leave of the target as its protocol asks, and waits for no answer. */
+    close?(connection: C, run: Attempt): void;
 }
 
 /** What the contract wants exported. */
@@ -144,3 +165,6 @@ export interface Exports {
 
 /** Makes a probe: `export const { manifest, checker } = probe({ … })`. */
 export function probe<S extends Record<string, Schema<any>>>(about: About<S>): Exports;
+
+/** Makes a probe whose connection stays open: `export const { manifest, connector } = connector({ … })`. */
+export function connector<S extends Record<string, Schema<any>>, C>(about: Live<S, C>): { manifest: object; connector: object };

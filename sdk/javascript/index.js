@@ -2,6 +2,6 @@
 
 export { boolean, choice, integer, list, number, port, text } from "./settings.js";
 export { Verdict, degraded, healthy, quote, unhealthy } from "./verdict.js";
-export { Denied, Unhealthy } from "./failure.js";
-export { connect } from "./net.js";
-export { probe } from "./probe.js";
+export { Denied, Failed, Unhealthy } from "./failure.js";
+export { connect, lookup } from "./net.js";
+export { connector, probe } from "./probe.js";

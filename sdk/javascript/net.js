@@ -1,36 +1,30 @@
 // TCP, with the run's deadline built in.
 
 import network from "wasi:sockets/instance-network@0.2.12";
-import lookup from "wasi:sockets/ip-name-lookup@0.2.12";
+import resolver from "wasi:sockets/ip-name-lookup@0.2.12";
 import tcp from "wasi:sockets/tcp-create-socket@0.2.12";
-import { Denied, Unhealthy } from "./failure.js";
-import { latin1, quote } from "./verdict.js";
+import { Denied, Failed, Unhealthy } from "./failure.js";
+import { bytesOf, joined, latin1, quote } from "./verdict.js";
 
 /** Bytes that are written in one call, as the contract of `wasi:io` allows. */
-const PORTION = 4096;
+export const PORTION = 4096;
+/** The errors of sockets that say something of the target; what the others say is of the runner, or of its system. */
+const OF_TARGET = new Set([
+    "timeout", "remote-unreachable", "connection-refused", "connection-reset", "connection-aborted", "name-unresolvable",
+    "temporary-resolver-failure", "permanent-resolver-failure",
+]);
 
 /** Connects to a host, which may have several addresses: the phases `resolve` and `connect`. */
 export function connect(run, host, port) {
     const target = `${host}:${port}`;
-    const net = run.hold(failing(target, () => network.instanceNetwork()));
-    const addresses = run.phase("resolve", () =>
-        failing(target, () => {
-            const names = run.hold(lookup.resolveAddresses(net, host));
-            const found = [];
-            for (;;) {
-                run.wait(names.subscribe(), `${host} was not resolved`);
-                const address = names.resolveNextAddress();
-                if (!address) return found;
-                found.push(address);
-            }
-        }),
-    );
-    if (addresses.length === 0) throw new Unhealthy(`${host} has no address`);
+    const { net, addresses } = resolve(run, host, target);
     return run.phase("connect", () => {
         let last;
-        for (const address of addresses) {
+        for (const [at, address] of addresses.entries()) {
             try {
-                return failing(target, () => dial(run, net, address, port, target));
+                // Each has its share of the time.
+                const patience = run.timeLeft / (addresses.length - at);
+                return failing(target, () => dial(run, net, address, port, target, patience));
             } catch (error) {
                 // The next address may be that of another machine; who is not granted one may be granted the next.
                 last = error;
@@ -41,30 +35,65 @@ export function connect(run, host, port) {
     });
 }
 
-function dial(run, net, address, port, target) {
+/** The addresses of a host, in the order of the resolver, and at least one: the phase `resolve`. */
+export const lookup = (run, host) => resolve(run, host, host).addresses.map(written);
+
+function written({ tag, val }) {
+    const parts = Array.from(val);
+    return tag === "ipv4" ? parts.join(".") : parts.map((part) => part.toString(16)).join(":");
+}
+
+/** The network, and the addresses of a host: the phase `resolve`. */
+export function resolve(run, host, target) {
+    const net = run.hold(failing(target, () => network.instanceNetwork()));
+    const addresses = run.phase("resolve", () =>
+        failing(target, () => {
+            const names = run.hold(resolver.resolveAddresses(net, host));
+            const found = [];
+            for (;;) {
+                run.wait(names.subscribe(), `${host} was not resolved`);
+                const address = names.resolveNextAddress();
+                if (!address) return found;
+                found.push(address);
+            }
+        }),
+    );
+    if (addresses.length === 0) throw new Unhealthy(`${host} has no address`);
+    return { net, addresses };
+}
+
+function dial(run, net, address, port, target, patience) {
     const socket = run.hold(tcp.createTcpSocket(address.tag));
     socket.startConnect(net, socketAddress(address, port));
-    run.wait(socket.subscribe(), `${target} took no connection`);
+    run.wait(socket.subscribe(), `${target} took no connection`, patience);
     const [input, output] = socket.finishConnect();
     return new Connection(run, target, run.hold(input), run.hold(output));
 }
 
-const socketAddress = ({ tag, val }, port) =>
+/** Where on an address. */
+export const socketAddress = ({ tag, val }, port) =>
     tag === "ipv4" ? { tag, val: { port, address: val } } : { tag, val: { port, flowInfo: 0, address: val, scopeId: 0 } };
 
 /** Does something of the network, and says what its errors mean. */
-function failing(target, work) {
+export function failing(target, work) {
     try {
         return work();
     } catch (error) {
-        const code = error?.payload ?? error?.val ?? error;
+        const code = told(error);
         if (code === "access-denied") throw new Denied(`${target} is not granted`);
-        if (typeof code === "string") throw new Unhealthy(`can't connect to ${target}: ${code}`);
+        if (OF_TARGET.has(code)) throw new Unhealthy(`can't reach ${target}: ${code}`);
+        if (typeof code === "string") throw new Failed(`the runner failed to reach ${target}: ${code}`);
         throw error;
     }
 }
 
-class Connection {
+/** What an error of an import has in it. */
+export const told = (error) => error?.payload ?? error;
+
+/** What a future has come to; nothing if it is not there yet. The outer error would mean that it was taken before, and it is taken once. */
+export const outcome = (future) => future.get()?.val;
+
+export class Connection {
     #run;
     #input;
     #output;
@@ -75,6 +104,11 @@ class Connection {
         this.#input = input;
         this.#output = output;
         this.target = target;
+    }
+
+    /** What it is made of, for what goes on over it. */
+    parts() {
+        return { run: this.#run, input: this.#input, output: this.#output };
     }
 
     /** What has arrived, as soon as something has: `most` bytes at most, and none if the target has closed the connection. */
@@ -112,7 +146,7 @@ class Connection {
 
     /** Sends all of a text or of bytes. */
     write(said) {
-        const bytes = typeof said === "string" ? Uint8Array.from(said, (character) => character.charCodeAt(0)) : said;
+        const bytes = bytesOf(said);
         for (let at = 0; at < bytes.length;) {
             this.#run.wait(this.#output.subscribe(), `${this.target} took no more`);
             const room = Number(this.#writable());
@@ -121,6 +155,8 @@ class Connection {
             at += portion.length;
         }
         this.#broken(() => this.#output.flush());
+        // It can be written to again once the flush is done.
+        this.#run.wait(this.#output.subscribe(), `${this.target} took no more`);
     }
 
     #writable() {
@@ -146,7 +182,7 @@ class Connection {
                 return false;
             }
         } while (more.length === 0);
-        this.#read = Uint8Array.from([...this.#read, ...more]);
+        this.#read = joined([this.#read, more]);
         return true;
     }
 }

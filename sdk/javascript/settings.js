@@ -17,6 +17,9 @@ export function schemaOf(properties) {
 /** The settings in a JSON document with the defaults filled in, and all that is wrong with them. */
 export function read(properties, document) {
     const given = JSON.parse(document);
+    if (given === null || typeof given !== "object" || Array.isArray(given)) {
+        return { settings: {}, problems: [problem("", "must be an object")] };
+    }
     const problems = [];
     for (const key of Object.keys(given)) {
         if (!(key in properties)) {

@@ -72,6 +72,21 @@ export function quote(said) {
 /** A text with a character for each byte. */
 export const latin1 = (bytes) => Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
 
+/** The bytes of several lists of them. */
+export function joined(lists) {
+    const all = new Uint8Array(lists.reduce((length, list) => length + list.length, 0));
+    let at = 0;
+    for (const list of lists) {
+        all.set(list, at);
+        at += list.length;
+    }
+    return all;
+}
+
+/** The bytes of a text, one for each character; bytes are what they are. */
+export const bytesOf = (said) =>
+    typeof said === "string" ? Uint8Array.from(said, (character) => character.charCodeAt(0)) : said;
+
 function tagged(value) {
     if (typeof value === "boolean") return { tag: "boolean", val: value };
     if (typeof value !== "number") return { tag: "text", val: String(value) };

@@ -69,7 +69,11 @@ impl Authority {
 
     /// Starts a runner whose system trusts this authority alone.
     pub fn trusting_runner(&self, config: &str) -> Runner {
-        let home = Home::new(config);
+        self.trusted_at(Home::new(config))
+    }
+
+    /// The same, of what lies in a home.
+    pub fn trusted_at(&self, home: Home) -> Runner {
         fs::write(home.path("authorities.pem"), &self.pem).unwrap();
         let mut command: Command = home.command(&["run", "--listen", "127.0.0.1:0", "--data-dir", "state"]);
         command.env("SSL_CERT_FILE", home.path("authorities.pem")).env_remove("SSL_CERT_DIR");

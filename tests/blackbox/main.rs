@@ -81,6 +81,7 @@ mod rejected;
 mod reload;
 mod replay;
 mod schedule;
+mod sdk_network;
 mod servers;
 mod slow_clients;
 mod smtp;

@@ -7,6 +7,7 @@ mod encode;
 mod go;
 mod javascript;
 pub(super) mod language;
+mod parts;
 pub(super) mod project;
 mod python;
 mod rust;
@@ -24,6 +25,7 @@ use clap::Args;
 
 use self::{
     language::{Kind, Language},
+    parts::World,
     project::Project,
     tools::Tools,
 };
@@ -52,8 +54,6 @@ struct Job<'a> {
     folder: &'a Path,
     /// Where everything goes that is built.
     target: &'a Path,
-    /// The WIT of the probe, with what it depends on.
-    wit: &'a Path,
     language: Language,
     tools: &'a Tools,
 }
@@ -73,13 +73,13 @@ impl Build {
         let target = self.target_dir.unwrap_or_else(|| folder.join("target"));
         fs::create_dir_all(&target).with_context(|| format!("can't make the folder {}", target.display()))?;
         let target = fs::canonicalize(target)?;
-        let wit = contract::lay_out(&folder, &target)?;
         let tools = Tools::for_folder(&folder);
 
-        let job = Job { folder: &folder, target: &target, wit: &wit, language: project.language, tools: &tools };
-        let component = match project.kind {
+        let Project { language, kind, .. } = project;
+        let job = Job { folder: &folder, target: &target, language, tools: &tools };
+        let component = match kind {
             Kind::Command => command(&job)?,
-            Kind::Checker | Kind::Connector => component(&job)?,
+            Kind::Checker | Kind::Connector => component(&job, &World::of(&folder, &target, language, kind)?)?,
         };
         let digest = sources::digest(&folder, &target)?;
         let component = encode::with_metadata(&component, &project, &digest)?;
@@ -95,16 +95,16 @@ impl Build {
 }
 
 /// Builds a component.
-fn component(job: &Job<'_>) -> Result<Vec<u8>> {
+fn component(job: &Job<'_>, world: &World) -> Result<Vec<u8>> {
     match job.language {
         Language::Rust => encode::component_of(&rust::module(job)?),
-        Language::C | Language::Cpp | Language::Zig => encode::component_of(&c::module(job)?),
-        Language::Go => encode::adapted(&go::module(job)?, job.wit),
-        Language::Js => javascript::component(job),
-        Language::Ts => javascript::component_of_typescript(job),
-        Language::Python => python::component(job),
-        Language::Assemblyscript => encode::with_world(&assemblyscript::module(job)?, job.wit),
-        Language::Wat => encode::with_world(&wat::parse_file(job.folder.join("probe.wat"))?, job.wit),
+        Language::C | Language::Cpp | Language::Zig => encode::component_of(&c::module(job, world)?),
+        Language::Go => encode::adapted(&go::module(job)?, world),
+        Language::Js => javascript::component(job, world),
+        Language::Ts => javascript::component_of_typescript(job, world),
+        Language::Python => python::component(job, world),
+        Language::Assemblyscript => encode::with_world(&assemblyscript::module(job, world)?, world),
+        Language::Wat => encode::with_world(&wat::parse_file(job.folder.join("probe.wat"))?, world),
     }
 }
 

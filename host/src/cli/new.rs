@@ -80,7 +80,7 @@ impl New {
             sdk::put_beside(&folder, language)?;
         }
         if self.kind != Kind::Command && language != Language::Rust {
-            contract::write(&folder.join("wit"))?;
+            contract::write(&folder.join("wit"), self.kind)?;
         }
         let place = folder.display();
         println!(

@@ -46,6 +46,10 @@ const EXAMPLE_WORLD: &str = "probe";
 const EXPERIMENTAL: &str = "experimental";
 /// Where those in Go are kept, and what the module there is called.
 const GO: (&str, &str) = ("sdk/go/wit", "probity/guest/wit");
+/// The world with an open connection, and no more than that, of which Go has what it exports beyond the first; and where that is exported
+/// from, in place of where the first is: what is exported is part of whatever imports it.
+const GO_CONNECTOR: &str = "bare-connector-probe";
+const GO_EXPORTS: (&str, &str) = ("wit_exports/", "wit_connector_exports/");
 /// The packages of a module in a registry that they are made for, and those that have them here, so that nothing has to be fetched.
 const GO_PACKAGES: [(&str, &str); 2] = [
     ("go.bytecodealliance.org/pkg/wit/runtime", "probity/guest/wit/witruntime"),
@@ -67,7 +71,15 @@ pub(crate) fn run(repository: &Path, check: bool) -> Result<()> {
         all.push((file.to_owned(), contract.generate(world, Some(part))?.replace(EXPORT_MACRO, &own)));
     }
     all.push((EXAMPLE.1.to_owned(), contract.with(repository, EXAMPLE.0)?.generate(EXAMPLE_WORLD, None)?));
-    all.extend(contract.generate_go()?);
+    let go = contract.generate_go(WORLD)?;
+    for (name, source) in contract.generate_go(GO_CONNECTOR)? {
+        if name.contains(GO_EXPORTS.0) {
+            all.push((name.replace(GO_EXPORTS.0, GO_EXPORTS.1), source));
+        } else if !go.iter().any(|(known, _)| *known == name) {
+            all.push((name, source));
+        }
+    }
+    all.extend(go);
     for (file, generated) in all {
         let path = repository.join(&file);
         if !check {
@@ -135,10 +147,10 @@ impl Contract {
         Ok(source.to_owned())
     }
 
-    /// The bindings of the first world in Go: the path of each file, and what is in it.
-    fn generate_go(&self) -> Result<Vec<(String, String)>> {
+    /// The bindings of a world in Go: the path of each file, and what is in it.
+    fn generate_go(&self, world: &str) -> Result<Vec<(String, String)>> {
         let mut resolve = self.resolve.clone();
-        let world = resolve.select_world(&[self.package], Some(WORLD))?;
+        let world = resolve.select_world(&[self.package], Some(world))?;
         let options = wit_bindgen_go::Opts {
             // What comes out must not depend on which tools are here.
             format: wit_bindgen_go::Format::False,

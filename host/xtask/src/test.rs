@@ -99,7 +99,7 @@ fn sdks(folder: &Path, target: &Path) -> Result<()> {
     let test = target.join("sdk-settings-test");
     let mut compile = Command::new("cc");
     compile.args(["-std=c11", "-Wall", "-Wextra", "-Werror", "-g", "-fsanitize=address,undefined", "-I."]);
-    compile.args(["tests/settings_test.c", "settings.c", "-o"]).arg(&test);
+    compile.args(["tests/settings_test.c", "settings.c", "memory.c", "-o"]).arg(&test);
     run(compile.current_dir(folder.join("c")))?;
     // What it allocates lives for one run, in a test as in a probe.
     run(Command::new(&test).env("ASAN_OPTIONS", "detect_leaks=0"))?;

@@ -1,4 +1,4 @@
-/* Tests of what knows nothing of components: cc -I.. settings_test.c ../settings.c && ./a.out */
+/* Tests of what knows nothing of components: cc -I.. settings_test.c ../settings.c ../memory.c && ./a.out */
 
 #include "settings.h"
 

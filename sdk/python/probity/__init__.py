@@ -15,23 +15,29 @@ A probe is a function that examines a target, and a dataclass of its settings:
         return healthy("all is well")
 
     Manifest, Checker = check.exports
+
+Each of the modules `probity.udp`, `probity.tls` and `probity.http` is part of a component, and of what it imports, only where it is
+imported.
 """
 
-from ._failure import Denied, InvalidSettings, Unhealthy
+from ._failure import Denied, Failed, InvalidSettings, Unhealthy
 from ._settings import port, setting
 from ._verdict import Verdict, degraded, healthy, quote, unhealthy
 
 __all__ = [
     "Connection",
     "Denied",
+    "Failed",
     "InvalidSettings",
     "Run",
     "Unhealthy",
     "Verdict",
     "checker",
     "connect",
+    "connector",
     "degraded",
     "healthy",
+    "lookup",
     "port",
     "quote",
     "setting",
@@ -41,11 +47,11 @@ __all__ = [
 
 def __getattr__(name):
     # What runs in a component alone comes when it is asked for: its tools and tests have no WASI to import.
-    if name == "checker":
-        from ._probe import checker
+    if name in ("checker", "connector"):
+        from . import _probe
 
-        return checker
-    if name in ("Connection", "connect"):
+        return getattr(_probe, name)
+    if name in ("Connection", "connect", "lookup"):
         from . import _net
 
         return getattr(_net, name)

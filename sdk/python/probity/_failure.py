@@ -13,6 +13,10 @@ class Denied(Exception):
     """The check is not granted something. The runner adds the grant that the operator would have to write."""
 
 
+class Failed(Exception):
+    """Nothing is known of the target: the probe or its runner could not do its part."""
+
+
 class InvalidSettings(Exception):
     """The settings can't be used: `problems` has pairs of a JSON pointer and what is wrong there."""
 

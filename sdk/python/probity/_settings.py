@@ -64,6 +64,8 @@ def of_type(hint, what: str) -> dict:
 def read(cls, document: str):
     """The settings in a JSON document, and all that is wrong with them: pairs of a JSON pointer and a message."""
     given = json.loads(document)
+    if not isinstance(given, dict):
+        return None, [("", "must be an object")]
     schema = schema_of(cls)
     properties, problems, values = schema["properties"], [], {}
     for key in given.keys() - properties.keys():

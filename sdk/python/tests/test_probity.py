@@ -13,7 +13,25 @@ import world as worlds  # noqa: E402
 
 worlds.install()
 
-from probity import Run, Unhealthy, Verdict, checker, connect, degraded, healthy, port, quote, setting  # noqa: E402
+from probity import (  # noqa: E402
+    Failed,
+    Run,
+    Unhealthy,
+    Verdict,
+    checker,
+    connect,
+    connector,
+    degraded,
+    healthy,
+    http,
+    lookup,
+    port,
+    quote,
+    setting,
+    tls,
+    udp,
+)
+from probity._run import margin  # noqa: E402
 from probity._settings import read, schema_of  # noqa: E402
 from wit_world.imports import types as contract  # noqa: E402
 
@@ -84,6 +102,7 @@ class AManifest(unittest.TestCase):
         )
         self.assertEqual([pointer for pointer, _ in read(Settings, "{}")[1]], ["/host", "/port"])
         self.assertEqual(read(Many, '{"share": 1, "user": null}')[0].share, 1.0)
+        self.assertEqual(read(Many, "[]"), (None, [("", "must be an object")]))
         with self.assertRaises(Err) as failed:
             examined(given="{}")
         self.assertEqual([problem.pointer for problem in failed.exception.value.value], ["/host", "/port"])
@@ -135,7 +154,8 @@ class ARun(unittest.TestCase):
             ({"says": [b"good", None]}, 'db:22 closed the connection after "good"'),
             ({"says": [b"x" * 5000]}, f'db:22 sent "{"x" * 120}", and not "hello"'),
             ({"addresses": ()}, "db has no address"),
-            ({"codes": [ErrorCode.CONNECTION_REFUSED]}, "can't connect to db:22: connection-refused"),
+            ({"addresses": ErrorCode.NAME_UNRESOLVABLE}, "can't reach db:22: name-unresolvable"),
+            ({"codes": [ErrorCode.CONNECTION_REFUSED]}, "can't reach db:22: connection-refused"),
         ]:
             reset(**script)
             verdict = examined()
@@ -146,6 +166,15 @@ class ARun(unittest.TestCase):
         reset(addresses=("192.0.2.1", "192.0.2.2"), codes=[ErrorCode.REMOTE_UNREACHABLE], says=[b"hello"])
         self.assertEqual(examined().status, contract.Status.HEALTHY)
         self.assertEqual(world.connects, ["192.0.2.1:22", "192.0.2.2:22"])
+
+    def test_gives_each_address_its_share_of_the_time(self):
+        reset(addresses=("192.0.2.1", "192.0.2.2"), codes=["silence", None], says=[b"hello"])
+        self.assertEqual(examined().status, contract.Status.HEALTHY)
+        self.assertEqual(world.now, 1_480_000_000, "half of it was spent on the first")
+
+    def test_keeps_some_of_the_time(self):
+        for left, kept in [(0, 0), (10, 5), (100, 20), (1_000, 40), (5_000, 200), (60_000, 500)]:
+            self.assertEqual(margin(left * 1_000_000), kept * 1_000_000, f"{left} ms")
 
     def test_says_nothing_of_a_target_that_is_not_granted(self):
         reset(codes=[ErrorCode.ACCESS_DENIED])
@@ -191,6 +220,142 @@ class ARun(unittest.TestCase):
             examined(silent)
         self.assertEqual(failed.exception.value.value, "silent() returned no verdict")
         self.assertTrue(examined(locked_out).permanent)
+
+        @checker(**ABOUT)
+        def lost(settings: Settings, run: Run) -> Verdict:
+            raise Failed("no idea")
+
+        for check, message in [(lost, "no idea"), (banner, "the runner failed to reach db:22: out-of-memory")]:
+            reset(codes=[ErrorCode.OUT_OF_MEMORY])
+            with self.assertRaises(Err) as failed:
+                examined(check)
+            self.assertEqual((type(failed.exception.value).__name__, failed.exception.value.value), ("Problem_Other", message))
+
+
+def trying(work):
+    """A run that does this, and is healthy by what it returns."""
+
+    @checker(**ABOUT)
+    def does(settings: Settings, run: Run) -> Verdict:
+        return healthy(work(run))
+
+    verdict = examined(does)
+    return verdict.status.name, verdict.message
+
+
+class TheNetwork(unittest.TestCase):
+    def tearDown(self):
+        self.assertEqual(world.open, 0, "everything is let go")
+
+    def test_looks_names_up(self):
+        reset(addresses=("192.0.2.1", "192.0.2.2"))
+        self.assertEqual(trying(lambda run: " ".join(lookup(run, "db"))), ("HEALTHY", "192.0.2.1 192.0.2.2"))
+
+    def test_asks_by_datagrams(self):
+        def asks(run):
+            return udp.connect(run, "db", 53).ask(b"?", lambda said: said != b"busy").decode()
+
+        reset(says=[b"busy", b"well"])
+        self.assertEqual((trying(asks), world.heard, world.connects), (("HEALTHY", "well"), b"?", ["192.0.2.1:53"]))
+        reset()
+        self.assertEqual((trying(asks), world.heard), (("UNHEALTHY", "db:53 did not answer in time"), b"???"))
+        self.assertEqual(world.now, 1_960_000_000, "and the verdict comes before the time is over")
+        reset(says=[b"busy"])
+        self.assertEqual(trying(asks), ("UNHEALTHY", "db:53 sent 1 datagrams, and none was the answer"))
+        reset(codes=[ErrorCode.CONNECTION_REFUSED])
+        self.assertEqual(trying(asks), ("UNHEALTHY", "can't reach db:53: connection-refused"))
+        reset()
+        silent = trying(lambda run: udp.connect(run, "db", 53).receive().decode())
+        self.assertEqual(silent, ("UNHEALTHY", "db:53 sent nothing in time"))
+
+    def test_goes_on_over_tls(self):
+        def talks(run):
+            connection = tls.connect(run, "db", 443)
+            connection.write(b"hello")
+            return connection.read_line().decode()
+
+        reset(says=[b"well\n"])
+        self.assertEqual((trying(talks), world.heard), (("HEALTHY", "well"), b"hello"))
+        reset(proves="shop")
+        self.assertEqual(trying(talks), ("UNHEALTHY", "TLS handshake of db with db:443 failed: broken"))
+
+    def test_asks_by_http(self):
+        def asks(run, **more):
+            response = http.fetch(run, "https://db:1/a?b=c#d", **more)
+            return f"{response.status} {response.header('X-A')} {response.body.decode()} {response.cut}"
+
+        answer = (404, [("X-A", b"1"), ("x-a", b"2")], None)
+        reset(answer=answer, says=[b"no", b"pe", None])
+        self.assertEqual(trying(lambda run: asks(run, method="POST", headers={"a": "b"}, body=b"12345")), ("HEALTHY", "404 1 nope False"))
+        request = world.request
+        self.assertEqual(world.heard, b"12345")
+        self.assertEqual(request["headers"], {"a": b"b", "content-length": b"5"})
+        self.assertEqual((request["authority"], request["path_with_query"]), ("db:1", "/a?b=c"))
+        self.assertEqual((type(request["scheme"]).__name__, type(request["method"]).__name__), ("https", "POST"))
+        reset(answer=answer, says=[b"nope"])
+        self.assertEqual(trying(lambda run: asks(run, most=3)), ("HEALTHY", "404 1 nop True"))
+        reset(answer=answer, says=[b"no", Err(worlds.Case(worlds.Broken()))])
+        self.assertEqual(trying(asks), ("UNHEALTHY", "the body of https://db:1/a?b=c#d broke off: broken"))
+        reset(answer="silence")
+        self.assertEqual(trying(asks), ("UNHEALTHY", "https://db:1/a?b=c#d did not answer in time"))
+        self.assertEqual(world.now, 1_960_000_000, "and the verdict comes before the time is over")
+        reset(answer=type("ErrorCode_ConnectionRefused", (), {})())
+        self.assertEqual(trying(asks), ("UNHEALTHY", "can't ask https://db:1/a?b=c#d: connection refused"))
+        for kind, problem in [("HttpRequestDenied", "Problem_Denied"), ("InternalError", "Problem_Other")]:
+            reset(answer=type(f"ErrorCode_{kind}", (), {"value": "no memory"})())
+            with self.assertRaises(Err) as failed:
+                trying(asks)
+            self.assertEqual(type(failed.exception.value).__name__, problem)
+        for url, headers in [("ftp://db/", {}), ("nowhere", {}), ("http://db/", {"a b": "c"})]:
+            reset(answer=answer)
+            with self.assertRaises(Err) as failed:
+                trying(lambda run, url=url, headers=headers: str(http.fetch(run, url, headers=headers)))
+            self.assertEqual(type(failed.exception.value).__name__, "Problem_Other")
+
+
+@connector(**ABOUT)
+class Line:
+    def __init__(self, settings: Settings, run: Run):
+        self.connection = connect(run, settings.host, settings.port)
+        self.asked = 0
+
+    def check(self, run: Run) -> Verdict:
+        self.connection.write(b"PING")
+        udp.connect(run, "db", 53)
+        self.asked += 1
+        return healthy(f"{self.connection.read_line().decode()} {self.asked}")
+
+    def close(self, run: Run) -> None:
+        self.connection.write(b"QUIT")
+
+
+class AConnector(unittest.TestCase):
+    def test_keeps_its_connection(self):
+        reset(says=[b"one\ntwo\n"])
+        manifest, exported = Line.exports
+        self.assertEqual(manifest().describe().name, "banner")
+        opened = exported.open(GIVEN, contract.Run(**RUN))
+        held = world.open
+        self.assertGreater(held, 0)
+        for message in ["one 1", "two 2"]:
+            verdict = opened.check(contract.Run(**RUN))
+            self.assertEqual((verdict.message, world.open), (message, held), "what a check opens ends with it")
+        silent = opened.check(contract.Run(**RUN))
+        self.assertEqual((silent.status, world.open), (contract.Status.UNHEALTHY, held))
+        opened.close()
+        self.assertEqual((world.heard, world.open), (b"PINGPINGPINGQUIT", 0))
+
+    def test_says_why_it_does_not_open(self):
+        _, exported = Line.exports
+        for given, codes, wanted in [
+            (GIVEN, [ErrorCode.CONNECTION_REFUSED], "Failure_Verdict"),
+            (GIVEN, [ErrorCode.ACCESS_DENIED], "Failure_Problem"),
+            ("{}", [], "Failure_Problem"),
+        ]:
+            reset(codes=codes)
+            with self.assertRaises(Err) as failed:
+                exported.open(given, contract.Run(**RUN))
+            self.assertEqual((type(failed.exception.value).__name__, world.open), (wanted, 0))
 
 
 if __name__ == "__main__":

@@ -10,30 +10,29 @@ use wasm_encoder::{
 use wasmparser::{Export, ExternalKind, Parser};
 use wit_parser::{WorldItem, WorldKey};
 
-use super::{Job, built, encode, run, tools::Tool};
+use super::{Job, built, parts::World, run, tools::Tool};
 
 /// Compiles `probe.ts` to a core module whose functions are called as the world has them: `checker_check` is `check` of the interface
 /// `checker`.
 ///
 /// # Errors
 /// If it does not compile, or the compiler is missing.
-pub(super) fn module(job: &Job<'_>) -> Result<Vec<u8>> {
+pub(super) fn module(job: &Job<'_>, world: &World) -> Result<Vec<u8>> {
     let core = job.target.join("probe.core.wasm");
     let mut compile = job.tools.command(Tool::AssemblyScript)?;
     // Whatever is allocated lives for one run. What goes wrong is a trap, and nobody is told where.
     compile.args(["probe.ts", "--runtime", "stub", "--use", "abort=", "-Oz", "--converge", "--outFile"]).arg(&core);
     run(compile.current_dir(job.folder))?;
     let mut renamed = Module::new();
-    Renamed(names(job)?)
+    Renamed(names(world)?)
         .parse_core_module(&mut renamed, Parser::new(0), &built(&core)?)
         .context("reading what asc made")?;
     Ok(renamed.finish())
 }
 
 /// What the functions of the world's interfaces are called here, and there.
-fn names(job: &Job<'_>) -> Result<BTreeMap<String, String>> {
-    let (resolve, package) = encode::read(job.wit)?;
-    let world = resolve.select_world(&[package], None)?;
+fn names(world: &World) -> Result<BTreeMap<String, String>> {
+    let (resolve, world) = world.read()?;
     let mut names = BTreeMap::new();
     for (key, item) in &resolve.worlds[world].exports {
         let (WorldKey::Interface(id), WorldItem::Interface { .. }) = (key, item) else { continue };

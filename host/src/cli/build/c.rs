@@ -10,7 +10,13 @@ use std::{
 use anyhow::{Context, Result};
 use wit_bindgen_core::Files;
 
-use super::{Job, built, encode, language::Language, printed, run, tools::Tool};
+use super::{
+    Job, built,
+    language::Language,
+    parts::{HEADER, World},
+    printed, run,
+    tools::Tool,
+};
 
 /// Where the generated headers go, below the target folder.
 const BINDINGS: &str = "bindings";
@@ -19,20 +25,18 @@ const TARGET: &str = "wasm32-wasi";
 /// Bytes of a probe's stack. Zig's own choice of 16 MiB would be most of what an instance occupies.
 const STACK: &str = "-Wl,-z,stack-size=65536";
 
-/// What a source includes that is made with the library.
-const HEADER: &str = "\"probity.h\"";
-/// What the library consists of.
-const LIBRARY: [&str; 3] = ["net", "probity", "settings"];
+/// What the library consists of, beside what exports a kind of probe, which is called after it. What is not called is not linked.
+const LIBRARY: [&str; 7] = ["http", "memory", "net", "probity", "settings", "tls", "udp"];
 
 /// Compiles the probe to a core module.
 ///
 /// # Errors
 /// If the WIT or the source is not as it should be, or Zig is missing.
-pub(super) fn module(job: &Job<'_>) -> Result<Vec<u8>> {
+pub(super) fn module(job: &Job<'_>, world: &World) -> Result<Vec<u8>> {
     let bindings = job.target.join(BINDINGS);
-    generate(job, &bindings)?;
+    generate(world, &bindings)?;
     let core = job.target.join("probe.core.wasm");
-    compile(job, &bindings, &core)?;
+    compile(job, world, &bindings, &core)?;
     built(&core)
 }
 
@@ -78,9 +82,8 @@ fn compiler(job: &Job<'_>) -> Result<Command> {
 }
 
 /// Generates `probe.h`, `probe.c`, and an object that names the world.
-fn generate(job: &Job<'_>, bindings: &Path) -> Result<()> {
-    let (mut resolve, package) = encode::read(job.wit)?;
-    let world = resolve.select_world(&[package], None)?;
+fn generate(world: &World, bindings: &Path) -> Result<()> {
+    let (mut resolve, world) = world.read()?;
     // Whatever the author calls his world, the header is `probe.h`.
     let options = wit_bindgen_c::Opts { rename_world: Some("probe".to_owned()), ..Default::default() };
     let mut files = Files::default();
@@ -93,7 +96,7 @@ fn generate(job: &Job<'_>, bindings: &Path) -> Result<()> {
     Ok(())
 }
 
-fn compile(job: &Job<'_>, bindings: &Path, core: &Path) -> Result<()> {
+fn compile(job: &Job<'_>, world: &World, bindings: &Path, core: &Path) -> Result<()> {
     // What is generated is C in any case, and so is the library.
     let mut objects = vec![object_of(job, bindings, &bindings.join("probe.c"), "bindings.o")?];
     let source = source(job);
@@ -101,7 +104,8 @@ fn compile(job: &Job<'_>, bindings: &Path, core: &Path) -> Result<()> {
     let mut compile = compiler(job)?;
     if String::from_utf8_lossy(&text).contains(HEADER) {
         let library = job.sdk()?;
-        for part in LIBRARY {
+        let exports = world.kind.to_string();
+        for part in LIBRARY.into_iter().chain([exports.as_str()]) {
             objects.push(object_of(job, bindings, &library.join(part).with_extension("c"), &format!("sdk-{part}.o"))?);
         }
         if job.language == Language::Cpp {

@@ -7,10 +7,17 @@ use std::{
 
 use anyhow::{Context, Result};
 
+use super::language::Kind;
+
 /// The folder that a probe's own WIT is in.
 const FOLDER: &str = "wit";
 
-/// A world for a probe that uses TCP, the contract, and what that depends on.
+/// What hides drafts from tools that are not told of them. What is laid out for a probe is for whatever tool its author has.
+const GATE: &str = "@unstable(feature = tls)";
+/// What the world exports, for a checker.
+const CHECKER: &str = "probity:probe/checker@";
+
+/// A world for a checker that uses TCP, the contract, and what that depends on.
 pub(in crate::cli) const FILES: [(&str, &str); 21] = [
     ("probe.wit", include_str!("../../../templates/wit/probe.wit")),
     ("deps/probity-probe/adapters.wit", include_str!("../../../../wit/adapters.wit")),
@@ -39,23 +46,26 @@ pub(in crate::cli) const FILES: [(&str, &str); 21] = [
 ///
 /// # Errors
 /// If it can't be laid out.
-pub(super) fn lay_out(folder: &Path, target: &Path) -> Result<PathBuf> {
+pub(super) fn lay_out(folder: &Path, target: &Path, kind: Kind) -> Result<PathBuf> {
     let own = folder.join(FOLDER);
     if own.is_dir() {
         return Ok(own);
     }
     let usual = target.join(FOLDER);
-    write(&usual)?;
+    write(&usual, kind)?;
     Ok(usual)
 }
 
-/// Writes all of it below `folder`.
+/// Writes all of it below `folder`, with a world for this kind of probe.
 ///
 /// # Errors
 /// If a file can't be written; the message names it.
-pub(in crate::cli) fn write(folder: &Path) -> Result<()> {
+pub(in crate::cli) fn write(folder: &Path, kind: Kind) -> Result<()> {
     for (name, text) in FILES {
         let path = folder.join(name);
+        let lines = text.lines().filter(|line| line.trim() != GATE);
+        let text: String = lines.flat_map(|line| [line, "\n"]).collect();
+        let text = text.replace(CHECKER, &CHECKER.replace("checker", &kind.to_string()));
         let written = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&path, text));
         written.with_context(|| format!("can't write {}", path.display()))?;
     }

@@ -11,7 +11,7 @@ use wasm_metadata::{AddMetadata, AddMetadataField};
 use wit_component::{ComponentEncoder, DecodedWasm, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
-use super::project::Project;
+use super::{parts::World, project::Project};
 
 /// The custom section with the version of a component, as tools for registries read it.
 const VERSION: &str = "version";
@@ -27,28 +27,27 @@ pub(super) fn component_of(module: &[u8]) -> Result<Vec<u8>> {
     encode().context("what was compiled does not make a component")
 }
 
-/// Makes a component of a core module that implements the one world in `wit`.
+/// Makes a component of a core module that implements a world.
 ///
 /// # Errors
-/// If the WIT is not valid, has several worlds, or the module is not as the world has it.
-pub(super) fn with_world(module: &[u8], wit: &Path) -> Result<Vec<u8>> {
-    component_of(&in_world(module, wit)?)
+/// If the WIT is not valid, or the module is not as the world has it.
+pub(super) fn with_world(module: &[u8], world: &World) -> Result<Vec<u8>> {
+    component_of(&in_world(module, world)?)
 }
 
 /// The same, of a module that takes its run-time from WASI preview 1.
 ///
 /// # Errors
 /// Likewise.
-pub(super) fn adapted(module: &[u8], wit: &Path) -> Result<Vec<u8>> {
-    let module = in_world(module, wit)?;
+pub(super) fn adapted(module: &[u8], world: &World) -> Result<Vec<u8>> {
+    let module = in_world(module, world)?;
     let encode = || ComponentEncoder::default().validate(true).module(&module)?.adapter(PREVIEW_1, ADAPTER)?.encode();
     encode().context("what was compiled does not make a component")
 }
 
 /// A module that says which world it implements.
-fn in_world(module: &[u8], wit: &Path) -> Result<Vec<u8>> {
-    let (resolve, package) = read(wit)?;
-    let world = resolve.select_world(&[package], None).with_context(|| format!("reading {}", wit.display()))?;
+fn in_world(module: &[u8], world: &World) -> Result<Vec<u8>> {
+    let (resolve, world) = world.read()?;
     let mut module = module.to_vec();
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)?;
     Ok(module)

@@ -9,8 +9,24 @@ macro_rules! files {
 }
 
 /// For C and C++.
-pub(super) const C: &Files =
-    files!["c", "README.md", "abort.cpp", "net.c", "probity.c", "probity.h", "run.h", "settings.c", "settings.h",];
+pub(super) const C: &Files = files![
+    "c",
+    "README.md",
+    "abort.cpp",
+    "checker.c",
+    "connector.c",
+    "http.c",
+    "memory.c",
+    "memory.h",
+    "net.c",
+    "probity.c",
+    "probity.h",
+    "run.h",
+    "settings.c",
+    "settings.h",
+    "tls.c",
+    "udp.c",
+];
 
 /// For JavaScript and TypeScript.
 pub(super) const JAVASCRIPT: &Files = files![
@@ -18,12 +34,18 @@ pub(super) const JAVASCRIPT: &Files = files![
     "README.md",
     "attempt.js",
     "failure.js",
+    "http.d.ts",
+    "http.js",
     "index.d.ts",
     "index.js",
     "net.js",
     "package.json",
     "probe.js",
     "settings.js",
+    "tls.d.ts",
+    "tls.js",
+    "udp.d.ts",
+    "udp.js",
     "verdict.js",
 ];
 
@@ -38,20 +60,31 @@ pub(super) const PYTHON: &Files = files![
     "probity/_run.py",
     "probity/_settings.py",
     "probity/_verdict.py",
+    "probity/http.py",
+    "probity/tls.py",
+    "probity/udp.py",
 ];
 
 /// For Go.
 pub(super) const GO: &Files = files![
     "go",
     "README.md",
+    "connector/connector.go",
     "failure.go",
     "go.mod",
+    "http.go",
+    "live.go",
     "net.go",
     "probity.go",
     "run.go",
     "settings.go",
+    "tls.go",
+    "udp.go",
     "verdict.go",
     "wit/export_probity_probe_checker/check.go",
+    "wit/export_probity_probe_connector/connection.go",
+    "wit/export_probity_probe_connector/empty.s",
+    "wit/export_probity_probe_connector/wit_bindings.go",
     "wit/export_probity_probe_manifest/manifest.go",
     "wit/probity_probe_calendar/empty.s",
     "wit/probity_probe_calendar/wit_bindings.go",
@@ -59,6 +92,8 @@ pub(super) const GO: &Files = files![
     "wit/probity_probe_checker/wit_bindings.go",
     "wit/probity_probe_checks/empty.s",
     "wit/probity_probe_checks/wit_bindings.go",
+    "wit/probity_probe_connector/empty.s",
+    "wit/probity_probe_connector/wit_bindings.go",
     "wit/probity_probe_http/empty.s",
     "wit/probity_probe_http/wit_bindings.go",
     "wit/probity_probe_icmp/empty.s",
@@ -107,6 +142,7 @@ pub(super) const GO: &Files = files![
     "wit/wasi_sockets_udp_create_socket/wit_bindings.go",
     "wit/wasi_tls_types/empty.s",
     "wit/wasi_tls_types/wit_bindings.go",
+    "wit/wit_connector_exports/wit_exports.go",
     "wit/wit_exports/wit_exports.go",
     "wit/witruntime/witruntime.go",
     "wit/wittypes/wittypes.go",
