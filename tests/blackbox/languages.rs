@@ -5,6 +5,10 @@ use std::{
     io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
     process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -322,26 +326,29 @@ fn a_command_in_rust() {
     try_command("rust", "src/main.rs");
 }
 
-#[test]
-fn a_connector_in_rust() {
-    if !is_ready("rust") {
+/// A probe whose connection stays open, in a language: laid out, built, tried out, and run by a runner.
+#[track_caller]
+fn try_connector(language: &str) {
+    if !is_ready(language) {
         return;
     }
     let home = Home::new(BRISK);
-    let made = author(&home.path(""), &["new", "asker", "--lang", "rust", "--kind", "connector"]);
-    assert!(made.code == Some(0) && made.stdout.contains("is a connector in Rust"), "{made:?}");
+    let made = author(&home.path(""), &["new", "asker", "--lang", language, "--kind", "connector"]);
+    assert!(made.code == Some(0) && made.stdout.contains("is a connector in"), "{made:?}");
     let folder = home.path("asker");
     // What it depends on is compiled there already, or will be of use there.
-    let component = build(&folder, &target_dir().join("languages/rust"), "asker");
+    let component = build(&folder, &target_dir().join("connectors").join(language), "asker");
     fs::create_dir_all(folder.join("target")).unwrap();
     fs::write(folder.join("target/asker.wasm"), &component).unwrap();
     let tested = author(&folder, &["test"]);
     assert!(tested.code == Some(0) && tested.stdout.ends_with("1 passed, 0 failed\n"), "{tested:?}");
     // One connection for many runs.
-    let server = Target::tcp(|mut stream| {
+    let is_gone = Arc::new(AtomicBool::new(false));
+    let gone = Arc::clone(&is_gone);
+    let server = Target::tcp(move |mut stream| {
         let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
         while let Some(Ok(line)) = lines.next() {
-            if line == "QUIT" || stream.write_all(b"+PONG\r\n").is_err() {
+            if line == "QUIT" || gone.load(Ordering::Relaxed) || stream.write_all(b"+PONG\r\n").is_err() {
                 return;
             }
         }
@@ -352,7 +359,47 @@ fn a_connector_in_rust() {
     let runner = home.start();
     wait_until_loaded(&runner, "asker", 1);
     wait_for(&runner, "asker", "healthy", "\"+PONG\", 3 times so far");
+    // That it goes is noticed over the connection, and another one is dialled, which begins to count anew.
+    is_gone.store(true, Ordering::Relaxed);
+    wait_for(&runner, "asker", "unhealthy", "");
+    is_gone.store(false, Ordering::Relaxed);
+    wait_for(&runner, "asker", "healthy", "\"+PONG\", 3 times so far");
     runner.stop();
+}
+
+#[test]
+fn a_connector_in_c() {
+    try_connector("c");
+}
+
+#[test]
+fn a_connector_in_cpp() {
+    try_connector("cpp");
+}
+
+#[test]
+fn a_connector_in_go() {
+    try_connector("go");
+}
+
+#[test]
+fn a_connector_in_javascript() {
+    try_connector("js");
+}
+
+#[test]
+fn a_connector_in_python() {
+    try_connector("python");
+}
+
+#[test]
+fn a_connector_in_rust() {
+    try_connector("rust");
+}
+
+#[test]
+fn a_connector_in_typescript() {
+    try_connector("ts");
 }
 
 #[test]

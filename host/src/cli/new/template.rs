@@ -46,6 +46,14 @@ fn template(language: Language, kind: Kind) -> Option<Files> {
         (Language::Rust, Kind::Connector) => {
             files!("host/templates/connector-rust", "line-probe", "src/lib.rs", "Cargo.toml", "Cargo.lock")
         }
+        (Language::C, Kind::Connector) => files!("host/templates/connector-c", "line-probe", "probe.c"),
+        (Language::Cpp, Kind::Connector) => files!("host/templates/connector-cpp", "line-probe", "probe.cpp"),
+        (Language::Go, Kind::Connector) => files!("host/templates/connector-go", "line-probe", "probe.go", "go.mod"),
+        (Language::Js, Kind::Connector) => files!("host/templates/connector-js", "line-probe", "probe.js"),
+        (Language::Ts, Kind::Connector) => {
+            files!("host/templates/connector-ts", "line-probe", "probe.ts", "tsconfig.json")
+        }
+        (Language::Python, Kind::Connector) => files!("host/templates/connector-python", "line-probe", "probe.py"),
         (Language::Rust, Kind::Command) => {
             files!("host/templates/command-rust", "value-probe", "src/main.rs", "Cargo.toml", "Cargo.lock")
         }
@@ -124,11 +132,11 @@ mod tests {
 
     #[test]
     fn what_there_is_no_template_for_is_refused_with_what_there_is() {
-        let error = find(Language::Python, Kind::Connector).unwrap_err().to_string();
-        let wanted =
-            "there is no template for a connector in Python; there are:\n\n  checker    rust, c, cpp, zig, go, ";
+        let error = find(Language::Zig, Kind::Connector).unwrap_err().to_string();
+        let wanted = "there is no template for a connector in Zig; there are:\n\n  checker    rust, c, cpp, zig, go, ";
         assert!(error.starts_with(wanted), "{error}");
-        assert!(error.contains("\n  connector  rust\n  command    rust, c, go\n"), "{error}");
+        let others = "\n  connector  rust, c, cpp, go, js, ts, python\n  command    rust, c, go\n";
+        assert!(error.contains(others), "{error}");
     }
 
     #[test]
