@@ -18,7 +18,7 @@ struct Needed {
 }
 
 /// What the tests need beyond Rust.
-const NEEDED: [Needed; 35] = [
+const NEEDED: [Needed; 36] = [
     Needed { program: "python3", package: "python3", why: "its HTTP server is a target that is not ours" },
     Needed { program: "pip3", package: "python3-pip", why: "some servers come as Python packages" },
     Needed { program: "chromium", package: "chromium", why: "the dashboard is looked at in it" },
@@ -65,6 +65,7 @@ const NEEDED: [Needed; 35] = [
         package: "lld clang wasi-libc libclang-rt-dev-wasm32",
         why: "a plug-in in C is made a probe by it",
     },
+    Needed { program: "xz", package: "xz-utils", why: "it unpacks the golden component in Python" },
     Needed { program: "openssl", package: "openssl", why: "its TLS server is a target that is not ours" },
 ];
 
