@@ -45,12 +45,14 @@ impl Batch {
         }
     }
 
-    /// Forgets the news that there is trouble.
-    pub(super) fn withdraw(&mut self, id: &str) {
+    /// Forgets the news that there is trouble; says whether there was any.
+    pub(super) fn withdraw(&mut self, id: &str) -> bool {
+        let before = self.items.len();
         self.items.retain(|item| item.alert.as_deref() != Some(id) || !item.kind.is_of_trouble());
         if self.items.is_empty() {
             self.due = None;
         }
+        self.items.len() < before
     }
 
     /// The news of an alert that is waiting to be told: the last there is.

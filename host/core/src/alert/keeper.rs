@@ -328,6 +328,10 @@ impl Keeper {
             }
         };
         let mut again = None;
+        if due.is_none_or(|(at, _)| now < at) {
+            // What waits to be told is that it was worse, and it is not any more.
+            self.withdraw(rule, &alert.id);
+        }
         if let Some((at, kind)) = due {
             if now < at {
                 again = Some(at);

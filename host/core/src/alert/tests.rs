@@ -259,6 +259,14 @@ fn a_silence_that_comes_within_the_window_still_counts() {
 }
 
 #[test]
+fn what_is_no_worse_by_the_time_it_would_be_told_is_not_told() {
+    let mut scene = Scene::new(Policy { window: MINUTE, ..policy(vec![rule(Trouble::default())]) });
+    scene.see("a", Unknown).pass(MINUTE * 2).expect(&["alert a unknown"]);
+    scene.see("a", Degraded).see("a", Unknown).silence("s", "a", MINUTE).pass(MINUTE * 5).expect(&[]);
+    scene.see("a", Degraded).pass(MINUTE).expect(&["worse a degraded"]);
+}
+
+#[test]
 fn what_waits_to_be_told_is_silenced_even_if_nothing_is_known_by_then() {
     let of_the_target = Trouble { severities: [Severity::Unhealthy].into(), ..Trouble::default() };
     let mut scene = Scene::new(Policy { window: MINUTE, ..policy(vec![rule(of_the_target)]) });

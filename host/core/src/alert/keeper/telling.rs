@@ -25,8 +25,7 @@ impl Keeper {
 
     pub(super) fn withdraw(&mut self, rule: &Rule, id: &str) {
         if let Some(batch) = self.memory.batches.get_mut(&rule.name) {
-            batch.withdraw(id);
-            self.changed = true;
+            self.changed |= batch.withdraw(id);
         }
     }
 
