@@ -107,16 +107,20 @@ fn keep(folder: &Path) -> (Duration, Store) {
     let mut now = Now { elapsed: Duration::ZERO, wall: start() };
     let schedule =
         Schedule::Every(Every::new(Duration::from_secs(30), 0.1, "bench").expect("the interval is in range"));
-    let machine = Machine::new(Arc::new(Policy::usual(schedule)), now, 0.0);
-    let mut keepers: Vec<Keeper> =
-        (0..CHECKS).map(|check| Keeper::new(Arc::clone(&store), name(check), "tcp", 1, now)).collect();
+    let policy = Arc::new(Policy::usual(schedule));
+    let begin = |check| {
+        let mut keeper = Keeper::new(Arc::clone(&store), name(check), "tcp", 1, now);
+        let machine = keeper.machine(Arc::clone(&policy), now, 0.0);
+        (keeper, machine)
+    };
+    let mut keepers: Vec<(Keeper, Machine)> = (0..CHECKS).map(begin).collect();
     assert!(store.flush(PATIENCE));
     let mut spent = Duration::ZERO;
     for second in 0..FILLED + SECONDS {
         let runs: Vec<Arc<Run>> = (0..RATE).map(|at| Arc::new(run(second * RATE + at, now.wall))).collect();
         let before = cpu::of_process();
-        for (keeper, run) in keepers.iter_mut().zip(&runs) {
-            keeper.keep(&machine, Some((run, 1, false)), false, now);
+        for ((keeper, machine), run) in keepers.iter_mut().zip(&runs) {
+            keeper.keep(machine, Some((run, 1, false)), false, now);
         }
         assert!(store.flush(PATIENCE));
         spent += if second < FILLED { Duration::ZERO } else { cpu::of_process() - before };
