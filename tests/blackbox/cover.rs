@@ -45,7 +45,7 @@ pub const TRIED_PROBES: [&str; 28] = [
 /// The probes that an adapter makes beside the one that it is named as.
 pub const MORE_PROBES: [&str; 2] = ["redis-kv", "redis-pubsub"];
 /// The examples that some test here tries out.
-const TRIED_EXAMPLES: [&str; 15] = [
+const TRIED_EXAMPLES: [&str; 16] = [
     "assemblyscript",
     "c",
     "cpp",
@@ -58,6 +58,7 @@ const TRIED_EXAMPLES: [&str; 15] = [
     "quickstart",
     "reconnection",
     "rust",
+    "rust-async",
     "typescript",
     "wat",
     "zig",
