@@ -2,11 +2,13 @@
 
 use std::{
     fs,
+    io::Read,
     net::{TcpListener, TcpStream},
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::Arc,
+    time::Duration,
 };
 
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -77,6 +79,9 @@ pub fn python(folder: TempDir) -> Option<Server> {
     }))
 }
 
+/// How long a server may take to greet before it is asked again.
+const GREETING: Duration = Duration::from_secs(1);
+
 /// How to start a server in its folder.
 type Start = Arc<dyn Fn(&Path) -> Command>;
 
@@ -85,6 +90,8 @@ type Start = Arc<dyn Fn(&Path) -> Command>;
 pub enum Ready {
     /// Its port takes connections.
     Listens,
+    /// It says something to who connects: it may listen before it can serve anybody.
+    Greets,
     /// It speaks UDP, so whoever asks it finds out.
     Unseen,
 }
@@ -152,12 +159,24 @@ impl Server {
         let _ = kill_process_group(Pid::from_child(&self.process), signal);
     }
 
+    fn is_up(&self) -> bool {
+        let connect = || TcpStream::connect(("127.0.0.1", self.port));
+        match self.ready {
+            Ready::Unseen => true,
+            Ready::Listens => connect().is_ok(),
+            Ready::Greets => connect().is_ok_and(|mut stream| {
+                stream.set_read_timeout(Some(GREETING)).unwrap();
+                stream.read_exact(&mut [0]).is_ok()
+            }),
+        }
+    }
+
     #[track_caller]
     fn wait_until_it_listens(&mut self) {
         let log = self.folder.path().join("log");
         let log = || fs::read_to_string(&log).unwrap_or_default();
         let patient = Deadline::new();
-        while self.ready == Ready::Listens && TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+        while !self.is_up() {
             if let Some(status) = self.process.try_wait().unwrap() {
                 panic!("the server did not start ({status}):\n{}", log());
             }

@@ -5,7 +5,7 @@ use std::{fs, os::unix::fs::PermissionsExt, process::Command};
 use crate::{
     authority::Authority,
     probes::{try_out, watch},
-    servers::{self, Server},
+    servers::{self, Ready, Server},
     target::{Target, freeze, greet, nobody},
 };
 
@@ -19,7 +19,7 @@ fn smtpd() -> Option<Server> {
     let (folder, port) = (servers::folder(), servers::free_port());
     Authority::new("mail").certify(&["localhost"], folder.path());
     fs::set_permissions(folder.path().join("server.key"), fs::Permissions::from_mode(0o600)).unwrap();
-    Some(Server::start(folder, port, move |folder| {
+    Some(Server::start_until(Ready::Greets, folder, port, move |folder| {
         let path = |name: &str| folder.join(name).display().to_string();
         let config = format!(
             "pki localhost cert \"{}\"\npki localhost key \"{}\"\nlisten on 127.0.0.1 port {port} tls pki localhost\n\

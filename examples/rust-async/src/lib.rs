@@ -1,5 +1,5 @@
 //! Connects to all addresses of a host at once, and expects a banner of the first that answers. Everything that the probe consists
-//! of is in this file; `bindings.rs` is what `wit/world.wit` generates.
+//! of is in this file; `bindings.rs` is what `world/probe.wit` generates.
 //!
 //! All that waits is an `async fn` of WASI 0.3, so several things are waited for at once without a thread or a poll: the
 //! addresses for each other, and everything for the clock.

@@ -39,7 +39,7 @@ const MORE: [(&str, Part, &str); 8] = [
     ("pubsub-probe", Part::Imports, "probes/sdk/src/more_bindings/pubsub_probe.rs"),
 ];
 /// The example by WASI 0.3: its own world, and where the bindings of that are kept.
-const EXAMPLE: (&str, &str) = ("examples/rust-async/wit", "examples/rust-async/src/bindings.rs");
+const EXAMPLE: (&str, &str) = ("examples/rust-async/world", "examples/rust-async/src/bindings.rs");
 /// What that world is called.
 const EXAMPLE_WORLD: &str = "probe";
 /// What that world builds on, within `wit/`.

@@ -63,8 +63,9 @@ impl<'a> Author<'a> {
     /// Builds the program, and gets the tools that are missing: beneath the target folder, as everything else.
     pub(crate) fn equipped(repository: &'a Path, target: &'a Path) -> Result<Self> {
         let mut cargo = Command::new(env!("CARGO"));
-        // All of the workspace: one package alone would have other features, and wasmtime be built anew.
-        run(cargo.current_dir(repository).args(["build", "--locked", "--workspace", "--bins", "--quiet"]))?;
+        // All that `cargo test` builds, and so no more than that: for less there would be other features, and wasmtime be built anew.
+        let all = ["--workspace", "--bins", "--tests", "--examples"];
+        run(cargo.current_dir(repository).args(["build", "--locked", "--quiet"]).args(all))?;
         let rust = Toolchain::find(target)?.rustc;
         let author = Self {
             program: target.join("debug").join(format!("probity{}", std::env::consts::EXE_SUFFIX)),
