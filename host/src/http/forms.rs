@@ -83,6 +83,11 @@ async fn told(app: &App, document: &Arc<Rendered>, headers: &HeaderMap, selectio
     if selection.is_of_all() {
         return document.answer(headers).await;
     }
+    // In a box, so that those who ask for all carry no room for it.
+    Box::pin(told_of_some(app, document, headers, selection)).await
+}
+
+async fn told_of_some(app: &App, document: &Arc<Rendered>, headers: &HeaderMap, selection: Selection) -> Response {
     // What is made for one is made by one at a time, so that many who ask do not keep others waiting.
     let _turn = app.selecting.lock().await;
     match document.made_for(move |view| selection.of(view)).await {

@@ -94,6 +94,17 @@ impl Rendered {
 
     /// Answers a request that came with these headers.
     pub(super) async fn answer(self: &Arc<Self>, headers: &HeaderMap) -> Response {
+        if let Some(kept) = &*self.kept.load()
+            && self.standing(kept) == Standing::Good
+            && !kept.page.is_to_be_compressed(headers)
+        {
+            return kept.page.answer(headers);
+        }
+        // In a box, so that those who are answered from memory carry no room for it.
+        Box::pin(self.answer_anew(headers)).await
+    }
+
+    async fn answer_anew(self: &Arc<Self>, headers: &HeaderMap) -> Response {
         match self.latest().await {
             Ok(kept) => {
                 if kept.page.is_to_be_compressed(headers) {
