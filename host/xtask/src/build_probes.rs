@@ -36,6 +36,10 @@ const RECORD: &str = "probes/dist/dist.json";
 /// shallow, and one that goes deeper traps.
 const STACK: u32 = 64 * 1024;
 
+/// Bytes of the heap that a guest begins with: as much as its allocator asks for at a time. Most probes need no more, and who does
+/// not grow its memory costs the runner no change of its address space.
+const HEAP: u32 = 64 * 1024;
+
 /// What to do about every difference that a check finds.
 const HOW_TO_FIX: &str = "run `cargo xtask build-probes` and commit what it changes";
 
@@ -143,7 +147,9 @@ fn compile(package: &str, source: &Path, repository: &Path, toolchain: &Toolchai
         Some(home) => PathBuf::from(home),
         None => env::home_dir().context("there is no home folder, and CARGO_HOME is not set")?.join(".cargo"),
     };
-    let mut flags = vec![OsString::from(format!("-Clink-arg=-zstack-size={STACK}"))];
+    let mut flags = [format!("-Clink-arg=-zstack-size={STACK}"), format!("-Clink-arg=--initial-heap={HEAP}")]
+        .map(OsString::from)
+        .to_vec();
     // Panics tell their place in the source. The last prefix that fits is replaced, and the other folders may be within the
     // repository.
     for (folder, name) in [(repository, "probity"), (cargo_home.as_path(), "cargo"), (target_dir, "target")] {

@@ -1337,7 +1337,8 @@ pub mod probity {
         }
         /// What others told the runner of the target: that a job began, went well or failed. It came to
         /// `POST /health/checks/NAME/report`, which takes reports for those checks alone whose probe imports this. Each check reads
-        /// its own, and needs no grant for it. They are kept for as long as the runner lives and the check has this probe.
+        /// its own, and needs no grant for it. They are kept for as long as the check has this probe; a runner that keeps its history has
+        /// those that its predecessor was told.
         #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
         pub mod reports {
             #[used]

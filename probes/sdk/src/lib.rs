@@ -84,6 +84,8 @@ pub mod fuzzing;
 mod generated;
 #[cfg(feature = "adapters")]
 pub mod generic;
+#[cfg(all(feature = "heap", target_family = "wasm"))]
+mod heap;
 mod hook;
 pub mod http;
 pub mod icmp;

@@ -17,8 +17,9 @@ pub(super) const TARGET: &str = "wasm32-unknown-unknown";
 const PROGRAMS: &str = "wasm32-wasip1";
 /// Names a rustc with that target, where the one in the PATH has it not.
 const VARIABLE: &str = "PROBITY_WASM_RUST";
-/// Bytes of a probe's stack. Rust's own choice of a megabyte would be most of what an instance occupies.
-const FLAGS: &str = "-Clink-arg=-zstack-size=65536";
+/// Bytes of a probe's stack, as Rust's own choice of a megabyte would be most of what an instance occupies; and of the heap that it
+/// begins with: as much as the SDK's allocator asks for at a time, so that most runs grow no memory. 0x1f is what separates them.
+const FLAGS: &str = "-Clink-arg=-zstack-size=65536\x1f-Clink-arg=--initial-heap=65536";
 
 /// As much of a Cargo.toml as is needed.
 #[derive(Deserialize)]

@@ -15,7 +15,7 @@ const OF_WORKSPACE: [(&str, &str); 6] = [
 ];
 
 /// Its sources.
-const SOURCES: [(&str, &str); 69] = [
+const SOURCES: [(&str, &str); 70] = [
     ("macros/src/checker.rs", include_str!("../../../../probes/sdk/macros/src/checker.rs")),
     ("macros/src/input.rs", include_str!("../../../../probes/sdk/macros/src/input.rs")),
     ("macros/src/lib.rs", include_str!("../../../../probes/sdk/macros/src/lib.rs")),
@@ -43,6 +43,7 @@ const SOURCES: [(&str, &str); 69] = [
     ("src/fuzzing/machine.rs", include_str!("../../../../probes/sdk/src/fuzzing/machine.rs")),
     ("src/fuzzing/world.rs", include_str!("../../../../probes/sdk/src/fuzzing/world.rs")),
     ("src/generic.rs", include_str!("../../../../probes/sdk/src/generic.rs")),
+    ("src/heap.rs", include_str!("../../../../probes/sdk/src/heap.rs")),
     ("src/hook.rs", include_str!("../../../../probes/sdk/src/hook.rs")),
     ("src/http.rs", include_str!("../../../../probes/sdk/src/http.rs")),
     ("src/http/nonblocking.rs", include_str!("../../../../probes/sdk/src/http/nonblocking.rs")),
