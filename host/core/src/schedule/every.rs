@@ -18,12 +18,18 @@ use crate::time::Now;
 ///
 /// With jitter, a tick is a window instead of a moment: it opens on the grid, is a share of the interval long, and the
 /// run starts anywhere in it. Windows never overlap, so ticks can't change places or fall together.
+///
+/// Runs start on a beat that all checks share, and so in company: a processor that is woken for one run has forgotten all that
+/// it knew of the last one, and takes more than twice as long for it as for the second of a few. So a tick's window is a
+/// beat long at the least.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Every {
     /// In nanoseconds, as is all arithmetic here: 64 bits of them are 584 years.
     interval: u64,
-    /// The length of a tick's window, less than `interval`.
+    /// The length of a tick's window, from `beat` to less than `interval`.
     window: u64,
+    /// The time between two moments at which a run may start.
+    beat: u64,
     /// The grid's place after each multiple of the interval since 1970, less than `interval`.
     place: u64,
 }
@@ -38,6 +44,15 @@ pub enum EveryError {
     #[error("the jitter must be from 0 to 1, a share of the interval, not {0}; for example 0.1")]
     Jitter(f64),
 }
+
+/// The beats, by the shortest interval that takes part in each. They are a tenth of the interval at the most, so that nobody sees
+/// them in its rhythm, and the longest is so short that it does not crowd what it brings together: a hundred thousand checks,
+/// each run every half minute, are three hundred at a time. Each is a multiple of those below it, for all to fall together.
+const BEATS: [(Duration, Duration); 3] = [
+    (Duration::from_secs(2), Duration::from_millis(100)),
+    (Duration::from_secs(1), Duration::from_millis(50)),
+    (Duration::ZERO, Duration::from_millis(10)),
+];
 
 impl Every {
     /// The shortest interval, 100 ms: some thirty times the lateness of timers under load (3-4 ms), which would
@@ -60,11 +75,13 @@ impl Every {
         if !(0.0..=1.0).contains(&jitter) {
             return Err(EveryError::Jitter(jitter));
         }
+        let beat = BEATS.into_iter().find(|(from, _)| interval >= *from).map_or(1, |(_, beat)| nanoseconds(beat));
         let interval = nanoseconds(interval);
         Ok(Every {
             interval,
             // A whole interval of jitter stops just short of the next window.
-            window: share(interval, jitter).min(interval - 1),
+            window: share(interval, jitter).clamp(beat, interval - 1),
+            beat,
             place: stagger::place(name, interval),
         })
     }
@@ -93,12 +110,18 @@ impl Every {
         let opens = line.saturating_add(missed.saturating_mul(self.interval));
         let closes = opens.saturating_add(self.window);
         let earliest = opens.max(elapsed);
-        let due = earliest + share(closes.saturating_sub(earliest), random);
+        let due = self.on_beat(earliest, earliest + share(closes.saturating_sub(earliest), random)).min(closes);
         Tick {
             due: Duration::from_nanos(due),
             mark: Mark::Line(Duration::from_nanos(opens.saturating_add(self.interval))),
             missed,
         }
+    }
+
+    /// The last beat up to `due`, or if that is before `earliest` the next one. Beats are counted on the runner's clock.
+    fn on_beat(&self, earliest: u64, due: u64) -> u64 {
+        let last = due - due % self.beat;
+        if last >= earliest { last } else { last.saturating_add(self.beat) }
     }
 
     /// The first line of the grid, on the runner's clock, that lies at least `delay` after `now`.
@@ -192,7 +215,33 @@ mod tests {
     fn a_whole_interval_of_jitter_ends_before_the_next_tick() {
         let every = Every::new(10 * SECOND, 1.0, "a").unwrap();
         let tick = every.tick(100 * SECOND, now(90 * SECOND), 1.0);
-        assert_eq!(tick.due, 110 * SECOND - NANOSECOND);
+        assert_eq!(tick.due, Duration::from_millis(109_900), "the last beat before it");
+    }
+
+    #[test]
+    fn runs_start_on_a_beat() {
+        let milliseconds = Duration::from_millis;
+        let due = |interval, jitter, line, elapsed, random| {
+            let every = Every::new(milliseconds(interval), jitter, "a").unwrap();
+            every.tick(milliseconds(line), now(milliseconds(elapsed)), random).due.as_millis()
+        };
+        let table = [
+            // By interval: a tenth of it at the most.
+            (due(30_000, 0.0, 60_001, 0, 0.9), 60_100),
+            (due(1_999, 0.0, 60_001, 0, 0.9), 60_050),
+            (due(999, 0.0, 60_001, 0, 0.9), 60_010),
+            // What is on the beat stays there.
+            (due(30_000, 0.0, 60_100, 0, 0.0), 60_100),
+            // Within the window of a jitter.
+            (due(30_000, 0.1, 60_001, 0, 0.5), 61_500),
+            (due(30_000, 0.1, 60_001, 0, 0.0), 60_100),
+            // Who comes late, and not too late, is not kept beyond the window.
+            (due(30_000, 0.0, 60_001, 60_099, 0.9), 60_100),
+            (due(30_000, 0.0, 60_050, 60_120, 0.0), 60_150),
+        ];
+        for (case, (due, expected)) in table.into_iter().enumerate() {
+            assert_eq!(due, expected, "case {case}");
+        }
     }
 
     #[test]
@@ -236,8 +285,9 @@ mod tests {
 
         #[test]
         fn the_grid_never_drifts_and_windows_never_overlap(
-            milliseconds in 100_u64..10_000_000,
-            jitter in 0.0..=1.0,
+            // The shorter ones are the ones that are pressed for room.
+            milliseconds in prop_oneof![100_u64..3_000, 100_u64..10_000_000],
+            jitter in prop_oneof![Just(0.0), 0.0..=1.0],
             // How long each run takes, as a share of the interval, and where in its window it starts.
             runs in prop::collection::vec((0.0..3.0, 0.0..=1.0), 1..200),
         ) {
@@ -254,7 +304,8 @@ mod tests {
                 let opened = line(next) - interval;
                 prop_assert_eq!(opened, grid + Duration::from_nanos(every.interval * (ticks - 1)));
                 prop_assert!(next.due > tick.due && next.due >= at.elapsed);
-                prop_assert!(next.due >= opened && next.due - opened <= interval.mul_f64(jitter) + NANOSECOND);
+                let window = interval.mul_f64(jitter).max(Duration::from_nanos(every.beat)) + NANOSECOND;
+                prop_assert!(next.due >= opened && next.due - opened <= window);
                 prop_assert!(next.due < line(next));
                 tick = next;
             }
