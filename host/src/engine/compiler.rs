@@ -16,7 +16,7 @@ use std::{
 };
 
 pub use self::apart::compile;
-use super::component::LoadError;
+use super::LoadError;
 use crate::experiments::Experiments;
 
 /// The program itself, whatever has become of its file since it was started.

@@ -6,7 +6,7 @@
 
 use wasmparser::{Validator, WasmFeatures};
 
-use super::component::LoadError;
+use super::LoadError;
 
 /// All that is on:
 ///

@@ -16,7 +16,7 @@ use wasmparser::{BinaryReaderError, ExternalKind, ImportSectionReader, Parser, P
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
-use super::{bindings::RUN, compiled, component::LoadError, shape::Shape};
+use super::{LoadError, bindings::RUN, compiled, shape::Shape};
 
 /// What a command exports: the function that is its program.
 const START: &str = "_start";

@@ -5,8 +5,8 @@ use wasmparser::{BinaryReaderError, ComponentExternalKind, Parser, Payload};
 use wasmtime::component::Component;
 
 use super::{
+    LoadError,
     bindings::{CALLED_BY, LISTENER, OFFERED, OFFERED_0_3, RUN},
-    component::LoadError,
     features, preview_1,
 };
 use crate::experiments::Experiments;
