@@ -75,6 +75,7 @@ pub use self::{
 };
 pub(crate) use self::{
     exposition::{Kind, Metric, Number, Point, Value},
+    history::KeptResult,
     metrics::values as metrics_as_values,
 };
 use self::{forms::Forms, page::Page, problem::Problem, rendered::Rendered, schema::Security};

@@ -5,15 +5,12 @@ use std::{
     io::{BufWriter, ErrorKind, Write, stdout},
     path::PathBuf,
     process::ExitCode,
-    sync::Arc,
-    time::Duration,
 };
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
-use probity_core::{outcome::Outcome, time::nanoseconds};
-use serde::{Deserialize, Serialize, de::IgnoredAny};
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Map, Value};
 
 use super::remote::{Access, Runner};
@@ -21,7 +18,8 @@ use crate::{
     app::Configuration,
     clock::Clock,
     config::Overrides,
-    store::{Asked, Recorded, Store},
+    http::KeptResult,
+    store::{Asked, Store},
 };
 
 /// The configuration that is used where none is named.
@@ -172,7 +170,7 @@ impl Source {
                 let asked = Asked { times, before: None, limit: usize::MAX };
                 let page = store.results(check, &asked, |_| true)?.context("the check is gone")?;
                 for recorded in &page.entries {
-                    rows.push(row(check, serde_json::to_value(Kept::of(recorded))?));
+                    rows.push(row(check, serde_json::to_value(KeptResult::of(recorded))?));
                 }
             }
             Source::Runner(runner) => {
@@ -220,54 +218,6 @@ fn csv(row: &Row) -> String {
         other => other.to_string(),
     };
     row.values().map(text).collect::<Vec<_>>().join(",")
-}
-
-/// A result, as it is told over HTTP.
-#[derive(Serialize)]
-struct Kept<'a> {
-    number: u64,
-    started: Timestamp,
-    took: u64,
-    latency: u64,
-    status: &'static str,
-    health: &'static str,
-    fault: Option<&'static str>,
-    message: &'a str,
-    generation: u64,
-    reported: bool,
-    fuel: u64,
-    peak_memory: u64,
-    #[serde(serialize_with = "write_phases")]
-    phases: &'a [(Arc<str>, Duration)],
-}
-
-impl<'a> Kept<'a> {
-    fn of(recorded: &'a Recorded) -> Kept<'a> {
-        let run = &recorded.run;
-        let fault = match &run.outcome {
-            Outcome::Verdict(_) => None,
-            Outcome::Fault(fault) => Some(fault.kind.as_str()),
-        };
-        Kept {
-            number: recorded.number,
-            started: run.started,
-            took: nanoseconds(run.took),
-            latency: nanoseconds(run.latency()),
-            status: recorded.status.as_str(),
-            health: recorded.health.as_str(),
-            fault,
-            message: run.outcome.message(),
-            generation: recorded.generation,
-            reported: recorded.reported,
-            fuel: run.usage.fuel,
-            peak_memory: run.usage.peak_memory,
-            phases: &recorded.phases,
-        }
-    }
-}
-
-fn write_phases<S: serde::Serializer>(phases: &&[(Arc<str>, Duration)], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(phases.iter().map(|(name, took)| (name, nanoseconds(*took))))
 }
 
 /// A field of CSV. What a spreadsheet would take for a formula is made a text by an apostrophe, as OWASP advises: messages come

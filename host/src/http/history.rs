@@ -12,6 +12,7 @@ use axum::{extract::State, response::Response};
 use jiff::Timestamp;
 use probity_core::{health::Health, rollup::Level};
 
+pub(crate) use self::told::KeptResult;
 pub(super) use self::{
     asked::{Days, Window},
     told::{Day, Time, UptimeOf},

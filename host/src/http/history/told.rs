@@ -26,7 +26,7 @@ pub(in crate::http) struct Results<'a> {
     /// Its name.
     check: &'a str,
     /// The newest first.
-    results: Vec<Kept<'a>>,
+    results: Vec<KeptResult<'a>>,
     /// What to ask with as `cursor` for those before; null if there are none.
     #[schema(required)]
     next: Option<String>,
@@ -36,7 +36,7 @@ impl<'a> Results<'a> {
     pub(super) fn of(check: &'a str, page: Option<&'a Page<Recorded>>) -> Results<'a> {
         Results {
             check,
-            results: page.into_iter().flat_map(|page| &page.entries).map(Kept::of).collect(),
+            results: page.into_iter().flat_map(|page| &page.entries).map(KeptResult::of).collect(),
             next: page.and_then(|page| page.next).map(|next| next.to_string()),
         }
     }
@@ -44,8 +44,7 @@ impl<'a> Results<'a> {
 
 /// A run of the past, or somebody else's call that was reported.
 #[derive(Serialize, ToSchema)]
-#[schema(as = KeptResult)]
-struct Kept<'a> {
+pub(crate) struct KeptResult<'a> {
     /// Counts those of the check, from 1.
     number: u64,
     /// When it started.
@@ -79,15 +78,16 @@ struct Kept<'a> {
     phases: BTreeMap<&'a str, u64>,
 }
 
-impl<'a> Kept<'a> {
-    fn of(recorded: &'a Recorded) -> Kept<'a> {
+impl<'a> KeptResult<'a> {
+    /// As it is kept.
+    pub(crate) fn of(recorded: &'a Recorded) -> KeptResult<'a> {
         let run = &recorded.run;
         let fault = match &run.outcome {
             Outcome::Verdict(_) => None,
             Outcome::Fault(fault) => Some(fault.kind.as_str()),
         };
         let phases = recorded.phases.iter().map(|(name, took)| (&**name, nanoseconds(*took)));
-        Kept {
+        KeptResult {
             number: recorded.number,
             started: run.started,
             took: nanoseconds(run.took),
