@@ -88,21 +88,11 @@ impl Page {
 
     /// Answers a request that came with these headers.
     pub(super) fn answer(&self, headers: &HeaderMap) -> Response {
-        let mut response = empty();
+        if let Some(unchanged) = self.unchanged(headers) {
+            return unchanged;
+        }
+        let mut response = self.untold();
         let told = response.headers_mut();
-        told.insert(REVALIDATE.0, REVALIDATE.1);
-        told.insert(header::VARY, HeaderValue::from_static(VARY));
-        for (name, value) in &self.more {
-            told.insert(name, value.clone());
-        }
-        if let Some(tag) = &self.tag {
-            told.insert(header::ETAG, tag.clone());
-            // What is not well must be seen in the status, so it is always told in full (RFC 9110, section 13.2.1).
-            if self.status.is_success() && has_already(headers, tag) {
-                *response.status_mut() = StatusCode::NOT_MODIFIED;
-                return response;
-            }
-        }
         told.insert(header::CONTENT_TYPE, self.media_type.clone());
         let gzip = if accepts_gzip(headers) { self.compressed() } else { None };
         let body = match gzip {
@@ -114,6 +104,32 @@ impl Page {
         };
         *response.body_mut() = Body::from(body.clone());
         *response.status_mut() = self.status;
+        response
+    }
+
+    /// The answer to a request with these headers, if whoever asks has the body already. What is not well must be seen in the status,
+    /// so it is always told in full (RFC 9110, section 13.2.1).
+    pub(super) fn unchanged(&self, headers: &HeaderMap) -> Option<Response> {
+        let tag = self.tag.as_ref().filter(|_| self.status.is_success())?;
+        has_already(headers, tag).then(|| {
+            let mut response = self.untold();
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+            response
+        })
+    }
+
+    /// What is said whether or not the body is.
+    fn untold(&self) -> Response {
+        let mut response = empty();
+        let told = response.headers_mut();
+        told.insert(REVALIDATE.0, REVALIDATE.1);
+        told.insert(header::VARY, HeaderValue::from_static(VARY));
+        for (name, value) in &self.more {
+            told.insert(name, value.clone());
+        }
+        if let Some(tag) = &self.tag {
+            told.insert(header::ETAG, tag.clone());
+        }
         response
     }
 }

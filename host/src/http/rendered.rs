@@ -73,6 +73,11 @@ enum Standing {
 }
 
 impl Kept {
+    /// Whether it tells of the board at this version and of the runner in this phase.
+    fn is_of(&self, version: u64, phase: Phase) -> bool {
+        self.version == version && self.phase == phase
+    }
+
     /// What can be done with it, the board being at this version and the runner in this phase, and up for so long.
     fn standing(&self, version: u64, phase: Phase, now: Duration) -> Standing {
         let age = now.saturating_sub(self.begun);
@@ -94,11 +99,16 @@ impl Rendered {
 
     /// Answers a request that came with these headers.
     pub(super) async fn answer(self: &Arc<Self>, headers: &HeaderMap) -> Response {
-        if let Some(kept) = &*self.kept.load()
-            && self.standing(kept) == Standing::Good
-            && !kept.page.is_to_be_compressed(headers)
-        {
-            return kept.page.answer(headers);
+        if let Some(kept) = &*self.kept.load() {
+            // However old it is: nothing but the time that it tells would be another.
+            if kept.is_of(self.board.version(), self.board.phase())
+                && let Some(unchanged) = kept.page.unchanged(headers)
+            {
+                return unchanged;
+            }
+            if self.standing(kept) == Standing::Good && !kept.page.is_to_be_compressed(headers) {
+                return kept.page.answer(headers);
+            }
         }
         // In a box, so that those who are answered from memory carry no room for it.
         Box::pin(self.answer_anew(headers)).await
