@@ -1,6 +1,11 @@
 //! Components of WASI 0.3, which are an experiment: refused where nobody asked for it, and held to the same grants and budgets.
 
-use std::{fs, path::PathBuf, sync::LazyLock};
+use std::{
+    fs,
+    io::{Read, Write},
+    path::PathBuf,
+    sync::LazyLock,
+};
 
 use serde_json::{Value, json};
 
@@ -18,17 +23,18 @@ const NAME: &str = "async-banner-probe";
 
 /// The example, built; `None` if there are no tools for it, which was said.
 fn example() -> Option<PathBuf> {
-    static BUILT: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
-        is_ready("rust").then(|| {
-            let target = target_dir().join("languages/rust-async");
-            let folder = repository().join("examples/rust-async");
-            let ended = author(&folder, &["build", "--target-dir", target.to_str().unwrap()]);
-            assert_eq!(ended.code, Some(0), "{}\n{}", ended.stdout, ended.stderr);
-            assert!(ended.stdout.contains("wasi:sockets/types@0.3."), "{ended:?}");
-            target.join(NAME).with_extension("wasm")
-        })
-    });
+    static BUILT: LazyLock<Option<PathBuf>> = LazyLock::new(|| built("examples/rust-async", NAME));
     BUILT.clone()
+}
+
+fn built(folder: &str, name: &str) -> Option<PathBuf> {
+    is_ready("rust").then(|| {
+        let target = target_dir().join("wasi-0.3").join(name);
+        let ended = author(&repository().join(folder), &["build", "--target-dir", target.to_str().unwrap()]);
+        assert_eq!(ended.code, Some(0), "{}\n{}", ended.stdout, ended.stderr);
+        assert!(ended.stdout.contains("wasi:sockets/types@0.3."), "{ended:?}");
+        target.join(name).with_extension("wasm")
+    })
 }
 
 fn side_car(port: u16, more: &str) -> String {
@@ -102,6 +108,51 @@ fn an_asynchronous_probe_has_the_grants_and_budgets_of_all_others() {
     home.put("probity.toml", b"");
     let off = run(server.port(), &["--config", "probity.toml"]);
     assert!(off.code == Some(3) && off.stderr.contains("experimental = [\"wasi-0.3\"]"), "{off:?}");
+}
+
+#[test]
+fn an_asynchronous_probe_sends_by_tcp_and_by_udp_within_its_grants_and_budgets() {
+    let Some(component) = built("tests/fixtures/network/rust-async", "network") else { return };
+    let counts = Target::tcp(|mut stream| {
+        let mut said = Vec::new();
+        // Whoever is cut off has said enough.
+        let _ = stream.read_to_end(&mut said);
+        let _ = stream.write_all(format!("{} bytes: {:?}", said.len(), said.starts_with(b"ping\n")).as_bytes());
+    });
+    let echo = Target::udp(|datagram| vec![[b"you said ", datagram].concat()]);
+    let mute = Target::udp(|_| vec![]);
+    let home = Home::empty();
+    let run = |what: &str, port: u16, times: u32, config: &str| {
+        home.put("probity.toml", format!("{ON}{config}\n").as_bytes());
+        let settings = [format!("what={what}"), format!("port={port}"), format!("times={times}")];
+        let settings = settings.iter().flat_map(|setting| ["--set", setting]);
+        let grants = ["--allow", "tcp:127.0.0.1:*", "--allow", "udp:127.0.0.1:*"];
+        let grants = if config.contains("nothing") { &[][..] } else { &grants[..] };
+        let begin = ["check", component.to_str().unwrap(), "--timeout", "2s", "--config", "probity.toml"];
+        home.run(&begin.into_iter().chain(settings).chain(grants.iter().copied()).collect::<Vec<_>>())
+    };
+    let (tcp, udp) = (counts.port(), echo.port());
+    for (what, port, times, config, code, told) in [
+        // In one piece, and in very many.
+        ("tcp", tcp, 1, "", 0, "5 bytes: true"),
+        ("tcp", tcp, 50_000, "", 0, "250000 bytes: true"),
+        ("udp", udp, 3, "", 0, "you said ping"),
+        ("udp-connected", udp, 3, "", 0, "you said ping"),
+        ("udp", mute.port(), 1, "", 2, "no answer in time"),
+        ("tcp", tcp, 1, "# grants nothing", 3, &*format!("tcp:127.0.0.1:{tcp}")),
+        ("udp", udp, 1, "# grants nothing", 3, &*format!("udp:127.0.0.1:{udp}")),
+        ("udp-connected", udp, 1, "# grants nothing", 3, &*format!("udp:127.0.0.1:{udp}")),
+        ("tcp", tcp, 1_000, "defaults.limits.bytes_sent = 4999", 3, "limits.bytes_sent"),
+        ("tcp", tcp, 1_000, "defaults.limits.bytes_sent = 5000", 0, "5000 bytes: true"),
+        ("tcp", tcp, 1, "defaults.limits.bytes_received = 4", 3, "limits.bytes_received"),
+        ("udp", udp, 3, "defaults.limits.bytes_sent = 14", 3, "limits.bytes_sent"),
+        ("udp", udp, 3, "defaults.limits.bytes_received = 41", 3, "limits.bytes_received"),
+        ("udp", udp, 3, "defaults.limits.bytes_received = 42", 0, "you said ping"),
+    ] {
+        let ended = run(what, port, times, config);
+        let said = format!("{}{}", ended.stdout, ended.stderr);
+        assert!(ended.code == Some(code) && said.contains(told), "{what}, {times} times, {config:?}: {ended:?}");
+    }
 }
 
 #[test]
