@@ -105,11 +105,14 @@ fn answers(board: &Arc<Board>, checks: usize) {
     let runtime = current_thread();
     let tag = runtime.block_on(tag(ours, "/health"));
     let ok = Request::new("/", "", 200);
+    let at_least = |times| Target::AtLeast(Figure::Times(times));
+    // With ten times as many checks it is a matter of so many bytes.
+    let compressed = if checks == CHECKS[0] { at_least(0.5) } else { Target::None };
     let requests = [
-        ("/health/live", Request::new("/health/live", "", 200), 0.8),
-        ("/health/ready", Request::new("/health/ready", "", 200), 0.8),
-        ("/health, unchanged", Request::new("/health", &format!("if-none-match: {tag}\r\n"), 304), 0.8),
-        ("/health, compressed", Request::new("/health", "accept-encoding: gzip\r\n", 200), 0.5),
+        ("/health/live", Request::new("/health/live", "", 200), at_least(0.8)),
+        ("/health/ready", Request::new("/health/ready", "", 200), at_least(0.8)),
+        ("/health, unchanged", Request::new("/health", &format!("if-none-match: {tag}\r\n"), 304), at_least(0.8)),
+        ("/health, compressed", Request::new("/health", "accept-encoding: gzip\r\n", 200), compressed),
     ];
     let mut baseline_rates = Vec::new();
     let mut rates = requests.each_ref().map(|_| Vec::new());
@@ -127,7 +130,7 @@ fn answers(board: &Arc<Board>, checks: usize) {
             Figure::PerSecond(median(rates)),
             Figure::PerSecond(median(baseline_rates.clone())),
             Figure::Times(ratio),
-            Target::AtLeast(Figure::Times(*target)),
+            *target,
         );
     }
 }
