@@ -109,6 +109,11 @@ impl Exposition {
         Exposition(Written::Text(String::new(), format))
     }
 
+    /// The same, with room for so many bytes: a long text that grows by and by is copied again and again.
+    pub(crate) fn text_with_room(format: Format, bytes: usize) -> Exposition {
+        Exposition(Written::Text(String::with_capacity(bytes), format))
+    }
+
     /// None yet, to become values.
     pub(crate) fn values() -> Exposition {
         Exposition(Written::Values(Vec::new()))

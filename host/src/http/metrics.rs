@@ -31,6 +31,11 @@ const OFFERED: [&str; 3] = [
     "application/openmetrics-text;version=0.0.1",
 ];
 
+/// What the metrics of the runner itself take as a text, and a little more: what is not used of it costs nothing.
+const BYTES: usize = 128 * 1024;
+/// What those of a check take, with a name, a probe and some measurements as most have them (3.5 KB), and a little more.
+const BYTES_OF_A_CHECK: usize = 4 * 1024;
+
 /// `/metrics` in the text format of Prometheus.
 pub(super) const METRICS: Document =
     Document { media_type: HeaderValue::from_static(TEXT), tagged: false, mark: "", draw: draw_prometheus };
@@ -61,7 +66,8 @@ fn draw_open_metrics(view: &View<'_>) -> Drawn {
 }
 
 fn draw(view: &View<'_>, format: Format) -> Drawn {
-    let mut out = Exposition::text(format);
+    let named = view.checks.len().min(view.board.metric_limits().checks);
+    let mut out = Exposition::text_with_room(format, BYTES + named * BYTES_OF_A_CHECK);
     write(&mut out, view);
     Ok((StatusCode::OK, out.into_text().into_bytes()))
 }
