@@ -63,7 +63,8 @@ impl Every {
 
     /// A run each `interval` ([`SHORTEST`](Self::SHORTEST) to [`LONGEST`](Self::LONGEST)), delayed each time by a
     /// random part of `jitter * interval` (`jitter` 0 to 1), at the place in the interval that belongs to the check
-    /// `name`.
+    /// `name`, and on a beat: without jitter, at the first one from there on, which is 10 ms away at the most below a
+    /// second, 50 ms below two, and 100 ms from there on.
     ///
     /// # Errors
     ///
