@@ -69,13 +69,6 @@ impl Mounted {
         });
         assert_eq!(ended.code, Some(0), "{script}: {ended:?}");
     }
-
-    #[track_caller]
-    fn wait(&self, check: &str, status: &str, part: &str) -> crate::runner::Check {
-        self.runner.wait_for_check(check, &format!("{status}, because {part:?}"), |check| {
-            check.status() == status && check.message().contains(part) && check.fault().is_empty()
-        })
-    }
 }
 
 fn check(name: &str, settings: &str) -> String {
@@ -96,41 +89,45 @@ fn a_file_system_is_watched_as_it_fills_and_empties() {
             + &check("absent", &format!("paths = [\"{}\"], unhealthy_available_bytes = 1", path("absent")))
     };
     let Some(mounted) = Mounted::new(config) else { return };
-    let well = mounted.wait("usual", "healthy", "small has 1.0 MiB of 1.0 MiB available, 100%");
+    let well = mounted.runner.wait_for_verdict("usual", "healthy", "small has 1.0 MiB of 1.0 MiB available, 100%");
     let kinds = well.0["details"].to_string();
     assert!(kinds.contains("tmpfs at "), "{kinds}");
     let measured = well.0["measurements"].to_string();
     for figure in ["small-total", "small-available", "small-available-share", "small-inodes-available-share", "look"] {
         assert!(measured.contains(&format!("{figure}\"")), "{figure}: {measured}");
     }
-    mounted.wait("absent", "unhealthy", "no such file or directory while looking at ");
+    mounted.runner.wait_for_verdict("absent", "unhealthy", "no such file or directory while looking at ");
     fs::create_dir(mounted.runner.home.path("absent")).unwrap();
-    mounted.wait("absent", "healthy", "available");
+    mounted.runner.wait_for_verdict("absent", "healthy", "available");
 
     mounted.fill(860);
-    mounted.wait("bytes", "degraded", "it has 164.0 KiB of 1.0 MiB available, 16%: 200.0 KiB or less");
-    mounted.wait("usual", "healthy", "16%");
+    mounted.runner.wait_for_verdict(
+        "bytes",
+        "degraded",
+        "it has 164.0 KiB of 1.0 MiB available, 16%: 200.0 KiB or less",
+    );
+    mounted.runner.wait_for_verdict("usual", "healthy", "16%");
     mounted.fill(940);
-    mounted.wait("usual", "degraded", "it has 84.0 KiB of 1.0 MiB available, 8%: 10% or less");
+    mounted.runner.wait_for_verdict("usual", "degraded", "it has 84.0 KiB of 1.0 MiB available, 8%: 10% or less");
     mounted.fill(1000);
-    mounted.wait("usual", "unhealthy", "it has 24.0 KiB of 1.0 MiB available, 2%: 5% or less");
-    mounted.wait("bytes", "unhealthy", ": 64.0 KiB or less");
+    mounted.runner.wait_for_verdict("usual", "unhealthy", "it has 24.0 KiB of 1.0 MiB available, 2%: 5% or less");
+    mounted.runner.wait_for_verdict("bytes", "unhealthy", ": 64.0 KiB or less");
     fs::remove_file(mounted.small("file")).unwrap();
-    mounted.wait("usual", "healthy", "100%");
+    mounted.runner.wait_for_verdict("usual", "healthy", "100%");
 
     // The root is one of forty, and so is each file.
     (0..36).for_each(|number| fs::write(mounted.small(&number.to_string()), b"").unwrap());
-    mounted.wait("usual", "degraded", "it has 3 of 40 inodes available, 8%: 10% or less");
+    mounted.runner.wait_for_verdict("usual", "degraded", "it has 3 of 40 inodes available, 8%: 10% or less");
     (36..38).for_each(|number| fs::write(mounted.small(&number.to_string()), b"").unwrap());
-    mounted.wait("usual", "unhealthy", "it has 1 of 40 inodes available, 3%: 5% or less");
+    mounted.runner.wait_for_verdict("usual", "unhealthy", "it has 1 of 40 inodes available, 3%: 5% or less");
     (0..38).for_each(|number| fs::remove_file(mounted.small(&number.to_string())).unwrap());
-    mounted.wait("usual", "healthy", "100%");
+    mounted.runner.wait_for_verdict("usual", "healthy", "100%");
 
     mounted.sh("mount -o remount,ro \"$0\"", "small");
-    mounted.wait("writable", "unhealthy", "it is mounted read-only");
+    mounted.runner.wait_for_verdict("writable", "unhealthy", "it is mounted read-only");
     assert_eq!(mounted.runner.run("usual").status(), "healthy");
     mounted.sh("mount -o remount,rw \"$0\"", "small");
-    mounted.wait("writable", "healthy", "100%");
+    mounted.runner.wait_for_verdict("writable", "healthy", "100%");
     mounted.runner.stop();
 }
 
@@ -144,10 +141,10 @@ fn a_file_system_that_hangs_is_found_and_holds_up_nobody() {
             + &check("hung", &format!("paths = [\"{}\"], unhealthy_available_bytes = 1", path("hung")))
     };
     let Some(mounted) = Mounted::new(config) else { return };
-    let both = mounted.wait("both", "unhealthy", "/hung");
+    let both = mounted.runner.wait_for_verdict("both", "unhealthy", "/hung");
     assert!(both.message().starts_with("2 file systems: no answer within "), "{both:?}");
     assert!(both.0["measurements"].to_string().contains("small-available"), "the other was looked at: {both:?}");
-    mounted.wait("other", "healthy", "100%");
+    mounted.runner.wait_for_verdict("other", "healthy", "100%");
     // However often it is looked at, one thread hangs and no more; a few come and go for other reasons.
     mounted.runner.wait_for_runs("hung", 1);
     let threads = mounted.runner.usage().threads;
@@ -159,7 +156,7 @@ fn a_file_system_that_hangs_is_found_and_holds_up_nobody() {
 
     // What is left when it is taken away is an empty folder.
     mounted.sh("umount -f -l \"$0\"", "hung");
-    mounted.wait("hung", "healthy", "available");
+    mounted.runner.wait_for_verdict("hung", "healthy", "available");
     mounted.runner.stop();
 }
 
@@ -168,6 +165,6 @@ fn a_runner_ends_whatever_hangs() {
     let config =
         |path: &dyn Fn(&str) -> String| BRISK.to_owned() + &check("hung", &format!("paths = [\"{}\"]", path("hung")));
     let Some(mounted) = Mounted::new(config) else { return };
-    mounted.wait("hung", "unhealthy", "no answer within ");
+    mounted.runner.wait_for_verdict("hung", "unhealthy", "no answer within ");
     mounted.runner.stop();
 }

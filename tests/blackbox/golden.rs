@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     guest,
-    languages::{side_car, wait_for, wait_until_loaded},
+    languages::{side_car, wait_until_loaded},
     runner::{BRISK, EAGER, Home},
     target::Target,
 };
@@ -70,11 +70,11 @@ fn what_was_built_for_a_released_version_still_runs() {
         wait_until_loaded(&runner, name, 1);
     }
     for (name, _) in &components {
-        wait_for(&runner, name, "healthy", if name == CONNECTOR { "answered" } else { "hello from a server" });
+        runner.wait_for_verdict(name, "healthy", if name == CONNECTOR { "answered" } else { "hello from a server" });
     }
     drop((server, broker));
     for (name, _) in &components {
-        let check = wait_for(&runner, name, "unhealthy", "");
+        let check = runner.wait_for_verdict(name, "unhealthy", "");
         assert!(check.fault().is_empty(), "{name}: {check:?}");
     }
     runner.stop();
@@ -109,8 +109,8 @@ fn two_versions_run_side_by_side() {
     home.drop_in("old", &guest::saying("released"));
     home.drop_in("new", &guest::fixture("has-a-runbook"));
     let runner = home.start();
-    wait_for(&runner, "old", "healthy", "released");
-    let new = wait_for(&runner, "new", "healthy", "drafted").0;
+    runner.wait_for_verdict("old", "healthy", "released");
+    let new = runner.wait_for_verdict("new", "healthy", "drafted").0;
     assert_eq!(new["details"], json!({ "runbook": "https://wiki/orders-db" }), "{new}");
     let home = runner.stop();
 

@@ -59,14 +59,6 @@ fn check(name: &str, port: u16, more: &str) -> String {
     format!("[[check]]\nname = \"{name}\"\nprobe = \"grpc\"\n{}", settings(port, more))
 }
 
-/// Waits until a check has a verdict of this status, and of these words.
-#[track_caller]
-fn wait(runner: &Runner, name: &str, status: &str, part: &str) {
-    runner.wait_for_check(name, &format!("{status}, because {part:?}"), |check| {
-        check.status() == status && check.message().contains(part) && check.fault().is_empty()
-    });
-}
-
 /// Waits until a failure has been found to be lasting, or not to be.
 #[track_caller]
 fn wait_lasting(runner: &Runner, name: &str, lasting: bool) {
@@ -93,10 +85,10 @@ fn a_server_is_watched_through_freeze_crash_and_return() {
     config.extend(cases.iter().map(|(name, settings, ..)| check(name, port, settings)));
     let runner = Home::new(&config).start();
     for (name, _, status, part) in &cases {
-        wait(&runner, name, status, &format!("127.0.0.1:{port} {part}"));
+        runner.wait_for_verdict(name, status, &format!("127.0.0.1:{port} {part}"));
         wait_lasting(&runner, name, false);
     }
-    wait(&runner, "wrong-port", "unhealthy", "connection refused while asking http://127.0.0.1:");
+    runner.wait_for_verdict("wrong-port", "unhealthy", "connection refused while asking http://127.0.0.1:");
     let one = runner.check("one").unwrap().0;
     let details = &one["details"];
     assert_eq!((&details["service"], &details["status"]), (&"orders.v1.Orders".into(), &"SERVING".into()), "{one:#}");
@@ -108,21 +100,21 @@ fn a_server_is_watched_through_freeze_crash_and_return() {
     // It says so itself that it is out of service, and in it again.
     let folder = server.folder();
     tell(folder, &STATUSES.replace("Orders SERVING", "Orders NOT_SERVING"));
-    wait(&runner, "one", "unhealthy", "does not serve orders.v1.Orders: it answered NOT_SERVING");
+    runner.wait_for_verdict("one", "unhealthy", "does not serve orders.v1.Orders: it answered NOT_SERVING");
     tell(folder, STATUSES);
-    wait(&runner, "one", "healthy", "serves orders.v1.Orders");
+    runner.wait_for_verdict("one", "healthy", "serves orders.v1.Orders");
 
     // A frozen server accepts connections and answers nothing: that is a verdict, and no fault of the probe's.
     server.freeze();
-    wait(&runner, "whole", "unhealthy", "no answer within");
+    runner.wait_for_verdict("whole", "unhealthy", "no answer within");
     server.thaw();
-    wait(&runner, "whole", "healthy", "is serving");
+    runner.wait_for_verdict("whole", "healthy", "is serving");
 
     server.kill();
-    wait(&runner, "whole", "unhealthy", "connection refused");
+    runner.wait_for_verdict("whole", "unhealthy", "connection refused");
     server.restart();
     for (name, _, status, part) in &cases {
-        wait(&runner, name, status, part);
+        runner.wait_for_verdict(name, status, part);
     }
     let counters = runner.check("whole").unwrap().0["counters"].clone();
     assert!(counters["faults"].as_object().unwrap().values().all(|count| *count == 0), "{counters:#}");
@@ -175,7 +167,7 @@ fn a_server_lets_in_who_knows_its_token() {
     config.extend(cases.iter().map(|(name, server, more, ..)| check(name, server.port(), more)));
     let runner = Home::new(&config).start();
     for (name, _, _, status, part, lasting) in &cases {
-        wait(&runner, name, status, part);
+        runner.wait_for_verdict(name, status, part);
         wait_lasting(&runner, name, *lasting);
     }
     let told = runner.stop_and_tell_all();
@@ -207,11 +199,11 @@ fn a_secure_server_must_be_who_it_says() {
     ];
     let runner = authority.trusting_runner(&config.concat());
     let other = stranger.trusting_runner(&format!("{BRISK}{}", over_tls("good", server.port())));
-    wait(&runner, "good", "healthy", "is serving");
+    runner.wait_for_verdict("good", "healthy", "is serving");
     let good = runner.check("good").unwrap().0;
     assert!(good["details"]["certificate-not-after"].is_string(), "{good:#}");
     assert!(good["measurements"].to_string().contains("\"certificate-days-left\""), "{good:#}");
-    wait(&runner, "told-by-name", "healthy", "is serving");
+    runner.wait_for_verdict("told-by-name", "healthy", "is serving");
     let no_http2 = "does not speak HTTP/2, without which there is no gRPC";
     for (runner, name, part) in [
         (
@@ -225,15 +217,15 @@ fn a_secure_server_must_be_who_it_says() {
         (&runner, "older", no_http2),
         (&other, "good", "the issuer of the certificate of 127.0.0.1 is not trusted by this system"),
     ] {
-        wait(runner, name, "unhealthy", part);
+        runner.wait_for_verdict(name, "unhealthy", part);
     }
     runner.wait_for_check("forbidden", "is a fault of the configuration", |check| {
         check.fault() == "host" && check.message().contains("`tls.alpn` does not offer h2")
     });
     server.freeze();
-    wait(&runner, "good", "unhealthy", "no answer within");
+    runner.wait_for_verdict("good", "unhealthy", "no answer within");
     server.thaw();
-    wait(&runner, "good", "healthy", "is serving");
+    runner.wait_for_verdict("good", "healthy", "is serving");
     runner.stop();
     other.stop();
 }

@@ -231,9 +231,7 @@ fn a_runner_can_examine_another() {
         ("good", "healthy", "serves alpha"),
         ("bad", "unhealthy", "does not serve gamma"),
     ] {
-        watching.wait_for_check(name, &format!("{status}: {message}"), |check| {
-            check.status() == status && check.message().contains(message)
-        });
+        watching.wait_for_verdict(name, status, message);
     }
     watching.stop();
     watched.stop();

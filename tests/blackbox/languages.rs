@@ -14,7 +14,7 @@ use std::{
 
 use crate::{
     guest::repository,
-    runner::{BRISK, Check, EAGER, Ended, Home, Runner},
+    runner::{BRISK, EAGER, Ended, Home, Runner},
     target::{Target, nobody},
 };
 
@@ -84,13 +84,6 @@ pub fn wait_until_loaded(runner: &Runner, name: &str, generation: u64) {
     }
 }
 
-#[track_caller]
-pub fn wait_for(runner: &Runner, name: &str, status: &str, part: &str) -> Check {
-    runner.wait_for_check(name, &format!("is {status}: {part}"), |check| {
-        check.status() == status && check.message().contains(part)
-    })
-}
-
 /// Builds an example, and drops it into a runner whose target is well, and then gone.
 #[track_caller]
 fn try_example(folder: &str, language: &str) {
@@ -106,12 +99,12 @@ fn try_example(folder: &str, language: &str) {
     home.put("probes.d/banner-probe.toml", side_car("banner-probe", server.port()).as_bytes());
     let runner = home.start();
     wait_until_loaded(&runner, "banner-probe", 1);
-    let check = wait_for(&runner, "banner-probe", "healthy", "greets with");
+    let check = runner.wait_for_verdict("banner-probe", "healthy", "greets with");
     assert!(check.message().contains("hello from a server"), "{check:?}");
     let measured = check.0.to_string();
     assert!(measured.contains("\"connect\"") && measured.contains("\"banner\""), "{measured}");
     drop(server);
-    let check = wait_for(&runner, "banner-probe", "unhealthy", "connect");
+    let check = runner.wait_for_verdict("banner-probe", "unhealthy", "connect");
     assert!(check.message().replace('-', " ").contains("connection refused"), "{check:?}");
     runner.stop();
 
@@ -178,7 +171,7 @@ fn tour(language: &str, source: &str, weight: Weight) {
     home.put("probes.d/greeter.toml", side_car("greeter", server.port()).as_bytes());
     home.drop_in("greeter", &first);
     wait_until_loaded(&runner, "greeter", 1);
-    let live = wait_for(&runner, "greeter", "healthy", "greets with");
+    let live = runner.wait_for_verdict("greeter", "healthy", "greets with");
     println!("{language}: {:.1?} from `probity new` to the first verdict in a runner", begun.elapsed());
 
     let again = author(&home.path(""), &["new", "greeter", "--lang", language]);
@@ -214,7 +207,7 @@ fn tour(language: &str, source: &str, weight: Weight) {
     }
     home.drop_in("greeter", &build(&folder, &target, "greeter"));
     wait_until_loaded(&runner, "greeter", 2);
-    let second = wait_for(&runner, "greeter", "healthy", "welcomes by");
+    let second = runner.wait_for_verdict("greeter", "healthy", "welcomes by");
     assert_eq!(second.generation(), live.generation() + 1);
     assert_eq!((second.count("unhealthy"), second.count("missed_ticks")), (0, 0), "{second:?}");
 
@@ -228,7 +221,7 @@ fn tour(language: &str, source: &str, weight: Weight) {
     let reason = runner.wait_for_rejection("greeter");
     assert!(!reason.is_empty());
     runner.wait_for_runs("greeter", 2);
-    let third = wait_for(&runner, "greeter", "healthy", "welcomes by");
+    let third = runner.wait_for_verdict("greeter", "healthy", "welcomes by");
     assert_eq!(third.generation(), second.generation());
 
     home.remove("probes.d/greeter.toml");
@@ -306,7 +299,7 @@ fn try_command(language: &str, file: &str) {
     home.put("probes.d/queue.toml", &fs::read(folder.join("queue.toml")).unwrap());
     let runner = home.start();
     wait_until_loaded(&runner, "queue", 1);
-    let check = wait_for(&runner, "queue", "healthy", "queue is 3");
+    let check = runner.wait_for_verdict("queue", "healthy", "queue is 3");
     assert!(check.0["measurements"].to_string().contains("\"queue\""), "{check:?}");
     runner.stop();
 }
@@ -358,12 +351,12 @@ fn try_connector(language: &str) {
     home.put("probes.d/asker.toml", check.as_bytes());
     let runner = home.start();
     wait_until_loaded(&runner, "asker", 1);
-    wait_for(&runner, "asker", "healthy", "\"+PONG\", 3 times so far");
+    runner.wait_for_verdict("asker", "healthy", "\"+PONG\", 3 times so far");
     // That it goes is noticed over the connection, and another one is dialled, which begins to count anew.
     is_gone.store(true, Ordering::Relaxed);
-    wait_for(&runner, "asker", "unhealthy", "");
+    runner.wait_for_verdict("asker", "unhealthy", "");
     is_gone.store(false, Ordering::Relaxed);
-    wait_for(&runner, "asker", "healthy", "\"+PONG\", 3 times so far");
+    runner.wait_for_verdict("asker", "healthy", "\"+PONG\", 3 times so far");
     runner.stop();
 }
 

@@ -12,7 +12,7 @@ use self::scripted::{aside, curious, good, node, refusing, saying};
 use crate::{
     guest::repository,
     probes::try_out,
-    runner::{BRISK, Check, Home, Runner},
+    runner::{BRISK, Home},
     servers::{self, Server},
     target::{Target, nobody},
 };
@@ -69,12 +69,6 @@ fn check(name: &str, settings: &str, more: &str) -> String {
     )
 }
 
-fn wait_for(runner: &Runner, name: &str, status: &str, part: &str) -> Check {
-    runner.wait_for_check(name, &format!("{status}, because {part:?}"), |check| {
-        check.status() == status && check.message().contains(part) && check.fault().is_empty()
-    })
-}
-
 #[test]
 fn a_network_is_watched_through_freeze_crash_and_return() {
     let Some(mut network) = Network::start() else { return };
@@ -99,9 +93,9 @@ fn a_network_is_watched_through_freeze_crash_and_return() {
     let config: String = cases.iter().map(|(name, settings, more, ..)| check(name, settings, more)).collect();
     let runner = Home::new(&format!("{BRISK}{config}")).start();
     for (name, _, _, status, part) in &cases {
-        wait_for(&runner, name, status, part);
+        runner.wait_for_verdict(name, status, part);
     }
-    let well = || wait_for(&runner, "all", "healthy", "kept a value and gave it back");
+    let well = || runner.wait_for_verdict("all", "healthy", "kept a value and gave it back");
 
     // What the probe put, the nodes of libtorrent find by themselves.
     let told = well().0;
@@ -119,12 +113,12 @@ fn a_network_is_watched_through_freeze_crash_and_return() {
 
     // What a node of libtorrent puts, the probe finds.
     fs::write(folder.join("given"), TEXT).unwrap();
-    let published = wait_for(&runner, "published", "healthy", "kept a value and gave it back").0;
+    let published = runner.wait_for_verdict("published", "healthy", "kept a value and gave it back").0;
     assert_eq!(fs::read_to_string(folder.join("put")).unwrap(), KEY);
     assert!(published["measurements"].to_string().contains("\"found\""), "{published}");
 
     // One that is silent, or gone, is missed and no more.
-    let missed = || wait_for(&runner, "all", "degraded", "4 nodes took the value, expected 5");
+    let missed = || runner.wait_for_verdict("all", "degraded", "4 nodes took the value, expected 5");
     network.0[3].freeze();
     missed();
     network.0[3].thaw();
@@ -135,12 +129,12 @@ fn a_network_is_watched_through_freeze_crash_and_return() {
     well();
 
     network.each(|node| node.freeze());
-    let frozen = wait_for(&runner, "all", "unhealthy", "no node of the DHT answered: 127.0.0.1:");
+    let frozen = runner.wait_for_verdict("all", "unhealthy", "no node of the DHT answered: 127.0.0.1:");
     assert!(frozen.message().contains(": no answer within"), "{frozen:?}");
     network.each(|node| node.thaw());
     well();
     network.each(Server::kill);
-    wait_for(&runner, "all", "unhealthy", "no node of the DHT answered: 127.0.0.1:");
+    runner.wait_for_verdict("all", "unhealthy", "no node of the DHT answered: 127.0.0.1:");
     network.each(Server::restart);
     well();
 

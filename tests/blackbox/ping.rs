@@ -67,11 +67,7 @@ fn start(network: &Network, by_way_of: &[&str], checks: &str) -> Runner {
 
 #[track_caller]
 fn wait(network: &Network, runner: &Runner, name: &str, status: &str, part: &str) -> Check {
-    network.within(|| {
-        runner.wait_for_check(name, &format!("{status}, because {part:?}"), |check| {
-            check.status() == status && check.message().contains(part) && check.fault().is_empty()
-        })
-    })
+    network.within(|| runner.wait_for_verdict(name, status, part))
 }
 
 /// Both kinds of socket must tell the same.

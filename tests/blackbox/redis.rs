@@ -96,9 +96,7 @@ fn a_server_is_watched_through_freeze_crash_and_return() {
     let config: String = cases.iter().map(|(name, settings, ..)| check(name, port, settings)).collect();
     let runner = runner(&(config + &check("wrong-port", nobody().port(), "")));
     for (name, _, status, part) in &cases {
-        runner.wait_for_check(name, &format!("{status}, because {part:?}"), |check| {
-            check.status() == *status && check.message().contains(part) && check.fault().is_empty()
-        });
+        runner.wait_for_verdict(name, status, part);
         let lasting = ["database", "wrong-password", "wrong-user", "no-password", "forbidden"].contains(name);
         runner.wait_for(&format!("{name} to be a lasting failure, or none: {lasting}"), || {
             if runner.was_permanent(name) == lasting { Ok(()) } else { Err(runner.log()) }
@@ -114,24 +112,15 @@ fn a_server_is_watched_through_freeze_crash_and_return() {
 
     // A frozen server accepts connections and answers nothing: that is a verdict, and no fault of the probe's.
     server.freeze();
-    let frozen = runner.wait_for_check("good", "is found frozen", |check| check.status() == "unhealthy");
-    assert!(
-        frozen.message().contains(&format!("while waiting for the answer of 127.0.0.1:{port} to AUTH")),
-        "{frozen:?}"
-    );
-    assert_eq!(frozen.fault(), "");
+    runner.wait_for_verdict("good", "unhealthy", &format!("while waiting for the answer of 127.0.0.1:{port} to AUTH"));
     server.thaw();
     runner.wait_for_check("good", "is well again", |check| check.status() == "healthy");
 
     server.kill();
-    let dead = runner.wait_for_check("good", "is found dead", |check| check.status() == "unhealthy");
-    assert!(dead.message().contains("connection refused"), "{dead:?}");
-    assert_eq!(dead.fault(), "");
+    runner.wait_for_verdict("good", "unhealthy", "connection refused");
     server.restart();
     for (name, _, status, part) in &cases {
-        runner.wait_for_check(name, &format!("{status} again, because {part:?}"), |check| {
-            check.status() == *status && check.message().contains(part)
-        });
+        runner.wait_for_verdict(name, status, part);
     }
 
     let told = runner.stop_and_tell_all();
@@ -187,9 +176,7 @@ fn a_server_is_asked() {
     let senseless = check("senseless", server.port(), &query("GET \"greeting", ""));
     let runner = runner(&(config + &senseless));
     for (name, _, status, part) in &cases {
-        runner.wait_for_check(name, &format!("{status}, because {part:?}"), |check| {
-            check.status() == *status && check.message().contains(part) && check.fault().is_empty()
-        });
+        runner.wait_for_verdict(name, status, part);
     }
     runner.wait_for_check("senseless", "is said to be so", |check| {
         check.fault() == "invalid-settings" && check.0["fault"].to_string().contains("no closing quote")
@@ -211,16 +198,14 @@ fn a_replica_is_watched_through_the_loss_of_its_master() {
             + &check("lenient", replica.port(), &logged_in(""))),
     );
     let well = |name: &str| {
-        runner.wait_for_check(name, "is well", |check| {
-            check.status() == "healthy" && check.message().contains("answered")
-        });
+        runner.wait_for_verdict(name, "healthy", "answered");
     };
     ["replica", "strict", "lenient"].into_iter().for_each(well);
     assert_eq!(runner.check("replica").unwrap().0["details"]["role"], "replica");
     master.kill();
     let severed = format!("is a replica without a link to its master 127.0.0.1:{}", master.port());
     for (name, part) in [("replica", severed.as_str()), ("strict", "is a replica that lost its master")] {
-        runner.wait_for_check(name, part, |check| check.status() == "unhealthy" && check.message().contains(part));
+        runner.wait_for_verdict(name, "unhealthy", part);
     }
     master.restart();
     ["replica", "strict", "lenient"].into_iter().for_each(well);
@@ -267,9 +252,7 @@ fn a_secure_server_must_be_who_it_says() {
         (&runner, "in-the-clear", "while waiting for the answer of"),
         (&other, "good", "is not trusted by this system"),
     ] {
-        runner.wait_for_check(name, part, |check| {
-            check.status() == "unhealthy" && check.message().contains(part) && check.fault().is_empty()
-        });
+        runner.wait_for_verdict(name, "unhealthy", part);
     }
     server.freeze();
     runner.wait_for_check("good", "is found frozen", |check| check.message().contains("TLS handshake with 127.0.0.1"));

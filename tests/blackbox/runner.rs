@@ -322,6 +322,15 @@ impl Runner {
         })
     }
 
+    /// Waits until the last run of a check came to a verdict: of this status, with a message that has this in it. Not the first
+    /// failure decides what is said of one: a run may be under way while its server is killed.
+    #[track_caller]
+    pub fn wait_for_verdict(&self, name: &str, status: &str, part: &str) -> Check {
+        self.wait_for_check(name, &format!("{status}, because {part:?}"), |check| {
+            check.status() == status && check.message().contains(part) && check.fault().is_empty()
+        })
+    }
+
     /// Waits until a check says this, whatever its verdict.
     #[track_caller]
     pub fn wait_for_message(&self, name: &str, message: &str) -> Check {

@@ -15,9 +15,7 @@ pub type Case<'a, T = &'a str> = (&'a str, T, String, &'a str, &'a str, bool);
 #[track_caller]
 pub fn wait_for_cases<T>(runner: &Runner, cases: &[Case<'_, T>]) {
     for (name, _, _, status, part, lasting) in cases {
-        runner.wait_for_check(name, &format!("{status}, because {part:?}"), |check| {
-            check.status() == *status && check.message().contains(part) && check.fault().is_empty()
-        });
+        runner.wait_for_verdict(name, status, part);
         runner.wait_for(&format!("{name} to be a lasting failure, or none: {lasting}"), || {
             if runner.was_permanent(name) == *lasting { Ok(()) } else { Err("it is not") }
         });

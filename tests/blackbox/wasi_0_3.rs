@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::{
     guest::repository,
-    languages::{author, is_ready, target_dir, wait_for, wait_until_loaded},
+    languages::{author, is_ready, target_dir, wait_until_loaded},
     runner::{BRISK, EAGER, Home},
     target::Target,
 };
@@ -58,17 +58,17 @@ fn an_asynchronous_probe_runs_where_the_experiment_is_on() {
     home.put("probity.toml", format!("{ON}{BRISK}").as_bytes());
     let runner = home.start();
     wait_until_loaded(&runner, NAME, 1);
-    let check = wait_for(&runner, NAME, "healthy", "hello from a server");
+    let check = runner.wait_for_verdict(NAME, "healthy", "hello from a server");
     let measured = check.0.to_string();
     assert!(["resolve", "connect", "banner"].iter().all(|name| measured.contains(name)), "{measured}");
     drop(server);
-    let check = wait_for(&runner, NAME, "unhealthy", "connection refused");
+    let check = runner.wait_for_verdict(NAME, "unhealthy", "connection refused");
     assert!(check.fault().is_empty(), "{check:?}");
     let home = runner.stop();
     // What was compiled is found again.
     let runner = home.start();
     wait_until_loaded(&runner, NAME, 1);
-    wait_for(&runner, NAME, "unhealthy", "connection refused");
+    runner.wait_for_verdict(NAME, "unhealthy", "connection refused");
     runner.stop();
 }
 
