@@ -527,7 +527,8 @@ section! {
         /// How long a run may take; ticks that pass meanwhile are missed. Unless given: what the probe's manifest suggests,
         /// or 10s.
         timeout: Span = Span(TIMEOUTS), example "5s";
-        /// By how much runs are delayed at random, as a share of the interval. A cron schedule is kept to the second.
+        /// By how much runs are delayed at random, as a share of the interval. A cron schedule is kept to the second. Whatever is
+        /// said here, runs start in company, which saves processor time: up to a tenth of the interval late, and up to 100ms.
         jitter: Number = Number(SHARES), example 0.2, default 0.1;
         /// Whether a failure makes the whole unhealthy rather than degraded. Unless given: what the probe's manifest says, or
         /// false.
