@@ -13,7 +13,6 @@ mod sources;
 pub mod standard;
 
 use std::{
-    collections::BTreeSet,
     path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
@@ -226,7 +225,7 @@ impl Supervisor {
         let family = Arc::new(Family::new(dependent.map(|check| check.dependencies())));
         self.loader.alerts.adopt(InForce { alerting: Arc::clone(&self.sources.config.alerting), family });
         let mut ready = Vec::with_capacity(wanted.len());
-        let mut waiting = BTreeSet::new();
+        let mut waiting = Vec::new();
         for check in wanted {
             let job = self.probes.need(&check.probe);
             job.into_iter().for_each(|job| self.start(job));
@@ -236,15 +235,14 @@ impl Supervisor {
                     ready.push((check, with));
                 }
                 Found::Never(reason) => ready.push((check, With::Nothing(reason))),
-                Found::Soon => {
-                    waiting.insert(check.name.clone());
-                }
+                Found::Soon => waiting.push(check),
             }
         }
-        self.checks.apply(ready, &waiting);
+        let waits = !waiting.is_empty();
+        self.checks.apply(ready, waiting);
         self.see_to_modules();
         self.publish();
-        let done = waiting.is_empty() && !self.probes.busy() && self.listing.settled();
+        let done = !waits && !self.probes.busy() && self.listing.settled();
         if done && let Some(settled) = self.settled.take() {
             // Nobody may care.
             let _ = settled.send(());

@@ -2,6 +2,7 @@
 //!
 //! What an attempt does is none of its business: it is handed in. So all that a worker does is tested with a paused clock.
 
+mod beginning;
 mod inbox;
 #[cfg(test)]
 mod tests;
@@ -22,7 +23,10 @@ use probity_core::{
 use tokio::sync::{Semaphore, oneshot};
 
 use self::inbox::Mail;
-pub use self::inbox::{Answer, Ask, Inbox, Inboxes, Stop};
+pub use self::{
+    beginning::{life, standing},
+    inbox::{Answer, Ask, Inbox, Inboxes, Stop},
+};
 use crate::{
     board::{Board, CheckInfo, CheckState, Slot},
     clock::Clock,
@@ -92,24 +96,6 @@ pub struct Shared {
     pub room: Arc<Semaphore>,
     /// Who records runs, if anybody does.
     pub record: Option<Record>,
-}
-
-/// The life of a check that begins to run, and who keeps it: it goes on where it was if it is known to the store, or else it is
-/// new. `random` is from `[0, 1)` and places its first run.
-#[must_use]
-pub fn life(shared: &Shared, first: &Assignment, random: f64) -> (Machine, Option<Box<Keeper>>) {
-    let now = shared.clock.now();
-    let store = shared.board.store();
-    let keeper_of = |store| {
-        let CheckInfo { name, probe, .. } = &*first.info;
-        Box::new(Keeper::new(Arc::clone(store), Arc::clone(name), probe, first.target, now))
-    };
-    let mut keeper = store.map(keeper_of);
-    let machine = match &mut keeper {
-        Some(keeper) => keeper.machine(Arc::clone(&first.policy), now, random),
-        None => Machine::new(Arc::clone(&first.policy), now, random),
-    };
-    (machine, keeper)
 }
 
 /// Runs a check until its inbox says to stop. There may be a hundred thousand of these, so what is made of the arguments is

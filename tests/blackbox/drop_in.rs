@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    guest,
+    golden, guest,
     runner::{BRISK, Home},
 };
 
@@ -25,6 +25,26 @@ fn a_dropped_component_is_a_check_everywhere() {
     runner.wait_for_checks(&["greeter"]);
     let probe = runner.wait_for_probe("greeter", "is loaded", |probe| probe["state"] == "loaded");
     assert_eq!(probe["digest"], check.0["digest"], "{probe}");
+    runner.stop();
+}
+
+#[test]
+fn a_check_is_told_of_while_its_probe_is_made_ready() {
+    let config =
+        format!("startup_grace = \"1s\"\n{BRISK}[[check]]\nname = \"slow\"\nprobe = \"large\"\ncritical = true\n");
+    let home = Home::new(&config);
+    home.drop_in("large", &golden::the_largest());
+    let runner = home.start();
+    let slow = runner.wait_for_check("slow", "is pending", |check| check.status() == "pending");
+    assert_eq!(slow.runs(), 0, "{slow:?}");
+    assert_eq!(runner.json("/health")["message"], "0 of 1 checks have had their first run");
+    // Nobody waits for it longer than that, and it is not forgotten.
+    runner.wait_for_status("healthy");
+    let message = runner.json("/health")["message"].clone();
+    assert_eq!(message, "all is well; 1 of 1 checks are not watched, or have not run yet");
+    // It goes with its configuration.
+    runner.home.put("probity.toml", BRISK.as_bytes());
+    runner.wait_until_gone("slow");
     runner.stop();
 }
 

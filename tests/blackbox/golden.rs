@@ -34,6 +34,11 @@ fn golden(version: &str) -> Vec<(String, Vec<u8>)> {
     components
 }
 
+/// The one in Python, which takes most of a minute to be compiled.
+pub fn the_largest() -> Vec<u8> {
+    unpacked(&guest::repository().join("tests/fixtures/golden/0.1.0/python.wasm"))
+}
+
 /// A component as it was built.
 fn unpacked(file: &Path) -> Vec<u8> {
     let mut component = Vec::new();

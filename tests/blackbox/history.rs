@@ -184,7 +184,9 @@ fn results_are_read_page_by_page_and_bad_questions_are_answered() {
     assert_eq!(runner.json("/health/checks/a/history?status=unhealthy,unknown")["results"], json!([]));
     assert_eq!(runner.json("/health/checks/a/history?to=2000-01-01T00:00:00Z")["results"], json!([]));
     let points = runner.json("/health/checks/a/latency?window=1h");
-    assert!(points["points"][0]["count"].as_u64().unwrap() >= 5, "{points}");
+    // A minute may have ended meanwhile.
+    let counts = points["points"].as_array().unwrap().iter().map(|point| point["count"].as_u64().unwrap());
+    assert!(counts.sum::<u64>() >= 5, "{points}");
     assert_eq!(runner.json("/uptime?group=none")["checks"], json!({}));
     assert!(runner.json("/uptime?days=1")["checks"]["a"]["days"][0]["time"]["up"].as_u64().unwrap() > 0);
     for (path, field) in [

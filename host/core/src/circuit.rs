@@ -368,6 +368,12 @@ impl Circuit {
         (from != State::Closed).then_some(Change { from, to: State::Closed, cause: Cause::Reset })
     }
 
+    /// The same, with its time over: if it is open, the next look at it turns it half-open.
+    #[must_use]
+    pub(crate) fn run_out(self, now: Now) -> Circuit {
+        Circuit { until: self.until.map(|until| until.min(now.elapsed)), ..self }
+    }
+
     /// Does what somebody wants.
     pub fn obey(&mut self, command: Command, now: Now, policy: &Policy) -> Option<Change> {
         match command {

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     activity::Activity,
-    circuit::Circuit,
+    circuit::{self, Circuit},
     connection::Connection,
     health::{Health, Mode},
     outcome::Run,
@@ -46,10 +46,11 @@ impl Snapshot {
     }
 
     /// Whether there is still something to be learned at the start: the check is watched, and has no outcome yet, or none of
-    /// this life of the runner though it is about to.
+    /// this life of the runner though it is about to. What an open circuit holds back is not about to.
     #[must_use]
     pub fn is_awaited(&self) -> bool {
         let nothing_yet = self.health == Health::Pending && self.last.is_none();
-        self.watched && (nothing_yet || self.restored && self.due.is_some())
+        let comes = self.due.is_some() && self.circuit.state() != circuit::State::Open;
+        self.watched && (nothing_yet || self.restored && comes)
     }
 }

@@ -253,10 +253,12 @@ fn last_update(view: &View<'_>) -> Timestamp {
 /// What is wrong, by name, or that nothing is.
 pub(super) fn message(view: &View<'_>) -> String {
     let tally = &view.tally;
-    let examined = tally.total - tally.pending;
     match view.overall {
         Overall::Stopping => "the runner is stopping".into(),
-        Overall::Starting => format!("{examined} of {} checks have had their first run", tally.total),
+        Overall::Starting => {
+            let awaited = view.checks.iter().filter(|check| check.snapshot.is_awaited()).count();
+            format!("{} of {} checks have had their first run", tally.total - awaited, tally.total)
+        }
         Overall::Healthy if tally.total == 0 => "there are no checks".into(),
         Overall::Healthy if tally.pending > 0 => {
             format!("all is well; {} of {} checks are not watched, or have not run yet", tally.pending, tally.total)

@@ -7,12 +7,14 @@ use probity_core::{
     machine::{Machine, Policy, Saved},
     outcome::{Outcome, Run},
     report::Reports,
+    snapshot::Snapshot,
     time::Now,
 };
 
 use super::{
     Item, Past, Store,
     carried::Carried,
+    lock,
     track::{News, Ran},
 };
 
@@ -47,6 +49,20 @@ pub struct Recalled {
     pub state: Vec<u8>,
     /// What had been reported to it, if its probe was the same.
     pub reports: Option<Reports>,
+}
+
+impl Store {
+    /// How a check stands that can't run yet: as it did under the runner before this one if its target is the same, or else as
+    /// new. Once it runs, its [`Keeper`] tells.
+    #[must_use]
+    pub fn as_it_was(&self, check: &str, target: u64, policy: Arc<Policy>, now: Now) -> Snapshot {
+        let past = lock(&self.common.lives).get(check).filter(|past| past.target == target).cloned();
+        let machine = match past {
+            Some(Past { saved, last, until, .. }) => Machine::restored(policy, &saved, last, until, now, 0.0),
+            None => Machine::new(policy, now, 0.0),
+        };
+        machine.snapshot()
+    }
 }
 
 impl Keeper {

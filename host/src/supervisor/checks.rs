@@ -7,6 +7,7 @@ use std::{
 };
 
 use probity_core::{
+    history::History,
     machine::Machine,
     outcome::{Fault, FaultKind},
 };
@@ -59,6 +60,12 @@ impl Running {
     }
 }
 
+/// A check that is to run once its probe is ready. It has its place on the board, and whoever asks something of it waits.
+struct Expected {
+    check: Arc<Check>,
+    inbox: Arc<Inbox>,
+}
+
 /// A check that is about to begin.
 struct Beginning {
     slot: Arc<Slot>,
@@ -72,31 +79,31 @@ pub(super) struct Checks {
     engine: Arc<Engine>,
     shared: Arc<Shared>,
     running: BTreeMap<Arc<str>, Running>,
+    expected: BTreeMap<Arc<str>, Expected>,
     workers: JoinSet<()>,
 }
 
 impl Checks {
     pub(super) fn new(engine: Arc<Engine>, shared: Arc<Shared>) -> Checks {
-        Checks { engine, shared, running: BTreeMap::new(), workers: JoinSet::new() }
+        Checks { engine, shared, running: BTreeMap::new(), expected: BTreeMap::new(), workers: JoinSet::new() }
     }
 
     /// Starts, replaces and stops workers until those run that are wanted. `waiting` are wanted too, but what they are to
-    /// run with is not known yet: those of them that run go on as they are.
-    pub(super) fn apply(&mut self, wanted: Vec<(Arc<Check>, With)>, waiting: &BTreeSet<String>) {
+    /// run with is not known yet: those of them that run go on as they are, and the others are told of as pending.
+    pub(super) fn apply(&mut self, wanted: Vec<(Arc<Check>, With)>, waiting: Vec<Arc<Check>>) {
         // Those that ended are of no more interest.
         while self.workers.try_join_next().is_some() {}
         let spread = SPREAD.saturating_mul(u32::try_from(wanted.len()).unwrap_or(u32::MAX));
-        let names: BTreeSet<&str> = wanted.iter().map(|(check, _)| check.name.as_str()).collect();
-        let gone: Vec<Arc<str>> = self
-            .running
-            .keys()
-            .filter(|name| !names.contains(&***name) && !waiting.contains(&***name))
-            .cloned()
-            .collect();
-        for running in gone.iter().filter_map(|name| self.running.remove(name)) {
-            running.inbox.stop(Stop::Removed);
+        let all = wanted.iter().map(|(check, _)| check).chain(&waiting);
+        let names: BTreeSet<&str> = all.map(|check| check.name.as_str()).collect();
+        let known = self.running.keys().chain(self.expected.keys());
+        let gone: Vec<Arc<str>> = known.filter(|name| !names.contains(&***name)).cloned().collect();
+        for name in &gone {
+            let running = self.running.remove(name).map(|running| running.inbox);
+            let expected = self.expected.remove(name).map(|expected| expected.inbox);
+            running.or(expected).iter().for_each(|inbox| inbox.stop(Stop::Removed));
+            self.shared.inboxes.remove(name);
         }
-        gone.iter().for_each(|name| self.shared.inboxes.remove(name));
         let mut added = Vec::new();
         for (check, with) in wanted {
             match self.running.get_mut(check.name.as_str()) {
@@ -108,10 +115,12 @@ impl Checks {
                 None => added.push(self.start(check, with, spread)),
             }
         }
-        if !added.is_empty() || !gone.is_empty() {
-            let places = added
-                .iter()
-                .map(|beginning| (Arc::clone(&beginning.assignment.info.name), Arc::clone(&beginning.slot)));
+        let mut places: Vec<_> = added
+            .iter()
+            .map(|beginning| (Arc::clone(&beginning.assignment.info.name), Arc::clone(&beginning.slot)))
+            .collect();
+        places.extend(waiting.into_iter().filter_map(|check| self.expect(check, spread)));
+        if !places.is_empty() || !gone.is_empty() {
             self.shared.board.arrange(places, &gone);
         }
         // A probe may look for its own place on the board.
@@ -132,6 +141,21 @@ impl Checks {
         }
     }
 
+    /// The place of a check whose probe is not ready yet, unless it runs with another or has a place as it is.
+    fn expect(&mut self, check: Arc<Check>, spread: Duration) -> Option<(Arc<str>, Arc<Slot>)> {
+        let name: Arc<str> = check.name.as_str().into();
+        let as_it_is = self.expected.get(&name).is_some_and(|expected| expected.check.says_the_same_as(&check));
+        if as_it_is || self.running.contains_key(&name) {
+            return None;
+        }
+        let nothing = With::Nothing("its probe is being made ready".to_owned());
+        let standing = worker::standing(&self.shared, &self.assignment(&check, &nothing, 1, true, spread));
+        let inbox = self.expected.remove(&name).map(|expected| expected.inbox).unwrap_or_default();
+        self.shared.inboxes.add(Arc::clone(&name), Arc::clone(&inbox));
+        self.expected.insert(Arc::clone(&name), Expected { check, inbox });
+        Some((name, Arc::new(Slot::resumed(standing, History::default()))))
+    }
+
     fn start(&mut self, check: Arc<Check>, with: With, spread: Duration) -> Beginning {
         let assignment = self.assignment(&check, &with, 1, true, spread);
         let name = Arc::clone(&assignment.info.name);
@@ -143,7 +167,7 @@ impl Checks {
             slot.recall_reports(reports);
         }
         self.listen(&slot, &with);
-        let inbox = Arc::new(Inbox::default());
+        let inbox = self.expected.remove(&name).map(|expected| expected.inbox).unwrap_or_default();
         self.shared.inboxes.add(Arc::clone(&name), Arc::clone(&inbox));
         let running = Running { check, with, generation: 1, inbox: Arc::clone(&inbox), slot: Arc::clone(&slot) };
         self.running.insert(name, running);

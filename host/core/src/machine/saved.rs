@@ -85,7 +85,8 @@ impl Machine {
     }
 
     /// A check that goes on where it was, with the run that came in last. `until` is when the runner was there last; what has
-    /// happened since, nobody knows, and it counts for nothing. `random` is from `[0, 1)` and places its next run.
+    /// happened since, nobody knows, and it counts for nothing. `random` is from `[0, 1)` and places its next run. A probe that
+    /// was given a rest is tried at once: it may be another, or have other limits by now.
     #[must_use]
     pub fn restored(
         policy: Arc<Policy>,
@@ -106,7 +107,7 @@ impl Machine {
             wanted: saved.wanted,
             connection: Connection::restored(&saved.connection, more, now),
             circuit: Circuit::restored(&saved.circuit, now),
-            breaker: Circuit::restored(&saved.breaker, now),
+            breaker: Circuit::restored(&saved.breaker, now).run_out(now),
             judge: saved.judge,
             flapping: saved.flapping,
             activity: Activity::new(now.elapsed),

@@ -9,8 +9,12 @@ const AWAY: Duration = Duration::from_secs(600);
 impl Life {
     /// The same check under the next runner, whose clock begins anew after nobody was there for a while.
     fn restarted(&self, policy: Policy) -> Life {
+        self.restarted_after(AWAY, policy)
+    }
+
+    fn restarted_after(&self, away: Duration, policy: Policy) -> Life {
         let until = self.now.wall;
-        let now = Now { elapsed: Duration::ZERO, wall: self.now.plus(AWAY).wall };
+        let now = Now { elapsed: Duration::ZERO, wall: self.now.plus(away).wall };
         let saved = self.machine.save(self.now);
         let last = self.machine.snapshot().last;
         let machine = Machine::restored(Arc::new(policy), &saved, last, until, now, 0.0);
@@ -85,6 +89,35 @@ fn a_circuit_opens_no_sooner_for_a_restart_and_expires_meanwhile() {
         assert_eq!((circuit.state(), circuit.expires()), (circuit::State::Open, left));
         assert_eq!(circuit.generation(), life.machine.snapshot().circuit.generation());
     }
+}
+
+#[test]
+fn a_probe_at_rest_is_tried_at_once_and_goes_on_resting_if_it_fails_again() {
+    let broken = || fault(FaultKind::Trap);
+    let mut life = Life::new(policy());
+    // The third opens its circuit, and each test from there on opens it again, for longer.
+    life.live((0..6).map(|_| broken()));
+    let mut next = life.restarted_after(SECOND, policy());
+    assert!(next.machine.snapshot().is_awaited(), "the start of the runner waits for it");
+    let waits =
+        |life: &mut Life| life.live([broken(), broken()]).into_iter().map(|(waited, _)| waited).collect::<Vec<_>>();
+    let (before, after) = (waits(&mut life), waits(&mut next));
+    assert!(before[0] > 30.0 && after[0] == 0.0, "{before:?} {after:?}");
+    assert!(after[1] > before[0], "{before:?} {after:?}");
+}
+
+#[test]
+fn nobody_waits_for_what_an_open_circuit_holds_back() {
+    let with = Policy {
+        circuit: circuit::Policy { expiry: circuit::Expiry::fixed(AWAY + 60 * SECOND).unwrap(), ..policy().circuit },
+        ..policy()
+    };
+    let mut life = Life::new(with.clone());
+    while life.machine.snapshot().circuit.state() != circuit::State::Open {
+        life.live([down()]);
+    }
+    let next = life.restarted(with).machine.snapshot();
+    assert!(next.restored && !next.is_awaited(), "it is known to be down: {next:?}");
 }
 
 #[test]
