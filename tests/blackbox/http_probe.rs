@@ -8,9 +8,10 @@ use std::{
 
 use crate::{
     nginx::nginx,
-    probes::{Case, try_out},
+    probes::{Case, rebuilt, try_out},
+    runner::Home,
     servers::{self, Server},
-    target::Target,
+    target::{Target, freeze, nobody},
 };
 
 /// What is answered to each request that asks for no other page.
@@ -193,6 +194,43 @@ fn sending(length: usize, begin: &'static str, piece: &'static str, end: &'stati
         // Whoever asked may have heard enough.
         let _ = write!(stream, "content-length: {}\r\n\r\n{body}", body.len());
     })
+}
+
+/// Runs of a check, where chance decides what comes first: one of three in a row would do.
+const OFTEN: &str = "20";
+
+#[test]
+fn a_request_with_a_body_comes_to_a_verdict_whenever_it_ends() {
+    let well = Target::http(|_| "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".to_owned());
+    let deaf = Target::tcp(freeze);
+    // More than the system takes in for a server that does not read.
+    let large = "x".repeat(6 * 1024 * 1024);
+    let check = |name: &str, port: u16, body: &str| {
+        format!(
+            "[[check]]\nname = \"{name}\"\nprobe = \"http\"\ntimeout = \"1s\"\n\
+             settings = {{ url = \"http://127.0.0.1:{port}/\", method = \"POST\", body = \"{body}\" }}\n"
+        )
+    };
+    let (nobody, no_grpc) = (nobody().port(), nobody().port());
+    let home = Home::new(&format!(
+        "{}{}{}[[check]]\nname = \"grpc\"\nprobe = \"grpc\"\nsettings = {{ host = \"127.0.0.1\", port = {no_grpc} }}\n",
+        check("well", well.port(), "hello"),
+        check("nobody", nobody, "hello"),
+        check("deaf", deaf.port(), &large)
+    ));
+    for probe in ["http", "grpc"] {
+        rebuilt(probe).iter().for_each(|bytes| home.drop_in(probe, bytes));
+    }
+    for (name, often, code, part) in [
+        ("well", OFTEN, 0, "answered 200"),
+        ("nobody", OFTEN, 2, "connection refused while asking"),
+        ("grpc", OFTEN, 2, "connection refused while asking"),
+        ("deaf", "5", 2, "no answer within"),
+    ] {
+        let ended = home.run(&["check", name, "--config", "probity.toml", "--repeat", often]);
+        assert_eq!(ended.code, Some(code), "{name}: {ended:?}");
+        assert!(ended.stdout.contains(part), "{name}: {ended:?}");
+    }
 }
 
 const CHUNKED: &str = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";

@@ -55,7 +55,8 @@ pub struct Response {
     pub headers: Vec<(String, Vec<u8>)>,
     /// What the runner saw of the request.
     pub exchange: Option<Exchange>,
-    // A body must outlive its stream, and a response its body: fields are dropped in this order.
+    // A body must outlive its stream, and a response its body: fields are dropped in this order. Variables are dropped in the
+    // reverse one, so this is never taken apart as a whole.
     stream: InputStream,
     body: IncomingBody,
     _response: IncomingResponse,
@@ -159,10 +160,9 @@ impl Response {
     ///
     /// As for [`read_body`](Self::read_body).
     pub fn trailers(self, deadline: Deadline) -> Result<Vec<(String, Vec<u8>)>, Error> {
-        let Self { stream, body, url, .. } = self;
-        drop(stream);
+        drop(self.stream);
         let begun = Instant::now();
-        let pending = IncomingBody::finish(body);
+        let pending = IncomingBody::finish(self.body);
         let arrived = || {
             // The outer error would mean that they were taken before: they are taken once, on the way out of the wait.
             let trailers = pending.get().map(|taken| taken.unwrap_or(Err(ErrorCode::InternalError(None))));
@@ -170,7 +170,7 @@ impl Response {
         };
         let trailers = deadline
             .until(|| pending.subscribe(), arrived)
-            .map_err(|cause| Error::new(format!("reading the trailers of {url}"), cause))?;
+            .map_err(|cause| Error::new(format!("reading the trailers of {}", self.url), cause))?;
         Ok(trailers.map(|fields| entries(&fields)).unwrap_or_default())
     }
 }
@@ -224,7 +224,8 @@ fn start(
 
 /// The body of a request that is being sent.
 struct Sending {
-    // A body must outlive its stream: fields are dropped in this order.
+    // A body must outlive its stream: fields are dropped in this order. Variables are dropped in the reverse one, so this is never
+    // taken apart as a whole.
     stream: OutputStream,
     body: OutgoingBody,
 }
@@ -238,17 +239,17 @@ impl Sending {
 
     /// What follows from how it was written.
     fn end(self, written: Result<(), Cause>) -> Result<(), Cause> {
-        let Self { stream, body } = self;
         match written {
-            Ok(()) => {}
-            Err(silent @ Cause::TimedOut(_)) => return Err(silent),
+            Ok(()) => {
+                drop(self.stream);
+                // Fails as the write would have.
+                let _ = OutgoingBody::finish(self.body, None);
+                Ok(())
+            }
+            Err(silent @ Cause::TimedOut(_)) => Err(silent),
             // The answer says why, or comes all the same: a server may answer before it has read all.
-            Err(_) => return Ok(()),
+            Err(_) => Ok(()),
         }
-        drop(stream);
-        // Fails as the write would have.
-        let _ = OutgoingBody::finish(body, None);
-        Ok(())
     }
 }
 
