@@ -91,6 +91,7 @@ mod status_command;
 mod stop;
 mod test_command;
 mod tls;
+mod told;
 mod trust;
 mod udp;
 mod validate;

@@ -20,6 +20,10 @@ use crate::{
 /// Characters of the body that a verdict shows.
 const SHOWN: usize = 200;
 
+/// Of a body that was cut, this part in bytes is shown at most, in characters: what is looked at to cut no secret in two is then
+/// there as a whole, in however long characters.
+const PART: usize = 8;
+
 /// The probe.
 pub struct Http;
 
@@ -62,7 +66,8 @@ impl Probe for Http {
             verdict = verdict.permanent();
         }
         if verdict.status == Status::Unhealthy {
-            verdict = verdict.detail("body", secrets.excerpt(answer.body, SHOWN));
+            let most = if answer.cut { SHOWN.min(answer.body.len() / PART) } else { SHOWN };
+            verdict = verdict.detail("body", secrets.excerpt(answer.body, most));
         }
         Ok(describe(verdict, &journey, &secrets).measurement("body-size", "By", answer.body.len() as f64))
     }

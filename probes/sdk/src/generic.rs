@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 use crate::{
     Description, Failure, Findings, SettingProblem, Verdict,
     bindings::probity::probe::types::{self, Examination},
+    cut,
     settings::{FromJson, accept, parse},
 };
 
@@ -42,6 +43,8 @@ pub trait Own: DeserializeOwned {
 
 impl<S: Own> FromJson for Shared<S> {
     fn from_json(json: &str, validate: fn(&Self) -> Vec<SettingProblem>) -> Result<Self, Vec<SettingProblem>> {
+        // Those of the adapter as well: what it hands back may be shown here.
+        cut::spare(json);
         let Object(members) = parse(json).map_err(|problem| vec![problem])?;
         let own = properties(S::SCHEMA);
         let (own, adapters): (Vec<_>, Vec<_>) = members.into_iter().partition(|(key, _)| own.has(key));

@@ -71,6 +71,7 @@ pub mod comparison;
 mod connector;
 mod contract;
 mod conversation;
+mod cut;
 #[cfg(feature = "macros")]
 pub mod derived;
 mod error;

@@ -1,6 +1,7 @@
 //! Showing what a target said without what it was told in confidence.
 
 use crate::{
+    cut::reach,
     text::{blot, excerpt, first_line, line},
     url::Url,
 };
@@ -69,7 +70,7 @@ impl Secrets {
     fn blotted(&self, said: &[u8], most: usize) -> Vec<u8> {
         // A secret of which the cut leaves the first part must lie beyond what is shown; a blot may be shorter than what it hides.
         let longest = self.0.iter().map(String::len).max().unwrap_or_default().max(1);
-        let enough = (most + 1).saturating_mul(longest.max(4)).saturating_add(longest);
+        let enough = (reach(most) + 1).saturating_mul(longest.max(4)).saturating_add(longest);
         self.blot(&said[..said.len().min(enough)])
     }
 }
@@ -134,7 +135,7 @@ mod tests {
         let mut secrets = Secrets::default();
         secrets.hide("hunter2");
         let long = b"x".repeat(10_000);
-        assert_eq!(secrets.blotted(&long, 10).len(), 84);
+        assert_eq!(secrets.blotted(&long, 10).len(), 154);
         assert_eq!(secrets.excerpt(&long, 3), "\"xxx\"…");
     }
 }

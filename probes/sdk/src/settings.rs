@@ -6,7 +6,7 @@ mod size;
 use std::{fmt, time::Duration};
 
 pub use self::{endpoint::Endpoint, size::Size};
-use crate::SettingProblem;
+use crate::{SettingProblem, cut};
 use serde::{
     Deserialize, Deserializer,
     de::{DeserializeOwned, Unexpected, Visitor},
@@ -51,6 +51,7 @@ pub(crate) fn accept<S: DeserializeOwned>(
     json: &str,
     validate: fn(&S) -> Vec<SettingProblem>,
 ) -> Result<S, Vec<SettingProblem>> {
+    cut::spare(json);
     let settings = parse::<S>(json).map_err(|problem| vec![problem])?;
     let problems = validate(&settings);
     if problems.is_empty() { Ok(settings) } else { Err(problems) }

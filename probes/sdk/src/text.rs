@@ -2,21 +2,15 @@
 
 use std::{fmt::Write, time::Duration};
 
-use crate::settings::Span;
+use crate::{cut, settings::Span};
 
 /// `bytes` as a quoted piece of text of about `most` characters: what can't be shown is escaped, and what is over is cut and
-/// marked with an ellipsis after the quote.
+/// marked with an ellipsis after the quote. Nothing that is in the settings is cut in two.
 pub fn excerpt(bytes: &[u8], most: usize) -> String {
-    // The bytes of that many characters, and one to tell that there are more: the rest need not even be looked at.
-    let enough = bytes.len().min(most * 4 + 1);
+    let end = cut::end(bytes, most);
     let mut shown = String::from("\"");
-    let mut left = most;
-    for chunk in bytes[..enough].utf8_chunks() {
+    for chunk in bytes[..end].utf8_chunks() {
         for character in chunk.valid().chars() {
-            if left == 0 {
-                return shown + "\"…";
-            }
-            left -= 1;
             match character {
                 '"' | '\\' => shown.extend(['\\', character]),
                 _ if character.is_control() => shown.extend(character.escape_default()),
@@ -24,21 +18,19 @@ pub fn excerpt(bytes: &[u8], most: usize) -> String {
             }
         }
         for byte in chunk.invalid() {
-            if left == 0 {
-                return shown + "\"…";
-            }
-            left -= 1;
             // Writing to a String does not fail.
             let _ = write!(shown, "\\x{byte:02x}");
         }
     }
-    shown + "\""
+    shown + if end < bytes.len() { "\"…" } else { "\"" }
 }
 
-/// The first line of `text`, without what would colour a terminal, cut after `most` characters.
+/// The first line of `text`, without what would colour a terminal, cut after about `most` characters. Nothing that is in the
+/// settings is cut in two.
 pub fn first_line(text: &str, most: usize) -> String {
     let line = text.lines().next().unwrap_or_default();
-    line.chars().map(|character| if character.is_control() { ' ' } else { character }).take(most).collect()
+    let line = &line[..cut::end(line.as_bytes(), most)];
+    line.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
 }
 
 /// A span of time in its two largest units, as a person would say it: `2 d 3 h`, `5 m`, `4.8 s`.
@@ -57,19 +49,25 @@ pub fn roughly(span: Duration) -> String {
 }
 
 /// All of `text` in one line, however it was laid out, without what would colour a terminal; cut after about `most` characters,
-/// and then marked with an ellipsis.
+/// and then marked with an ellipsis. Nothing that is in the settings is cut in two.
 pub fn line(text: &str, most: usize) -> String {
     let mut shown = String::new();
-    let mut left = most;
-    for word in text.split_whitespace() {
+    // One character more than is looked at tells that there are more.
+    let mut left = cut::reach(most) + 1;
+    'words: for word in text.split_whitespace() {
         let space = if shown.is_empty() { "" } else { " " };
         for character in space.chars().chain(word.chars()) {
             if left == 0 {
-                return shown + "…";
+                break 'words;
             }
             left -= 1;
             shown.push(if character.is_control() { ' ' } else { character });
         }
+    }
+    let end = cut::end(shown.as_bytes(), most);
+    if end < shown.len() {
+        shown.truncate(end);
+        shown.push('…');
     }
     shown
 }

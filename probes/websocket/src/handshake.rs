@@ -1,6 +1,9 @@
 //! The handshake that turns an HTTP/1.1 connection into a WebSocket (RFC 6455, section 4).
 
-use probity_guest::{base64, text::excerpt};
+use probity_guest::{
+    base64,
+    text::{excerpt, first_line},
+};
 
 use crate::{accept::accept, settings::Settings};
 
@@ -115,7 +118,7 @@ impl Response {
             let (name, value) = line.split_once(':')?;
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
-        let line = line.trim().chars().map(|shown| if shown.is_control() { ' ' } else { shown }).take(SHOWN).collect();
+        let line = first_line(line.trim(), SHOWN);
         Some(Self { status, line, headers })
     }
 

@@ -15,7 +15,7 @@ const OF_WORKSPACE: [(&str, &str); 6] = [
 ];
 
 /// Its sources.
-const SOURCES: [(&str, &str); 70] = [
+const SOURCES: [(&str, &str); 71] = [
     ("macros/src/checker.rs", include_str!("../../../../probes/sdk/macros/src/checker.rs")),
     ("macros/src/input.rs", include_str!("../../../../probes/sdk/macros/src/input.rs")),
     ("macros/src/lib.rs", include_str!("../../../../probes/sdk/macros/src/lib.rs")),
@@ -35,6 +35,7 @@ const SOURCES: [(&str, &str); 70] = [
     ("src/connector.rs", include_str!("../../../../probes/sdk/src/connector.rs")),
     ("src/contract.rs", include_str!("../../../../probes/sdk/src/contract.rs")),
     ("src/conversation.rs", include_str!("../../../../probes/sdk/src/conversation.rs")),
+    ("src/cut.rs", include_str!("../../../../probes/sdk/src/cut.rs")),
     ("src/derived.rs", include_str!("../../../../probes/sdk/src/derived.rs")),
     ("src/error.rs", include_str!("../../../../probes/sdk/src/error.rs")),
     ("src/expected.rs", include_str!("../../../../probes/sdk/src/expected.rs")),

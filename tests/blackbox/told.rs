@@ -1,0 +1,75 @@
+//! What standard probes tell of a target beside the message, and what they keep to themselves.
+
+use serde_json::Value;
+
+use crate::{
+    probes::rebuilt,
+    runner::Home,
+    target::{Target, greet},
+};
+
+/// What is filled in from a file, and is in no text by chance.
+const SECRET: &str = "kQ7xJ2wZ9vB4nM6pL1rT8yH3";
+/// Its beginning, which would give it away.
+const BEGINNING: &str = "kQ7";
+
+/// A home with these checks.
+fn home(checks: &str) -> Home {
+    let home = Home::new(checks);
+    for probe in ["dns", "grpc", "http", "imap", "ntp", "ping", "smtp", "ssh", "tcp", "tls", "udp", "websocket"] {
+        rebuilt(probe).iter().for_each(|bytes| home.drop_in(probe, bytes));
+    }
+    home
+}
+
+/// A check of the configuration.
+fn check(name: &str, probe: &str, settings: &str) -> String {
+    format!("[[check]]\nname = \"{name}\"\nprobe = \"{probe}\"\ntimeout = \"1s\"\nsettings = {{ {settings} }}\n")
+}
+
+/// The only run of a check.
+fn run(home: &Home, name: &str) -> Value {
+    let ended = home.run(&["check", name, "--config", "probity.toml", "-o", "json"]);
+    let told: Value = serde_json::from_str(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {ended:?}"));
+    told["runs"][0].clone()
+}
+
+#[test]
+fn no_quote_is_cut_within_a_secret() {
+    // The usual quote of 120 characters, and that of 200, would end in the middle of it.
+    let (short, long) = ("a".repeat(110) + SECRET + " b", "a".repeat(190) + SECRET + " b");
+    let banner = Target::greeting(format!("{short}\r\n").leak());
+    let datagram = {
+        let short = short.clone();
+        Target::udp(move |_| vec![short.clone().into_bytes()])
+    };
+    let web = Target::http(move |_| {
+        format!("HTTP/1.1 200 {short}\r\nx-seen: {short}\r\ncontent-length: {}\r\n\r\n{long}", long.len())
+    });
+    let garbage = Target::tcp(greet(format!("{}{SECRET}\r\n\r\n", "a".repeat(110)).leak()));
+    let secret = "${file:secret}";
+    let at = |target: &Target| format!("host = \"127.0.0.1\", port = {}", target.port());
+    let ws =
+        |target: &Target| format!("url = \"ws://127.0.0.1:{}/\", headers = {{ x-mine = \"{secret}\" }}", target.port());
+    let http = format!(
+        "url = \"http://127.0.0.1:{}/\", headers = {{ x-mine = \"{secret}\" }}, \
+         expect_header = {{ x-seen = \"no\" }}, expect_body = [\"no\"]",
+        web.port()
+    );
+    let cases = [
+        ("tcp-other", "tcp", format!("{}, send = \"AUTH {secret}\", expect = \"no\"", at(&banner))),
+        ("tcp-well", "tcp", format!("{}, send = \"AUTH {secret}\", expect = \"aaa\"", at(&banner))),
+        ("udp-other", "udp", format!("{}, send = \"{secret}\", expect = \"no\"", at(&datagram))),
+        ("udp-well", "udp", format!("{}, send = \"{secret}\"", at(&datagram))),
+        ("websocket-refused", "websocket", ws(&web)),
+        ("websocket-garbage", "websocket", ws(&garbage)),
+        ("web", "http", http),
+    ];
+    let home = home(&cases.iter().map(|(name, probe, settings)| check(name, probe, settings)).collect::<String>());
+    home.put("secret", SECRET.as_bytes());
+    for (name, ..) in &cases {
+        let told = run(&home, name).to_string();
+        assert!(told.contains("aaa***"), "{name}: {told}");
+        assert!(!told.contains(BEGINNING), "{name}: {told}");
+    }
+}
