@@ -73,3 +73,31 @@ fn no_quote_is_cut_within_a_secret() {
         assert!(!told.contains(BEGINNING), "{name}: {told}");
     }
 }
+
+#[test]
+fn a_host_is_a_name_or_an_address_alone() {
+    for probe in ["tcp", "udp", "ping", "dns", "ssh", "smtp", "imap", "ntp", "tls", "grpc"] {
+        let (key, more) = match probe {
+            "dns" => ("server", ", name = \"a\""),
+            "tcp" | "grpc" => ("host", ", port = 1"),
+            "udp" => ("host", ", port = 1, send = \"x\""),
+            _ => ("host", ""),
+        };
+        let hosts = ["db.internal:5432", "http://x", "a b", "user@x", "[::1"];
+        // Each run compiles its probe: one probe is told all of them, and the others the commonest.
+        let hosts = if probe == "tcp" { &hosts[..] } else { &hosts[..1] };
+        let checks = hosts
+            .iter()
+            .enumerate()
+            .map(|(number, host)| check(&format!("case-{number}"), probe, &format!("{key} = \"{host}\"{more}")));
+        let home = home(&checks.collect::<String>());
+        for (number, host) in hosts.iter().enumerate() {
+            let run = run(&home, &format!("case-{number}"));
+            assert_eq!(run["fault"], "invalid-settings", "{probe} {host}: {run}");
+            let message = run["message"].as_str().unwrap();
+            let told =
+                format!("/{key}: invalid value: string \"{host}\", expected a name or an address and nothing else");
+            assert!(message.contains(&told), "{probe} {host}: {message}");
+        }
+    }
+}

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use probity_guest::{
     SettingProblem, net,
-    settings::{Port, Span},
+    settings::{Host, Port, Span},
 };
 use serde::Deserialize;
 
@@ -20,7 +20,7 @@ pub struct Settings {
     pub(crate) name: String,
     #[serde(rename = "type", default = "address")]
     pub(crate) record_type: RecordType,
-    pub(crate) server: Option<String>,
+    pub(crate) server: Option<Host>,
     #[serde(default = "usual_port")]
     pub(crate) port: Port,
     #[serde(default)]
@@ -63,28 +63,18 @@ impl Settings {
         if self.question(0).is_none() {
             problem("/name".to_owned(), "not a domain name; write one such as `example.org`".to_owned());
         }
-        match &self.server {
-            Some(server) if server.is_empty() => {
-                problem(
-                    "/server".to_owned(),
-                    "empty; name one, or leave it out to ask the system's resolver".to_owned(),
-                );
+        if self.server.is_none() {
+            if !matches!(self.record_type, RecordType::A | RecordType::Aaaa) {
+                let message = format!("the system's resolver can't be asked for {}; name a `server`", self.record_type);
+                problem("/type".to_owned(), message);
             }
-            Some(_) => {}
-            None => {
-                if !matches!(self.record_type, RecordType::A | RecordType::Aaaa) {
-                    let message =
-                        format!("the system's resolver can't be asked for {}; name a `server`", self.record_type);
-                    problem("/type".to_owned(), message);
-                }
-                if self.expect_rcode != Rcode::NoError {
-                    let message = "the system's resolver does not tell its response code; name a `server`";
-                    problem("/expect_rcode".to_owned(), message.to_owned());
-                }
-                if self.authoritative {
-                    let message = "the system's resolver speaks with nobody's authority; name a `server`";
-                    problem("/authoritative".to_owned(), message.to_owned());
-                }
+            if self.expect_rcode != Rcode::NoError {
+                let message = "the system's resolver does not tell its response code; name a `server`";
+                problem("/expect_rcode".to_owned(), message.to_owned());
+            }
+            if self.authoritative {
+                let message = "the system's resolver speaks with nobody's authority; name a `server`";
+                problem("/authoritative".to_owned(), message.to_owned());
             }
         }
         if self.expect_rcode != Rcode::NoError && !self.expect.is_empty() {
@@ -140,6 +130,7 @@ mod tests {
             (r#"{ "name": "a", "server": "b", "expect_rcode": "OTHER" }"#, &["/expect_rcode"]),
             (r#"{ "name": "a", "server": "b", "expect_rcode": "NXDOMAIN", "expect": ["192.0.2.1"] }"#, &["/expect"]),
             (r#"{ "name": "a", "server": "" }"#, &["/server"]),
+            (r#"{ "name": "a", "server": "192.0.2.53:53" }"#, &["/server"]),
             (r#"{ "name": "a", "expect": ["192.0.2.1", "b", "2001:db8::1"] }"#, &["/expect/1", "/expect/2"]),
             (r#"{ "name": "a", "port": 0 }"#, &["/port"]),
         ] {

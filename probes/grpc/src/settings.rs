@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use probity_guest::{
     SettingProblem, base64, net,
-    settings::{Port, Span, escape},
+    settings::{Host, Port, Span, escape},
     url::Url,
 };
 use serde::Deserialize;
@@ -33,7 +33,7 @@ const RESERVED: [&str; 13] = [
 #[derive(Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    host: String,
+    host: Host,
     port: Port,
     #[serde(default)]
     pub(crate) tls: bool,
@@ -60,9 +60,6 @@ impl Settings {
     pub(crate) fn problems(&self) -> Vec<SettingProblem> {
         let mut problems = Vec::new();
         let mut problem = |pointer: &str, message: &str| problems.push(SettingProblem::new(pointer, message));
-        if self.url().is_none() {
-            problem("/host", "not a name or an address; give one such as `orders.internal`");
-        }
         if self.authority.as_deref().is_some_and(|authority| !is_authority(authority)) {
             problem("/authority", "not an authority; give a name, with a port or without: `orders.example.org:8443`");
         }
@@ -74,16 +71,14 @@ impl Settings {
         problems
     }
 
-    /// What is asked; `None` if the host is none.
+    /// What is asked; `None` if that is no URL.
     pub(crate) fn url(&self) -> Option<Url> {
         let host = match net::literal(&self.host) {
             Some(address) if address.is_ipv6() => format!("[{address}]"),
             _ => self.host.to_ascii_lowercase(),
         };
         let scheme = if self.tls { "https" } else { "http" };
-        let url: Url = format!("{scheme}://{host}:{}{METHOD}", self.port.0).parse().ok()?;
-        // A host with a slash in it, or a port, is another one once it is part of a URL.
-        (url.host() == host).then_some(url)
+        format!("{scheme}://{host}:{}{METHOD}", self.port.0).parse().ok()
     }
 
     /// What is sent along, as far as it can be.

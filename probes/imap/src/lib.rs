@@ -7,7 +7,7 @@ use std::time::Duration;
 use probity_guest::{
     Attempt, Cause, Conversation, Description, Error, Failure, Probe, SettingProblem, Verdict, Wire,
     clock::Deadline,
-    settings::{Port, Span},
+    settings::{Host, Port, Span},
 };
 use serde::Deserialize;
 
@@ -29,7 +29,7 @@ pub struct Imap;
 #[derive(Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    host: String,
+    host: Host,
     #[serde(default = "usual_port")]
     port: Port,
     #[serde(default)]
@@ -58,9 +58,6 @@ impl Probe for Imap {
 
     fn validate(settings: &Settings) -> Vec<SettingProblem> {
         let mut problems = Vec::new();
-        if settings.host.is_empty() {
-            problems.push(SettingProblem::new("/host", "empty; give a name or an address such as `mail.internal`"));
-        }
         for (at, _) in settings.capabilities.iter().enumerate().filter(|(_, wanted)| wanted.is_empty()) {
             problems.push(SettingProblem::new(format!("/capabilities/{at}"), "empty; name one such as `STARTTLS`"));
         }

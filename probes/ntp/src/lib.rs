@@ -8,7 +8,7 @@ use probity_guest::{
     Attempt, Cause, Description, Error, Failure, Probe, SettingProblem, Verdict,
     clock::{Deadline, since_epoch},
     net, random,
-    settings::{Port, Span},
+    settings::{Host, Port, Span},
     udp,
 };
 use serde::Deserialize;
@@ -31,7 +31,7 @@ pub struct Ntp;
 #[derive(Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    host: String,
+    host: Host,
     #[serde(default = "port")]
     port: Port,
     #[serde(default = "offset_warn")]
@@ -72,9 +72,6 @@ impl Probe for Ntp {
 
     fn validate(settings: &Settings) -> Vec<SettingProblem> {
         let mut problems = Vec::new();
-        if settings.host.is_empty() {
-            problems.push(SettingProblem::new("/host", "empty; give a name or an address such as `time.internal`"));
-        }
         if !(1..NONE).contains(&settings.max_stratum) {
             problems.push(SettingProblem::new("/max_stratum", "must be from 1 to 15"));
         }
@@ -156,7 +153,7 @@ mod tests {
     fn settings_are_sound_or_said_to_be_not() {
         let problems = |json| probity_guest::settings::pointers(json, Ntp::validate);
         assert_eq!(problems(r#"{"host": "a"}"#), Vec::<String>::new());
-        assert_eq!(problems(r#"{"host": "", "max_stratum": 16}"#), ["/host", "/max_stratum"]);
+        assert_eq!(problems(r#"{"host": "a", "max_stratum": 16}"#), ["/max_stratum"]);
         assert_eq!(problems(r#"{"host": "a", "offset_warn": "2s"}"#), ["/offset_warn"]);
     }
 }

@@ -5,7 +5,7 @@ use std::{net::IpAddr, ops::RangeInclusive, time::Duration};
 use probity_guest::{
     SettingProblem,
     limits::Limits,
-    settings::{Share, Span},
+    settings::{Host, Share, Span},
 };
 use serde::Deserialize;
 
@@ -20,7 +20,7 @@ const PAYLOAD: RangeInclusive<u32> = 8..=65_507;
 #[derive(Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    pub(crate) host: String,
+    pub(crate) host: Host,
     #[serde(default)]
     pub(crate) family: Family,
     #[serde(default = "five")]
@@ -105,9 +105,6 @@ impl Settings {
     pub(crate) fn problems(&self) -> Vec<SettingProblem> {
         let mut problems = Vec::new();
         let mut complain = |pointer: &str, message: String| problems.push(SettingProblem::new(pointer, message));
-        if self.host.is_empty() {
-            complain("/host", "empty; give a name or an address such as `gateway.internal`".to_owned());
-        }
         if !COUNT.contains(&self.count) {
             complain("/count", format!("must be from {} to {}", COUNT.start(), COUNT.end()));
         }
@@ -137,7 +134,9 @@ mod tests {
     #[test]
     fn every_wrong_setting_is_pointed_at() {
         assert_eq!(pointers(r#"{ "host": "a" }"#), Vec::<String>::new());
-        assert_eq!(pointers(r#"{ "host": "" }"#), ["/host"]);
+        for host in ["", "a:80", "fe80::1"] {
+            assert_eq!(pointers(&format!(r#"{{ "host": "{host}" }}"#)), ["/host"], "{host}");
+        }
         for (wrong, pointer) in [
             (r#""count": 0"#, "/count"),
             (r#""count": 101"#, "/count"),

@@ -1,11 +1,12 @@
 //! Reading the settings of a check, and the types that settings are made of.
 
 mod endpoint;
+mod host;
 mod size;
 
 use std::{fmt, time::Duration};
 
-pub use self::{endpoint::Endpoint, size::Size};
+pub use self::{endpoint::Endpoint, host::Host, size::Size};
 use crate::{SettingProblem, cut};
 use serde::{
     Deserialize, Deserializer,

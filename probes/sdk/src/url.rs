@@ -7,7 +7,7 @@ use serde::{
     de::{self, Visitor},
 };
 
-use crate::settings::Port;
+use crate::settings::{Host, Port};
 
 /// Two schemes that differ in TLS alone, and what to say where neither is.
 #[derive(Debug, PartialEq, Eq)]
@@ -158,6 +158,9 @@ fn parse_authority(text: &str, secure: bool) -> Result<String, NoUrl> {
     let (host, port) = split_port(text);
     if host.is_empty() {
         return Err(NoUrl("names no host"));
+    }
+    if Host::parse(host).is_none() {
+        return Err(NoUrl("must name a host by its name or its address, such as db.internal or [::1]"));
     }
     let mut authority = host.to_ascii_lowercase();
     if !port.is_empty() {
@@ -322,6 +325,9 @@ mod tests {
             "http://example.org/a b",
             "http://example.org/ä",
             "http://exa\nmple.org/",
+            "http://example..org/",
+            "http://10.0.0.256/",
+            "http://[::1/",
         ] {
             assert!(text.parse::<Url>().is_err(), "{text}");
         }

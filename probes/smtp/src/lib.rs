@@ -7,7 +7,7 @@ use std::time::Duration;
 use probity_guest::{
     Attempt, Cause, Conversation, Description, Error, Failure, Probe, SettingProblem, Verdict, Wire,
     clock::Deadline,
-    settings::{Port, Span},
+    settings::{Host, Port, Span},
 };
 use serde::Deserialize;
 
@@ -31,7 +31,7 @@ pub struct Smtp;
 #[derive(Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    host: String,
+    host: Host,
     #[serde(default = "usual_port")]
     port: Port,
     #[serde(default)]
@@ -66,9 +66,6 @@ impl Probe for Smtp {
 
     fn validate(settings: &Settings) -> Vec<SettingProblem> {
         let mut problems = Vec::new();
-        if settings.host.is_empty() {
-            problems.push(SettingProblem::new("/host", "empty; give a name or an address such as `mail.internal`"));
-        }
         if settings.helo.is_empty() || !settings.helo.bytes().all(|byte| byte.is_ascii_graphic()) {
             problems.push(SettingProblem::new("/helo", "must be a name such as `monitor.example.org`"));
         }

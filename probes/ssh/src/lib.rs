@@ -5,9 +5,9 @@ mod hello;
 use std::time::Duration;
 
 use probity_guest::{
-    Attempt, Cause, Conversation, Description, Error, Failure, Probe, SettingProblem, Verdict, Wire,
+    Attempt, Cause, Conversation, Description, Error, Failure, Probe, Verdict, Wire,
     clock::Deadline,
-    settings::{Port, Span},
+    settings::{Host, Port, Span},
 };
 use serde::Deserialize;
 
@@ -31,7 +31,7 @@ pub struct Ssh;
 #[derive(Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    host: String,
+    host: Host,
     #[serde(default = "usual_port")]
     port: Port,
     software: Option<String>,
@@ -53,13 +53,6 @@ impl Probe for Ssh {
             .interval(Duration::from_secs(30))
             .timeout(Duration::from_secs(5))
             .grant("tcp:{host}:{port}")
-    }
-
-    fn validate(settings: &Settings) -> Vec<SettingProblem> {
-        if settings.host.is_empty() {
-            return vec![SettingProblem::new("/host", "empty; give a name or an address such as `bastion.internal`")];
-        }
-        Vec::new()
     }
 
     fn check(settings: &Settings, attempt: &mut Attempt) -> Result<Verdict, Failure> {

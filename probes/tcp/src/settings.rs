@@ -5,7 +5,7 @@ use std::fmt;
 use probity_guest::{
     SettingProblem,
     pattern::Pattern,
-    settings::{Port, Span},
+    settings::{Host, Port, Span},
 };
 use serde::{
     Deserialize, Deserializer,
@@ -19,7 +19,7 @@ const MOST_STEPS: usize = 32;
 #[derive(Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    pub(crate) host: String,
+    pub(crate) host: Host,
     pub(crate) port: Port,
     #[serde(default)]
     pub(crate) tls: bool,
@@ -63,9 +63,6 @@ impl Settings {
     pub(crate) fn problems(&self) -> Vec<SettingProblem> {
         let mut problems = Vec::new();
         let mut complain = |pointer: &str, message: &str| problems.push(SettingProblem::new(pointer, message));
-        if self.host.is_empty() {
-            complain("/host", "empty; give a name or an address such as `db.internal`");
-        }
         if !self.dialogue.is_empty() && (self.send.is_some() || self.expect.is_some()) {
             complain("/dialogue", "excludes `send` and `expect`; write them as its first step");
         }
@@ -157,6 +154,7 @@ mod tests {
         }
         let many = vec![r#"{ "send": "a" }"#; 33].join(",");
         assert_eq!(pointers(&format!(r#", "dialogue": [{many}]"#)), ["/dialogue"]);
-        assert_eq!(settings::pointers(r#"{ "host": "", "port": 1 }"#, Settings::problems), ["/host"]);
+        let with_port = r#"{ "host": "db.internal:5432", "port": 1 }"#;
+        assert_eq!(settings::pointers(with_port, Settings::problems), ["/host"]);
     }
 }

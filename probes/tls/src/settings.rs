@@ -3,7 +3,7 @@
 use probity_guest::{
     SettingProblem,
     certificate::Lifetime,
-    settings::{Port, Span},
+    settings::{Host, Port, Span},
 };
 use serde::Deserialize;
 
@@ -13,7 +13,7 @@ use crate::starttls::StartTls;
 #[derive(Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    pub(crate) host: String,
+    pub(crate) host: Host,
     #[serde(default = "https")]
     pub(crate) port: Port,
     server_name: Option<String>,
@@ -76,9 +76,6 @@ impl Settings {
 
     pub(crate) fn problems(&self) -> Vec<SettingProblem> {
         let mut problems = Vec::new();
-        if self.host.is_empty() {
-            problems.push(SettingProblem::new("/host", "empty; give a name or an address such as `shop.example`"));
-        }
         if self.server_name.as_deref() == Some("") {
             problems.push(SettingProblem::new("/server_name", "empty; leave it out if it is the host"));
         }
@@ -100,7 +97,7 @@ mod tests {
     #[test]
     fn settings_must_make_sense() {
         assert_eq!(problems(r#"{ "host": "a" }"#), Vec::<String>::new());
-        assert_eq!(problems(r#"{ "host": "", "server_name": "" }"#), ["/host", "/server_name"]);
+        assert_eq!(problems(r#"{ "host": "a", "server_name": "" }"#), ["/server_name"]);
         assert_eq!(problems(r#"{ "host": "a", "warn_days": 6 }"#), ["/critical_days"]);
         assert_eq!(problems(r#"{ "host": "a", "warn_days": 4000 }"#), ["/warn_days"]);
         assert!(parse::<Settings>(r#"{ "host": "a", "starttls": "ftp" }"#).is_err());

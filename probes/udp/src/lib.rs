@@ -8,7 +8,7 @@ use probity_guest::{
     Attempt, Description, Error, Failure, Probe, SettingProblem, Verdict,
     clock::Deadline,
     net,
-    settings::{Port, Span},
+    settings::{Host, Port, Span},
     text::{contains, excerpt},
     udp,
 };
@@ -26,7 +26,7 @@ pub struct Udp;
 #[derive(Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    host: String,
+    host: Host,
     port: Port,
     send: Option<String>,
     send_hex: Option<String>,
@@ -70,9 +70,6 @@ impl Probe for Udp {
     fn validate(settings: &Settings) -> Vec<SettingProblem> {
         let mut problems = Vec::new();
         let mut complain = |pointer: &str, message: &str| problems.push(SettingProblem::new(pointer, message));
-        if settings.host.is_empty() {
-            complain("/host", "empty; give a name or an address such as `game.internal`");
-        }
         let pairs = [
             ("/send_hex", "send", &settings.send, &settings.send_hex),
             ("/expect_hex", "expect", &settings.expect, &settings.expect_hex),

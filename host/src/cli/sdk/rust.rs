@@ -15,7 +15,7 @@ const OF_WORKSPACE: [(&str, &str); 6] = [
 ];
 
 /// Its sources.
-const SOURCES: [(&str, &str); 71] = [
+const SOURCES: [(&str, &str); 72] = [
     ("macros/src/checker.rs", include_str!("../../../../probes/sdk/macros/src/checker.rs")),
     ("macros/src/input.rs", include_str!("../../../../probes/sdk/macros/src/input.rs")),
     ("macros/src/lib.rs", include_str!("../../../../probes/sdk/macros/src/lib.rs")),
@@ -76,6 +76,7 @@ const SOURCES: [(&str, &str); 71] = [
     ("src/secrets.rs", include_str!("../../../../probes/sdk/src/secrets.rs")),
     ("src/settings.rs", include_str!("../../../../probes/sdk/src/settings.rs")),
     ("src/settings/endpoint.rs", include_str!("../../../../probes/sdk/src/settings/endpoint.rs")),
+    ("src/settings/host.rs", include_str!("../../../../probes/sdk/src/settings/host.rs")),
     ("src/settings/size.rs", include_str!("../../../../probes/sdk/src/settings/size.rs")),
     ("src/stream.rs", include_str!("../../../../probes/sdk/src/stream.rs")),
     ("src/stream/nonblocking.rs", include_str!("../../../../probes/sdk/src/stream/nonblocking.rs")),

@@ -7,7 +7,7 @@ use serde::{
     de::{Error, Unexpected, Visitor},
 };
 
-use super::Port;
+use super::{Host, Port};
 
 /// A host and its port as a setting: `db.internal:5432`, `10.0.0.7:53` or `[::1]:53`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,8 +24,8 @@ impl Endpoint {
         let (host, port) = text.rsplit_once(':')?;
         let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
         // What has colons but no brackets could be meant in two ways.
-        let is_host = !host.is_empty() && bare.is_some() == host.contains(':');
-        (is_host && bare != Some("")).then_some(Self { host: host.to_owned(), port: Port::parse(port)? })
+        let is_plain = bare.is_some() == host.contains(':');
+        (is_plain && Host::parse(host).is_some()).then_some(Self { host: host.to_owned(), port: Port::parse(port)? })
     }
 }
 
