@@ -28,10 +28,32 @@ pub(crate) fn shortcomings(settings: &Settings, answer: &Answer) -> Vec<String> 
 
 /// Whether a text can be the content of such a record.
 pub(crate) fn is_record(record_type: RecordType, text: &str) -> bool {
+    let words: Vec<_> = text.split_whitespace().collect();
+    let are_numbers = |words: &[&str]| words.iter().all(|word| word.parse::<u32>().is_ok());
+    match (record_type, words.as_slice()) {
+        (RecordType::A, _) => text.parse::<Ipv4Addr>().is_ok(),
+        (RecordType::Aaaa, _) => text.parse::<Ipv6Addr>().is_ok(),
+        (RecordType::Txt, _) => !text.is_empty(),
+        (RecordType::Cname | RecordType::Ns | RecordType::Ptr, [_]) => true,
+        (RecordType::Mx, [numbers @ .., _]) => numbers.len() == 1 && are_numbers(numbers),
+        (RecordType::Srv, [numbers @ .., _]) => numbers.len() == 3 && are_numbers(numbers),
+        (RecordType::Caa, [flags, _, _, ..]) => are_numbers(&[flags]),
+        (RecordType::Soa, [_, _, numbers @ ..]) => numbers.len() == 5 && are_numbers(numbers),
+        _ => false,
+    }
+}
+
+/// What such a record looks like.
+pub(crate) fn example(record_type: RecordType) -> &'static str {
     match record_type {
-        RecordType::A => text.parse::<Ipv4Addr>().is_ok(),
-        RecordType::Aaaa => text.parse::<Ipv6Addr>().is_ok(),
-        _ => !text.is_empty(),
+        RecordType::A => "192.0.2.1",
+        RecordType::Aaaa => "2001:db8::1",
+        RecordType::Caa => "0 issue \"ca.example.net\"",
+        RecordType::Cname | RecordType::Ns | RecordType::Ptr => "host.example.org",
+        RecordType::Mx => "10 mail.example.org",
+        RecordType::Soa => "ns.example.org hostmaster.example.org 2026 7200 3600 1209600 3600",
+        RecordType::Srv => "0 5 5060 sip.example.org",
+        RecordType::Txt => "v=spf1 -all",
     }
 }
 
@@ -65,6 +87,26 @@ mod tests {
     }
 
     const NONE: [&str; 0] = [];
+
+    #[test]
+    fn a_record_has_the_parts_of_its_type() {
+        use RecordType::{A, Aaaa, Caa, Cname, Mx, Ns, Ptr, Soa, Srv, Txt};
+        for record_type in [A, Aaaa, Caa, Cname, Mx, Ns, Ptr, Soa, Srv, Txt] {
+            assert!(is_record(record_type, example(record_type)), "{record_type}");
+            assert!(!is_record(record_type, ""), "{record_type}");
+        }
+        for (record_type, wrong) in [
+            (A, "2001:db8::1"),
+            (Caa, "0 issue"),
+            (Cname, "10 mail.example.org"),
+            (Mx, "mail.example.org"),
+            (Mx, "ten mail.example.org"),
+            (Soa, "ns.example.org hostmaster.example.org 2026"),
+            (Srv, "5060 sip.example.org"),
+        ] {
+            assert!(!is_record(record_type, wrong), "{record_type} {wrong}");
+        }
+    }
 
     #[test]
     fn there_must_be_an_answer() {

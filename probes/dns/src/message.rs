@@ -4,6 +4,9 @@
 //! and `simple-dns` 65 KB, and `hickory-proto` needs a browser's randomness on this target. The tests hold it to
 //! `simple-dns`.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     fmt::{self, Write},
     net::{Ipv4Addr, Ipv6Addr},
@@ -16,6 +19,9 @@ const IN: u16 = 1;
 
 /// Bytes of a name as it is sent (RFC 1035, section 2.3.4).
 const MOST_NAME: usize = 255;
+
+/// Aliases that are followed, one after the other: as many as the resolver BIND follows.
+const MOST_ALIASES: usize = 16;
 
 /// Bytes of a label, which leaves two bits of its length to mark a pointer (RFC 1035, section 4.1.4).
 const MOST_LABEL: usize = 63;
@@ -132,8 +138,8 @@ pub(crate) struct Answer {
     pub(crate) authoritative: bool,
     /// There is more than fits into a datagram; the records were not read.
     pub(crate) truncated: bool,
-    /// The records of the type that was asked for, as a zone file has them, with names in lower case and without their last
-    /// dot.
+    /// The records of the type that was asked for, of the name that was asked for or of one that it is an alias of, as a zone file
+    /// has them, with names in lower case and without their last dot.
     pub(crate) records: Vec<String>,
     /// Seconds for which all of them may be kept.
     pub(crate) ttl: Option<u32>,
@@ -215,24 +221,42 @@ impl Question {
         if answer.truncated {
             return Some(answer);
         }
+        let (mut found, mut aliases) = (Vec::new(), Vec::new());
         for _ in 0..answers {
-            // Whose record it is: the name that was asked for, or one that CNAMEs lead to.
-            reader.name()?;
+            let owner = reader.name()?;
             let (code, class, ttl) = (reader.u16()?, reader.u16()?, reader.u32()?);
             let length = reader.u16()?;
             let start = reader.at;
             reader.bytes(length.into())?;
-            if (code, class) == (self.record_type.code(), IN) {
-                // Names within may point to earlier parts of the message, but nothing may reach past the end.
-                let mut data = Reader { message: message.get(..reader.at)?, at: start };
-                answer.records.push(data.record(self.record_type)?);
-                answer.ttl = Some(answer.ttl.map_or(ttl, |least| least.min(ttl)));
-                if data.at != reader.at {
-                    return None;
-                }
+            let known =
+                [self.record_type, RecordType::Cname].into_iter().find(|known| (known.code(), IN) == (code, class));
+            let Some(known) = known else { continue };
+            // Names within may point to earlier parts of the message, but nothing may reach past the end.
+            let mut data = Reader { message: message.get(..reader.at)?, at: start };
+            let record = data.record(known)?;
+            if data.at != reader.at {
+                return None;
             }
+            if known == self.record_type { found.push((owner, ttl, record)) } else { aliases.push((owner, record)) }
+        }
+        let owners = self.owners(&aliases);
+        for (_, ttl, record) in found.into_iter().filter(|(owner, ..)| owners.contains(&owner.as_str())) {
+            answer.records.push(record);
+            answer.ttl = Some(answer.ttl.map_or(ttl, |least| least.min(ttl)));
         }
         Some(answer)
+    }
+
+    /// The name that was asked for, and those that it is an alias of (RFC 1034, section 3.6.2): a record of any other does not
+    /// answer the question. Resolvers send all of them along.
+    fn owners<'a>(&'a self, aliases: &'a [(String, String)]) -> Vec<&'a str> {
+        let mut owners = vec![self.name.as_str()];
+        for _ in 0..MOST_ALIASES {
+            let next = aliases.iter().find(|(owner, _)| owners.last() == Some(&owner.as_str()));
+            let Some((_, target)) = next else { break };
+            owners.push(target);
+        }
+        owners
     }
 }
 
@@ -360,194 +384,6 @@ fn push_escaped(text: &mut String, bytes: &[u8], special: &[u8]) {
         } else {
             // Writing to a String does not fail.
             let _ = write!(text, "\\{byte:03}");
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use simple_dns::{
-        CLASS, CharacterString, Name, Packet, PacketFlag, Question as TheirQuestion, RCODE, ResourceRecord,
-        rdata::{A, AAAA, CAA, CNAME, MX, NS, PTR, RData, SOA, SRV, TXT},
-    };
-
-    use super::*;
-
-    const ID: u16 = 0x1234;
-
-    /// Where the flags of a message are.
-    const FLAGS: usize = 2;
-
-    /// Where the question of a message is.
-    const QUESTION: usize = 12;
-
-    fn question(record_type: RecordType) -> Question {
-        Question::new(ID, "Example.org", record_type).unwrap()
-    }
-
-    fn name(text: &str) -> Name<'_> {
-        Name::new(text).unwrap()
-    }
-
-    /// The answer of another implementation, with records of these contents.
-    fn answer_to(question: &Question, contents: Vec<RData<'_>>) -> Vec<u8> {
-        let mut packet = Packet::parse(question.bytes()).unwrap().into_reply();
-        for (content, ttl) in contents.into_iter().zip([300, 60, 600]) {
-            packet.answers.push(ResourceRecord::new(name("example.org"), CLASS::IN, ttl, content));
-        }
-        packet.build_bytes_vec_compressed().unwrap()
-    }
-
-    fn records(record_type: RecordType, contents: Vec<RData<'_>>) -> Vec<String> {
-        let question = question(record_type);
-        question.read(&answer_to(&question, contents)).unwrap().records
-    }
-
-    fn mail() -> Vec<RData<'static>> {
-        let at = |preference, exchange| RData::MX(MX { preference, exchange });
-        vec![at(10, name("mx1.example.org")), at(20, name("mx2.mail.example.org"))]
-    }
-
-    #[test]
-    fn others_understand_the_question() {
-        let question = question(RecordType::Mx);
-        let packet = Packet::parse(question.bytes()).unwrap();
-        assert_eq!(packet.id(), ID);
-        assert!(packet.has_flags(PacketFlag::RECURSION_DESIRED) && !packet.has_flags(PacketFlag::RESPONSE));
-        let [TheirQuestion { qname, qtype, .. }] = packet.questions.as_slice() else { panic!("not one question") };
-        assert_eq!((qname.to_string(), u16::from(*qtype)), ("example.org".to_owned(), 15));
-    }
-
-    #[test]
-    fn a_name_has_bounds() {
-        let label = "a".repeat(63);
-        let most = [label.as_str(); 3].join(".") + "." + &"a".repeat(61);
-        for fine in [".", "a", "a.", "_sip._udp.a", &label, &most] {
-            assert!(Question::new(ID, fine, RecordType::A).is_some(), "{fine}");
-        }
-        for wrong in ["", "..", ".a", "a..", "a b", r"a\046b", "ä", &format!("{label}a"), &format!("{most}a")] {
-            assert!(Question::new(ID, wrong, RecordType::A).is_none(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn records_of_others_are_read() {
-        let v4 = A { address: Ipv4Addr::new(192, 0, 2, 1).into() };
-        assert_eq!(records(RecordType::A, vec![RData::A(v4)]), ["192.0.2.1"]);
-        let v6 = AAAA { address: Ipv6Addr::LOCALHOST.into() };
-        assert_eq!(records(RecordType::Aaaa, vec![RData::AAAA(v6)]), ["::1"]);
-        assert_eq!(records(RecordType::Cname, vec![RData::CNAME(CNAME(name("A.Example.org")))]), ["a.example.org"]);
-        assert_eq!(records(RecordType::Ns, vec![RData::NS(NS(name("example.org")))]), ["example.org"]);
-        assert_eq!(records(RecordType::Ptr, vec![RData::PTR(PTR(name("localhost")))]), ["localhost"]);
-        assert_eq!(records(RecordType::Mx, mail()), ["10 mx1.example.org", "20 mx2.mail.example.org"]);
-        let service = SRV { priority: 1, weight: 2, port: 5060, target: name("sip.example.org") };
-        assert_eq!(records(RecordType::Srv, vec![RData::SRV(service)]), ["1 2 5060 sip.example.org"]);
-        let text = TXT::new().with_string("v=spf1 ").unwrap().with_string("-all \\").unwrap();
-        assert_eq!(records(RecordType::Txt, vec![RData::TXT(text)]), [r"v=spf1 -all \092"]);
-        let tag = CharacterString::new(b"issue").unwrap();
-        let authority = CAA { flag: 128, tag, value: b"ca.example.net".into() };
-        assert_eq!(records(RecordType::Caa, vec![RData::CAA(authority)]), [r#"128 issue "ca.example.net""#]);
-        let (mname, rname) = (name("ns.example.org"), name("hostmaster.example.org"));
-        let start = SOA { mname, rname, serial: 2026, refresh: 7200, retry: 3600, expire: 1_209_600, minimum: 3600 };
-        assert_eq!(
-            records(RecordType::Soa, vec![RData::SOA(start)]),
-            ["ns.example.org hostmaster.example.org 2026 7200 3600 1209600 3600"]
-        );
-    }
-
-    #[test]
-    fn records_of_other_types_are_passed_over() {
-        let alias = RData::CNAME(CNAME(name("a.example.org")));
-        let address = RData::A(A { address: 0 });
-        let question = question(RecordType::A);
-        let answer = question.read(&answer_to(&question, vec![alias, address])).unwrap();
-        assert_eq!((answer.records, answer.ttl), (vec!["0.0.0.0".to_owned()], Some(60)));
-    }
-
-    #[test]
-    fn the_lowest_time_to_live_counts() {
-        let question = question(RecordType::Mx);
-        assert_eq!(question.read(&answer_to(&question, mail())).unwrap().ttl, Some(60));
-    }
-
-    #[test]
-    fn flags_are_read() {
-        let question = question(RecordType::Mx);
-        let read = |flags, rcode| {
-            let mut packet = Packet::parse(question.bytes()).unwrap().into_reply();
-            packet.set_flags(flags);
-            *packet.rcode_mut() = rcode;
-            question.read(&packet.build_bytes_vec().unwrap()).unwrap()
-        };
-        assert!(read(PacketFlag::AUTHORITATIVE_ANSWER, RCODE::NoError).authoritative);
-        assert!(read(PacketFlag::TRUNCATION, RCODE::NoError).truncated);
-        let plain = read(PacketFlag::RECURSION_AVAILABLE, RCODE::NameError);
-        assert_eq!((plain.authoritative, plain.truncated, plain.rcode), (false, false, Rcode::NxDomain));
-        assert_eq!(read(PacketFlag::RECURSION_AVAILABLE, RCODE::YXDOMAIN).rcode, Rcode::Other(6));
-    }
-
-    #[test]
-    fn what_is_no_answer_is_refused() {
-        let question = question(RecordType::Mx);
-        let answer = answer_to(&question, mail());
-        assert!(question.read(&answer).is_some());
-        assert_eq!(question.read(question.bytes()), None, "the question itself");
-
-        let others = [
-            Question::new(ID + 1, "example.org", RecordType::Mx),
-            Question::new(ID, "example.net", RecordType::Mx),
-            Question::new(ID, "example.org", RecordType::Ns),
-        ];
-        for other in others.into_iter().flatten() {
-            assert_eq!(question.read(&answer_to(&other, Vec::new())), None, "{other:?}");
-        }
-    }
-
-    #[test]
-    fn only_an_error_may_lack_the_question() {
-        let question = question(RecordType::Mx);
-        let mut packet = Packet::new_reply(ID);
-        assert_eq!(question.read(&packet.build_bytes_vec().unwrap()), None);
-        *packet.rcode_mut() = RCODE::FormatError;
-        assert_eq!(question.read(&packet.build_bytes_vec().unwrap()).unwrap().rcode, Rcode::FormErr);
-    }
-
-    #[test]
-    fn a_pointer_never_leads_forward_or_in_a_circle() {
-        let question = question(RecordType::Mx);
-        let answer = answer_to(&question, Vec::new());
-        // A pointer to itself, to another that points back, past the end, and to a label before it.
-        for (name, ends) in [
-            (vec![0xc0, QUESTION as u8], false),
-            (vec![0xc0, QUESTION as u8 + 2, 0xc0, QUESTION as u8], false),
-            (vec![0xff, 0xff], false),
-            (vec![0x80, 0], false),
-            (vec![0], true),
-        ] {
-            let message = [&answer[..QUESTION], &name].concat();
-            let mut reader = Reader { message: &message, at: QUESTION };
-            assert_eq!(reader.name().is_some(), ends, "{name:?}");
-        }
-    }
-
-    #[test]
-    fn no_damage_does_more_than_make_an_answer_unreadable() {
-        for (record_type, contents) in
-            [(RecordType::Mx, mail()), (RecordType::Txt, vec![RData::TXT(TXT::new().with_string("text").unwrap())])]
-        {
-            let question = question(record_type);
-            let answer = answer_to(&question, contents);
-            for length in 0..answer.len() {
-                assert_eq!(question.read(&answer[..length]), None, "cut to {length} bytes");
-            }
-            for at in 0..answer.len() {
-                for byte in 0..=u8::MAX {
-                    let mut damaged = answer.clone();
-                    damaged[at] = byte;
-                    let read = question.read(&damaged);
-                    assert!(at >= FLAGS || read.is_none() || damaged == answer);
-                }
-            }
         }
     }
 }

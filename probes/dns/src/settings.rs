@@ -9,7 +9,7 @@ use probity_guest::{
 use serde::Deserialize;
 
 use crate::{
-    expectation::is_record,
+    expectation::{example, is_record},
     message::{Question, Rcode, RecordType},
 };
 
@@ -83,7 +83,11 @@ impl Settings {
         for (index, text) in self.expect.iter().enumerate().filter(|(_, text)| !is_record(self.record_type, text)) {
             problem(
                 format!("/expect/{index}"),
-                format!("`{text}` can't be the content of a record of type {}", self.record_type),
+                format!(
+                    "`{text}` can't be the content of a record of type {}; write it as `{}`",
+                    self.record_type,
+                    example(self.record_type)
+                ),
             );
         }
         problems
@@ -132,6 +136,7 @@ mod tests {
             (r#"{ "name": "a", "server": "" }"#, &["/server"]),
             (r#"{ "name": "a", "server": "192.0.2.53:53" }"#, &["/server"]),
             (r#"{ "name": "a", "expect": ["192.0.2.1", "b", "2001:db8::1"] }"#, &["/expect/1", "/expect/2"]),
+            (r#"{ "name": "a", "type": "MX", "server": "b", "expect": ["mail.a"] }"#, &["/expect/0"]),
             (r#"{ "name": "a", "port": 0 }"#, &["/port"]),
         ] {
             assert_eq!(pointers(json), wrong, "{json}");
