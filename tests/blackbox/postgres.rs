@@ -343,6 +343,7 @@ fn a_standby_is_watched_through_a_lag_and_the_loss_of_its_primary() {
         + &replicating("primary", primary.port(), &format!(r#"role = "primary", replicas = 1, {limits}"#))
         + &replicating("alone", primary.port(), "replicas = 2")
         + &replicating("standby", standby.port(), &format!(r#"role = "standby", {limits}"#))
+        + &replicating("prompt", primary.port(), r#"degraded_lag = "50ms""#)
         + &replicating("usurper", standby.port(), r#"role = "primary""#)
         + &check("blind", primary.port(), "scram", &knowing(r#", replication = { degraded_lag = "5s" }"#))
         + &check("no-tls", standby.port(), "postgres", r#", sslmode = "require""#);
@@ -362,6 +363,10 @@ fn a_standby_is_watched_through_a_lag_and_the_loss_of_its_primary() {
         runner.wait_for_verdict(name, status, part);
     }
 
+    // It says what it has done, and then nothing for a long time: its last lag is remembered, though it is over.
+    standby.ask("ALTER SYSTEM SET wal_receiver_status_interval = '1h'");
+    standby.ask("ALTER SYSTEM SET wal_receiver_timeout = '4s'");
+    standby.ask("SELECT pg_reload_conf()");
     standby.ask("SELECT pg_wal_replay_pause()");
     primary.ask("INSERT INTO jobs SELECT generate_series(1, 10000)");
     for (name, part) in [("primary", "its last replica lags "), ("standby", "it lags ")] {
@@ -374,11 +379,20 @@ fn a_standby_is_watched_through_a_lag_and_the_loss_of_its_primary() {
     standby.ask("SELECT pg_wal_replay_resume()");
     well("primary");
     well("standby");
+    well("prompt");
 
-    // Without a primary nobody knows how much is missing.
+    // A receiver that hangs keeps its connection, and what it has got is replayed.
+    let receiver = standby.ask("SELECT pid FROM pg_stat_wal_receiver");
+    succeed(Command::new("kill").args(["-STOP", &receiver]));
+    primary.ask("INSERT INTO jobs VALUES (4)");
+    runner.wait_for_verdict("prompt", "degraded", "its last replica lags ");
+    runner.wait_for_verdict("standby", "unhealthy", "it receives nothing from a primary");
+    succeed(Command::new("kill").args(["-CONT", &receiver]));
+    well("prompt");
+    well("standby");
+
     primary.kill();
-    let part = "nobody can tell how many bytes it lags: it receives nothing from a primary";
-    runner.wait_for_verdict("standby", "degraded", part);
+    runner.wait_for_verdict("standby", "unhealthy", "it receives nothing from a primary");
     primary.server.restart();
     well("standby");
     well("primary");

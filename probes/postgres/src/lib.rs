@@ -27,6 +27,8 @@ use crate::{
 const PING: &str = "SELECT 1";
 /// Characters of a text of the server's that a detail shows.
 const SHOWN: usize = 120;
+/// How long a replica may take to acknowledge what was written a moment ago, before its lag is believed.
+const SETTLING: Duration = Duration::from_millis(200);
 
 /// The adapter, with its session.
 pub struct Postgres(Session);
@@ -65,7 +67,11 @@ impl Adapter for Postgres {
         let mut findings = Findings::default();
         let mut state = None;
         if let Some(expected) = session.replication() {
-            let told = ask_state(session, attempt)?;
+            let mut told = ask_state(session, attempt)?;
+            if expected.wants_another_look(&told) {
+                attempt.deadline().within(SETTLING).pass();
+                told = ask_state(session, attempt)?;
+            }
             expected.judge(&told, &mut findings);
             state = Some(told);
         }
