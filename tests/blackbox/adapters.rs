@@ -48,7 +48,8 @@ fn a_broker_is_held_to_what_was_sent() {
         "pubsub-roundtrip",
         &[
             ("good", settings(""), "healthy", "the mock delivered a message"),
-            ("many", settings("messages = 100, payload_bytes = 1000"), "healthy", "the mock delivered 100 messages"),
+            ("most", settings("messages = 100, payload_bytes = 65536"), "healthy", "the mock delivered 100 messages"),
+            ("noisiest", settings("messages = 100, noise = 90"), "healthy", "the mock delivered 100 messages"),
             ("lossy", settings("lose = true"), "unhealthy", "the mock: it did not deliver the message"),
             (
                 "brief",

@@ -2,7 +2,7 @@
 
 use probity_guest::{Findings, Verdict, text::excerpt};
 
-use crate::{letter::resembles, settings::Settings};
+use crate::{letter::origin, settings::Settings};
 
 /// Messages of others that are passed over in one run: more than anybody's, where each run has a channel of its own, and few
 /// enough for the fuel of a run.
@@ -39,8 +39,8 @@ impl Delivery {
             self.others += 1;
         } else if let Some(index) = self.sent.iter().position(|sent| *sent == seen) {
             self.came[index] += 1;
-        } else if let Some(sent) = self.sent.iter().find(|sent| resembles(&seen, sent)) {
-            self.corrupted.get_or_insert_with(|| (seen, sent.clone()));
+        } else if let Some(sent) = origin(&seen, &self.sent) {
+            self.corrupted.get_or_insert_with(|| (seen, sent.to_vec()));
         } else {
             self.others += 1;
         }

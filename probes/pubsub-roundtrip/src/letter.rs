@@ -1,19 +1,28 @@
 //! What is sent: texts that nobody else sends, and that are known again when they were damaged on the way.
 
-/// Bytes of the shortest: what it takes to be unlike any other.
-pub(crate) const LEAST: usize = 32;
+/// Bytes of the shortest: two blocks, so that what is damaged in one is known by the other.
+pub(crate) const LEAST: usize = 2 * BLOCK;
+/// Digits of the mark that all texts of a run have and no other run's, and of the part that each block has for itself.
+const HALF: usize = 8;
+/// Bytes of a block: the mark, and digits of its own.
+const BLOCK: usize = 2 * HALF;
+/// Blocks of a damaged text by which its origin is looked for: each may be damaged, and looking costs fuel.
+const MOST_BLOCKS: usize = 16;
 
-/// So many texts of so many bytes, at least [`LEAST`]. They are of hexadecimal digits, and as unlike each other, and those of any
-/// other nonce, as chance makes them.
+/// So many texts of so many bytes, at least [`LEAST`]. They are of hexadecimal digits, in blocks of a mark, which depends on the
+/// nonce, and of digits as unlike those of other blocks as chance makes them.
 pub(crate) fn letters(nonce: u64, count: usize, bytes: usize) -> Vec<Vec<u8>> {
     let mut state = nonce;
+    let mut digits = || hexadecimal((next(&mut state) >> 32) as u32);
+    let mark = digits();
     let mut letter = || {
-        let mut digits = Vec::with_capacity(bytes + 16);
-        while digits.len() < bytes.max(LEAST) {
-            digits.extend(format!("{:016x}", next(&mut state)).bytes());
+        let mut letter = vec![0; bytes.max(LEAST)];
+        let (halves, rest) = letter.as_chunks_mut();
+        for (index, half) in halves.iter_mut().enumerate() {
+            *half = if index.is_multiple_of(2) { mark } else { digits() };
         }
-        digits.truncate(bytes.max(LEAST));
-        digits
+        rest.copy_from_slice(&digits()[..rest.len()]);
+        letter
     };
     (0..count).map(|_| letter()).collect()
 }
@@ -26,17 +35,29 @@ fn next(state: &mut u64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
-/// Whether this is what became of a text: most of it is at its place, or it is a part of it, or it is within.
-///
-/// Two texts of hexadecimal digits that have nothing to do with each other agree in a sixteenth of their places.
-pub(crate) fn resembles(seen: &[u8], sent: &[u8]) -> bool {
-    let at_their_place = seen.iter().zip(sent).filter(|(seen, sent)| seen == sent).count();
-    at_their_place * 2 > sent.len() || is_part(seen, sent) || is_part(sent, seen)
+/// The eight digits of a number. All are made at once, each in a byte of its own: formatting takes thirty times the fuel, and there
+/// may be megabytes of them.
+fn hexadecimal(number: u32) -> [u8; HALF] {
+    let spread = u64::from(number);
+    let spread = (spread | spread << 16) & 0x0000_ffff_0000_ffff;
+    let spread = (spread | spread << 8) & 0x00ff_00ff_00ff_00ff;
+    let spread = (spread | spread << 4) & 0x0f0f_0f0f_0f0f_0f0f;
+    // One in each byte from 10 on.
+    let letters = ((spread + 0x0606_0606_0606_0606) >> 4) & 0x0101_0101_0101_0101;
+    let to_letters = u64::from(b'a' - b'9' - 1);
+    (spread + letters * to_letters + 0x3030_3030_3030_3030).to_be_bytes()
 }
 
-/// Whether a text of some length is within another.
-fn is_part(part: &[u8], whole: &[u8]) -> bool {
-    part.len() >= LEAST / 4 && part.len() <= whole.len() && whole.windows(part.len()).any(|window| window == part)
+/// Of which of these letters this is what became on the way; `None` if of none. Where each block of it is damaged, one of the
+/// letters is as good as another.
+pub(crate) fn origin<'a>(seen: &[u8], letters: &'a [Vec<u8>]) -> Option<&'a [u8]> {
+    let mark: &[u8; HALF] = letters.first()?.first_chunk()?;
+    let marked = seen.windows(HALF).enumerate().filter(|(_, window)| window.first_chunk() == Some(mark));
+    let mut blocks = marked.map(|(at, _)| &seen[at..seen.len().min(at + BLOCK)]).take(MOST_BLOCKS).peekable();
+    blocks.peek()?;
+    let has = |letter: &Vec<u8>, block: &[u8]| letter.chunks(BLOCK).any(|own| own == block);
+    let origin = blocks.find_map(|block| letters.iter().find(|letter| has(letter, block)));
+    origin.or(letters.first()).map(Vec::as_slice)
 }
 
 #[cfg(test)]
@@ -45,28 +66,44 @@ mod tests {
 
     #[test]
     fn no_two_are_alike() {
-        let all = [letters(1, 3, 100), letters(2, 3, 100)].concat();
-        for (index, letter) in all.iter().enumerate() {
+        let (ours, theirs) = (letters(1, 3, 100), letters(2, 3, 100));
+        for (index, letter) in ours.iter().enumerate() {
             assert_eq!(letter.len(), 100);
             assert!(letter.iter().all(u8::is_ascii_hexdigit));
-            for other in &all[index + 1..] {
-                assert!(!resembles(letter, other));
-            }
+            assert!(!ours[index + 1..].contains(letter));
+            assert_eq!(origin(letter, &ours), Some(letter.as_slice()));
+            assert_eq!(origin(letter, &theirs), None);
         }
         assert_eq!(letters(1, 1, 0)[0].len(), LEAST);
         assert_eq!(letters(7, 2, 64), letters(7, 2, 64));
     }
 
     #[test]
-    fn what_was_damaged_is_known_again() {
-        let sent = letters(1, 1, 64).remove(0);
-        let mut flipped = sent.clone();
-        flipped[10] ^= 1;
-        for seen in [flipped, sent[..40].to_vec(), sent[20..].to_vec(), [&sent[..], b"more"].concat(), sent.repeat(2)] {
-            assert!(resembles(&seen, &sent), "{}", String::from_utf8_lossy(&seen));
+    fn digits_are_those_of_a_number() {
+        for number in [0, 0x0123_4567, 0x89ab_cdef, 0x9a9a_a9a9, u32::MAX] {
+            assert_eq!(hexadecimal(number), *format!("{number:08x}").as_bytes());
         }
-        for seen in [b"".as_slice(), b"hello", &[0; 64], &sent[..4]] {
-            assert!(!resembles(seen, &sent), "{}", String::from_utf8_lossy(seen));
+    }
+
+    #[test]
+    fn what_was_damaged_is_known_again() {
+        for bytes in [LEAST, 64] {
+            let letters = letters(1, 3, bytes);
+            let sent = &letters[1];
+            for at in 0..bytes {
+                let mut flipped = sent.clone();
+                flipped[at] ^= 1;
+                assert_eq!(origin(&flipped, &letters), Some(sent.as_slice()), "{at}");
+            }
+            let most = bytes * 2 / 3;
+            for seen in
+                [sent[..most].to_vec(), sent[bytes - most..].to_vec(), [b"more", &sent[..]].concat(), sent.repeat(2)]
+            {
+                assert_eq!(origin(&seen, &letters), Some(sent.as_slice()), "{}", String::from_utf8_lossy(&seen));
+            }
+            for seen in [b"".as_slice(), b"hello", &[0; 64], &sent[..4]] {
+                assert_eq!(origin(seen, &letters), None, "{}", String::from_utf8_lossy(seen));
+            }
         }
     }
 }
