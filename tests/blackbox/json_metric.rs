@@ -26,6 +26,14 @@ fn figures_are_held_to_their_limits() {
         drop(std::io::Write::write_all(&mut stream, whole));
     });
     // As a tree this would take all the memory that a probe has.
+    // As large as metrics may be, and asked for as much.
+    let lines: String = (0..43_000).map(|at| format!("requests_total{{path=\"/{at:06}\",method=\"GET\",code=\"200\",zone=\"eu-north-1a\",app=\"shop\"}} {at}\n")).collect();
+    assert!((4_000_000..4 * 1024 * 1024).contains(&lines.len()), "{}", lines.len());
+    let long = Target::http(move |_| answer("200 OK", &lines));
+    let many: Vec<_> = (0..50)
+        .map(|at| format!(r#"{{ name = "r{at}", metric = "requests_total", labels = {{ path = "/{at:06}" }} }}"#))
+        .collect();
+    let odd = Target::http(|_| answer("200 OK", "most +Inf\nleast -Inf\nnone NaN\n"));
     let huge = Target::http(|_| answer("200 OK", &format!("[{}{{}}]", "{\"a\":0},".repeat(200_000))));
     let rules = |target: &Target, rules: &str| {
         format!("settings = {{ url = \"http://{}/\", rules = [{rules}] }}", target.address)
@@ -115,6 +123,18 @@ fn figures_are_held_to_their_limits() {
                 format!("settings = {{ url = \"http://{}/\", rules = [{}] }}", nobody(), peers("")),
                 "unhealthy",
                 "connection refused",
+            ),
+            ("long", rules(&long, &many.join(", ")), "healthy", "has 50 figures as they should be"),
+            (
+                "odd",
+                rules(
+                    &odd,
+                    r#"{ name = "a", metric = "most", degraded_below = 3, unhealthy_above = 5 },
+                       { name = "b", metric = "least", unhealthy_below = 3, degraded_above = 5 },
+                       { name = "c", metric = "none" }"#,
+                ),
+                "unhealthy",
+                "a gave +Inf, more than 5; b gave -Inf, less than 3; c gave NaN, expected a number",
             ),
             ("nothing", rules(&json, ""), "invalid-settings", "there must be from 1 to 50 rules"),
             (

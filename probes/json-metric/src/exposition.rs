@@ -1,46 +1,55 @@
 //! Metrics as Prometheus has them in text (exposition format 0.0.4, and OpenMetrics as far as they are alike).
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
-/// The values of all series of a metric that have these labels, in the order of the text.
-pub(crate) fn values(text: &str, metric: &str, labels: &BTreeMap<String, String>) -> Vec<f64> {
-    let series = text.lines().filter_map(Series::read).filter(|series| series.name == metric);
-    let series = series
-        .filter(|series| labels.iter().all(|wanted| series.labels.contains(&(wanted.0.clone(), wanted.1.clone()))));
-    series.map(|series| series.value).collect()
+/// Which series are looked for.
+pub(crate) struct Wanted<'w> {
+    pub(crate) metric: &'w str,
+    /// Labels that they must have.
+    pub(crate) labels: &'w BTreeMap<String, String>,
 }
 
-struct Series<'a> {
-    name: &'a str,
-    labels: Vec<(String, String)>,
-    value: f64,
-}
-
-impl<'a> Series<'a> {
-    /// Reads a line; `None` if it is a comment or none at all.
-    fn read(line: &'a str) -> Option<Series<'a>> {
-        let line = line.trim();
-        let end = line.find(|letter: char| letter == '{' || letter.is_whitespace())?;
-        let (name, rest) = line.split_at(end);
-        if name.is_empty() || name.starts_with('#') {
-            return None;
-        }
-        let (labels, rest) = match rest.trim_start().strip_prefix('{') {
-            Some(rest) => read_labels(rest)?,
-            None => (Vec::new(), rest),
-        };
-        let value = match rest.split_whitespace().next()? {
-            "+Inf" => f64::INFINITY,
-            "-Inf" => f64::NEG_INFINITY,
-            "NaN" => f64::NAN,
-            number => number.parse().ok()?,
-        };
-        Some(Series { name, labels, value })
+impl Wanted<'_> {
+    fn has_labels_of(&self, series: &[(&str, Cow<'_, str>)]) -> bool {
+        self.labels.iter().all(|(name, value)| series.iter().any(|(of, is)| of == name && is == value))
     }
 }
 
+/// The values of all series that are looked for, in the order of the text. It is read once for all, and of a line that nobody
+/// looks for no more than its name: a text of some megabytes has to fit the fuel of a run.
+pub(crate) fn values(text: &str, wanted: &[Wanted<'_>]) -> Vec<Vec<f64>> {
+    let mut values = vec![Vec::new(); wanted.len()];
+    for line in text.lines() {
+        let line = line.trim_ascii_start();
+        let is_end = |byte: &u8| *byte == b'{' || byte.is_ascii_whitespace();
+        let Some((name, rest)) = line.bytes().position(|byte| is_end(&byte)).map(|end| line.split_at(end)) else {
+            continue;
+        };
+        let mut asking = wanted.iter().zip(&mut values).filter(|(wanted, _)| wanted.metric == name).peekable();
+        if asking.peek().is_none() {
+            continue;
+        }
+        let Some((labels, value)) = series(rest) else { continue };
+        asking.filter(|(wanted, _)| wanted.has_labels_of(&labels)).for_each(|(_, values)| values.push(value));
+    }
+    values
+}
+
+/// The labels of a series, escapes resolved.
+type Labels<'a> = Vec<(&'a str, Cow<'a, str>)>;
+
+/// The labels and the value of a series, of which the name was taken; `None` if it is none.
+fn series(rest: &str) -> Option<(Labels<'_>, f64)> {
+    let (labels, rest) = match rest.trim_ascii_start().strip_prefix('{') {
+        Some(rest) => read_labels(rest)?,
+        None => (Vec::new(), rest),
+    };
+    // The standard library reads `+Inf`, `-Inf` and `NaN` as well.
+    Some((labels, rest.split_ascii_whitespace().next()?.parse().ok()?))
+}
+
 /// The labels up to the brace that closes them, and what comes after it.
-fn read_labels(mut rest: &str) -> Option<(Vec<(String, String)>, &str)> {
+fn read_labels(mut rest: &str) -> Option<(Labels<'_>, &str)> {
     let mut labels = Vec::new();
     loop {
         rest = rest.trim_start_matches([',', ' ']);
@@ -48,21 +57,32 @@ fn read_labels(mut rest: &str) -> Option<(Vec<(String, String)>, &str)> {
             return Some((labels, rest));
         }
         let (name, quoted) = rest.split_once('=')?;
-        let mut value = String::new();
-        let mut letters = quoted.trim_start().strip_prefix('"')?.chars();
+        let quoted = quoted.trim_ascii_start().strip_prefix('"')?;
+        let (mut end, mut has_escapes) = (0, false);
         loop {
-            match letters.next()? {
-                '"' => break,
-                '\\' => value.push(match letters.next()? {
-                    'n' => '\n',
-                    other => other,
-                }),
-                letter => value.push(letter),
+            match quoted.as_bytes().get(end)? {
+                b'"' => break,
+                b'\\' => (end, has_escapes) = (end + 2, true),
+                _ => end += 1,
             }
         }
-        labels.push((name.trim().to_owned(), value));
-        rest = letters.as_str();
+        let (value, after) = quoted.split_at_checked(end)?;
+        let value = if has_escapes { Cow::Owned(unescaped(value)) } else { Cow::Borrowed(value) };
+        labels.push((name.trim_ascii(), value));
+        rest = &after[1..];
     }
+}
+
+fn unescaped(text: &str) -> String {
+    let mut letters = text.chars();
+    let mut plain = String::new();
+    while let Some(letter) = letters.next() {
+        plain.extend(match letter {
+            '\\' => letters.next().map(|escaped| if escaped == 'n' { '\n' } else { escaped }),
+            letter => Some(letter),
+        });
+    }
+    plain
 }
 
 #[cfg(test)]
@@ -78,12 +98,14 @@ up 1
  spaced { a = "b" , } 2e3
 endless +Inf
 broken{a="b" 3
+broken{a="b\
+broken{a="\ä"} x
 queue_depth_total 99
 "#;
 
     fn found(metric: &str, labels: &[(&str, &str)]) -> Vec<f64> {
         let labels = labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        values(TEXT, metric, &labels)
+        values(TEXT, &[Wanted { metric, labels: &labels }]).remove(0)
     }
 
     #[test]
@@ -94,6 +116,14 @@ queue_depth_total 99
         assert_eq!(found("queue_depth", &[("queue", "say \"hi\", {x}\n\\")]), [7.0]);
         assert_eq!((found("up", &[]), found("endless", &[])), (vec![1.0], vec![f64::INFINITY]));
         assert_eq!(found("spaced", &[("a", "b")]), [2000.0]);
-        assert_eq!((found("broken", &[]), found("queue", &[]), found("#", &[])), (vec![], vec![], vec![]));
+        assert_eq!((found("broken", &[("a", "b")]), found("queue", &[]), found("#", &[])), (vec![], vec![], vec![]));
+    }
+
+    #[test]
+    fn several_are_found_at_once() {
+        let (none, mail) = (BTreeMap::new(), BTreeMap::from([("queue".to_owned(), "mail".to_owned())]));
+        let wanted = [("up", &none), ("queue_depth", &mail), ("absent", &none), ("queue_depth", &none)];
+        let wanted = wanted.map(|(metric, labels)| Wanted { metric, labels });
+        assert_eq!(values(TEXT, &wanted), [vec![1.0], vec![3.0, 4.5], vec![], vec![3.0, 4.5, 7.0]]);
     }
 }

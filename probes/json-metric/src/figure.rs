@@ -8,27 +8,52 @@ use probity_guest::{
 };
 
 use crate::{
-    exposition,
+    exposition::{self, Wanted},
     settings::{OfSeveral, Rule},
 };
 
+/// What a rule is about.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Figure<'a> {
+    /// A value, or as many as a list or an object has.
+    Value(Value<'a>),
+    /// What metrics came to that is no finite number.
+    Odd(f64),
+}
+
 /// The figure of each rule in a document, or why there is none.
-pub(crate) fn figures<'a>(document: &'a str, rules: &[Rule]) -> Vec<Result<Value<'a>, Missing>> {
+pub(crate) fn figures<'a>(document: &'a str, rules: &[Rule]) -> Vec<Result<Figure<'a>, Missing>> {
     let pointers: Vec<_> = rules.iter().filter_map(|rule| rule.pointer.as_ref()).collect();
     // What is no JSON may be metrics.
     let mut found = json::find(document, &pointers).map(Vec::into_iter);
+    let mut series = Vec::new().into_iter();
+    if found.is_err() {
+        let asking = rules.iter().filter(|rule| rule.pointer.is_none());
+        let wanted = asking.filter_map(|rule| Some(Wanted { metric: rule.metric.as_deref()?, labels: &rule.labels }));
+        let wanted: Vec<_> = wanted.collect();
+        series = exposition::values(document, &wanted).into_iter();
+    }
     let figure = |rule: &Rule| match (&rule.pointer, &rule.metric, &mut found) {
-        (Some(_), _, Ok(values)) => values.next().flatten().ok_or(Missing::Value),
+        (Some(_), _, Ok(values)) => values.next().flatten().map(Figure::Value).ok_or(Missing::Value),
         (Some(_), _, Err(_)) => Err(Missing::Document("gave no JSON")),
         (None, _, Ok(_)) => Err(Missing::Document("gave JSON, and no metrics")),
-        (None, Some(metric), Err(_)) => {
-            let values = exposition::values(document, metric, &rule.labels);
-            let combined = combine(&values, rule.of_several).ok_or(Missing::Metric)?;
-            Ok(Value::Number(Cow::Owned(Number(combined).to_string())))
+        (None, Some(_), Err(_)) => {
+            let combined = combine(&series.next().unwrap_or_default(), rule.of_several).ok_or(Missing::Metric)?;
+            let text = || Value::Number(Cow::Owned(Number(combined).to_string()));
+            Ok(if combined.is_finite() { Figure::Value(text()) } else { Figure::Odd(combined) })
         }
         (None, None, Err(_)) => Err(Missing::Document("was asked for nothing")),
     };
     rules.iter().map(figure).collect()
+}
+
+/// A number that is not finite, as Prometheus writes it.
+pub(crate) fn name_of(odd: f64) -> &'static str {
+    match odd {
+        f64::INFINITY => "+Inf",
+        f64::NEG_INFINITY => "-Inf",
+        _ => "NaN",
+    }
 }
 
 /// Why there is no figure.
@@ -55,14 +80,13 @@ impl Missing {
 
 fn combine(values: &[f64], how: OfSeveral) -> Option<f64> {
     let all = values.iter().copied();
-    let combined = match how {
+    match how {
         _ if values.is_empty() => None,
         OfSeveral::Sum => Some(all.sum()),
         OfSeveral::Min => all.reduce(f64::min),
         OfSeveral::Max => all.reduce(f64::max),
         OfSeveral::Count => Some(values.len() as f64),
-    };
-    combined.filter(|value: &f64| value.is_finite())
+    }
 }
 
 /// How much a figure has grown. One that shrank was counted anew, as a counter is when its process starts again.
@@ -78,7 +102,10 @@ mod tests {
 
     fn figure(document: &str, rule: &str) -> Result<String, Missing> {
         let rules = [settings::parse(&format!(r#"{{"name": "a", {rule}}}"#)).unwrap()];
-        figures(document, &rules).remove(0).map(|value| String::from_utf8(value.text().into_owned()).unwrap())
+        figures(document, &rules).remove(0).map(|figure| match figure {
+            Figure::Value(value) => String::from_utf8(value.text().into_owned()).unwrap(),
+            Figure::Odd(number) => name_of(number).to_owned(),
+        })
     }
 
     #[test]
@@ -97,10 +124,11 @@ mod tests {
 
     #[test]
     fn several_series_come_to_one_figure() {
-        let text = "depth{q=\"a\"} 3\ndepth{q=\"b\"} 4.5\nup NaN\n";
+        let text = "depth{q=\"a\"} 3\ndepth{q=\"b\"} 4.5\nup NaN\nmost +Inf\n";
         let of = |how: &str| figure(text, &format!(r#""metric": "depth", "of_several": "{how}""#)).unwrap();
         assert_eq!([of("sum"), of("min"), of("max"), of("count")], ["7.5", "3", "4.5", "2"]);
-        assert_eq!(figure(text, r#""metric": "up""#), Err(Missing::Metric));
+        assert_eq!(figure(text, r#""metric": "up""#).as_deref(), Ok("NaN"));
+        assert_eq!(figure(text, r#""metric": "most""#).as_deref(), Ok("+Inf"));
         assert_eq!(figure(text, r#""metric": "absent""#), Err(Missing::Metric));
     }
 

@@ -16,7 +16,7 @@ use probity_guest::{
 
 pub use crate::settings::Settings;
 use crate::{
-    figure::{Missing, growth},
+    figure::{Figure, Missing, growth, name_of},
     settings::Rule,
 };
 
@@ -114,7 +114,11 @@ struct Examination<'a> {
 
 impl Examination<'_> {
     /// Holds a figure to its rule; what there is to show.
-    fn examine(&mut self, rule: &Rule, figure: Value<'_>) -> Option<String> {
+    fn examine(&mut self, rule: &Rule, figure: Figure<'_>) -> Option<String> {
+        let figure = match figure {
+            Figure::Value(value) => value,
+            Figure::Odd(number) => return self.examine_odd(rule, number),
+        };
         let text = self.secrets.word(&String::from_utf8_lossy(&figure.text()));
         if !rule.change {
             self.hold(rule, &[figure]);
@@ -133,6 +137,29 @@ impl Examination<'_> {
         let changed = Number(growth(number, *self.before.get(&rule.name)?)).to_string();
         rule.limits().judge(Some(changed.as_bytes()), &rule.name, &mut self.findings);
         Some(changed)
+    }
+
+    /// The same for one that is no finite number: an endless one is beyond every limit on its side.
+    fn examine_odd(&mut self, rule: &Rule, number: f64) -> Option<String> {
+        let (name, text) = (&rule.name, name_of(number));
+        if number.is_nan() || rule.change {
+            let expected = if rule.change { "a finite number" } else { "a number" };
+            self.findings.unhealthy(format!("{name} gave {text}, expected {expected}"));
+            return None;
+        }
+        self.hold(rule, &[Value::Text(text.as_bytes().into())]);
+        let limits = rule.limits();
+        let (word, unhealthy, degraded) = match number > 0.0 {
+            true => ("more", limits.unhealthy_above, limits.degraded_above),
+            false => ("less", limits.unhealthy_below, limits.degraded_below),
+        };
+        let told = |limit: Number| format!("{name} gave {text}, {word} than {limit}");
+        match (unhealthy, degraded) {
+            (Some(limit), _) => self.findings.unhealthy(told(limit)),
+            (None, Some(limit)) => self.findings.degraded(told(limit)),
+            (None, None) => {}
+        }
+        Some(text.to_owned())
     }
 
     /// Finds that there is no figure, unless that is as it should be.
@@ -184,6 +211,9 @@ mod tests {
         assert_eq!(problems(&format!("{twice}, {twice}")), ["/rules/1/name"]);
         assert_eq!(problems(r#"{"name": "a", "pointer": "/a", "labels": {"b": "c"}}"#), ["/rules/0/labels"]);
         assert_eq!(problems(r#"{"name": "a", "metric": "a", "change": true, "expect": "1"}"#), ["/rules/0/expect"]);
+        let falling = r#"{"name": "a", "metric": "a", "change": true, "degraded_below": -1}"#;
+        assert_eq!(problems(falling), ["/rules/0/degraded_below"]);
+        assert_eq!(problems(r#"{"name": "total", "metric": "a"}"#), ["/rules/0/name"]);
         let hidden = r#"{"name": "a", "metric": "a", "degraded_above": 5, "unhealthy_above": 3}"#;
         assert_eq!(problems(hidden), ["/rules/0/degraded_above"]);
     }

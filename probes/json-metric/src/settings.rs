@@ -15,6 +15,8 @@ use serde::Deserialize;
 
 /// Rules of one check: each figure becomes a time series, of which a verdict has 64, the phases among them.
 const MOST_RULES: usize = 50;
+/// What the probe measures itself, under names that no figure can have beside them.
+const OWN_MEASUREMENTS: [&str; 7] = ["resolve", "connect", "tls", "wait", "first-byte", "body", "total"];
 
 /// The settings of a check.
 #[derive(Deserialize, PartialEq)]
@@ -69,6 +71,17 @@ impl Rule {
         }
     }
 
+    /// The names of those limits.
+    fn limits_below_zero(&self) -> impl Iterator<Item = &'static str> {
+        let limits = [
+            ("degraded_below", self.degraded_below),
+            ("degraded_above", self.degraded_above),
+            ("unhealthy_below", self.unhealthy_below),
+            ("unhealthy_above", self.unhealthy_above),
+        ];
+        limits.into_iter().filter(|(_, limit)| limit.is_some_and(|Number(limit)| limit < 0.0)).map(|(name, _)| name)
+    }
+
     /// Whether its name can be that of a measurement: lower-case words joined by `-`.
     fn has_a_name(&self) -> bool {
         let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
@@ -98,6 +111,9 @@ impl Settings {
             if self.rules[..at].iter().any(|other| other.name == rule.name) {
                 problem("name", "another rule has it; give each a name of its own");
             }
+            if OWN_MEASUREMENTS.contains(&rule.name.as_str()) {
+                problem("name", "is what a measurement of the probe's own is called; give another");
+            }
             match (&rule.pointer, &rule.metric) {
                 (None, None) => problem("pointer", "missing; name a `pointer` into JSON, or a `metric` of Prometheus"),
                 (Some(_), Some(_)) => problem("metric", "excludes `pointer`; leave one out"),
@@ -106,6 +122,9 @@ impl Settings {
             }
             if rule.change && rule.expect.is_some() {
                 problem("expect", "a change is a number; give limits instead");
+            }
+            for limit in rule.limits_below_zero().filter(|_| rule.change) {
+                problem(limit, "below 0, and a change never is: what fell is counted anew; give 0 or more");
             }
             for SettingProblem { pointer, message } in rule.limits().problems() {
                 problem(pointer.trim_start_matches('/'), &message);
