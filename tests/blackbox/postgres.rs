@@ -251,11 +251,12 @@ fn a_server_is_watched_through_freeze_crash_and_return() {
         (
             "large",
             "scram",
-            asking("SELECT repeat('x', 1000000)", ""),
+            asking("SELECT repeat('x', 2000000)", ""),
             "unhealthy",
-            "it sent a message of 1000006 bytes",
+            " sent a message of 2000006 bytes, and this probe takes 1048576: ask for less",
             false,
         ),
+        healthy("as-large-as-may-be", "scram", asking("SELECT repeat('x', 1000000)", "")),
         ("late", "scram", asking("SELECT pg_sleep(60)", ""), "unhealthy", " to the query", false),
     ];
     let mut config = BRISK.to_owned() + &check("wrong-port", nobody().port(), "scram", &knowing(""));
@@ -311,13 +312,16 @@ fn a_secure_server_must_be_who_it_says() {
     let strict = |name: &str, mode: &str| {
         check(name, port, "scram", &knowing(&format!(r#", sslmode = "{mode}""#))).replace("127.0.0.1", "localhost")
     };
-    let both = BRISK.to_owned() + &strict("require", "require") + &strict("verify-full", "verify-full");
-    let lenient =
-        both.clone() + &check("prefer", port, "scram", &knowing("")) + &check("plain", port, "plain", &knowing(""));
+    let both = ["require", "verify-ca", "verify-full"].map(|mode| strict(mode, mode)).concat();
+    let both = BRISK.to_owned() + &both;
+    let lenient = both.clone()
+        + &check("prefer", port, "scram", &knowing(""))
+        + &check("plain", port, "plain", &knowing(""))
+        + &check("secure", port, "secure", &knowing(""));
     let other_name = check("other-name", port, "scram", &knowing(r#", sslmode = "require""#));
     let trusting = authority.trusting_runner(&(both + &other_name));
     let doubting = stranger.trusting_runner(&lenient);
-    for name in ["require", "verify-full"] {
+    for name in ["require", "verify-ca", "verify-full"] {
         trusting.wait_for_verdict(name, "healthy", "");
         doubting.wait_for_verdict(name, "unhealthy", "is not trusted by this system");
     }
@@ -327,6 +331,13 @@ fn a_secure_server_must_be_who_it_says() {
     assert_eq!(prefer["details"]["tls"], false, "{prefer}");
     assert!(prefer["details"]["tls-failure"].as_str().is_some_and(|why| why.contains("not trusted")), "{prefer}");
     doubting.wait_for_verdict("plain", "unhealthy", "asks for the password in the clear");
+    // Nor does that get everybody in: then it is the cause.
+    let part = "no encryption [28000]; it was asked without TLS, which failed: the issuer of ";
+    let secure = doubting.wait_for_verdict("secure", "unhealthy", part).0;
+    for detail in ["address", "tls", "tls-failure", "sqlstate"] {
+        assert!(!secure["details"][detail].is_null(), "{detail}: {secure}");
+    }
+    assert!(!doubting.was_permanent("secure"));
     trusting.stop();
     assert!(!doubting.stop_and_tell_all().contains(PASSWORD));
 }

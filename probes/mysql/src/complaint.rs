@@ -11,6 +11,8 @@ use crate::packet::Cursor;
 
 /// What a payload begins with that is one.
 pub(crate) const MARK: u8 = 0xff;
+/// A right is missing (`ER_SPECIFIC_ACCESS_DENIED_ERROR`).
+const DENIED: u16 = 1227;
 /// Characters of a text of the server's that a verdict shows.
 const SHOWN: usize = 200;
 
@@ -40,23 +42,37 @@ impl Complaint {
         self.message = String::from_utf8_lossy(&blot(self.message.as_bytes(), secrets)).into_owned();
     }
 
-    /// The verdict on a server that said this to somebody who logged in.
-    pub(crate) fn at_login(&self, server: &str) -> Verdict {
+    /// The verdict on a server that said this to somebody who logged in; without TLS since `tls_failure`, if TLS was tried.
+    pub(crate) fn at_login(&self, server: &str, tls_failure: Option<&str>) -> Verdict {
         let what = match self.code {
             1040 | 1203 | 1226 => "has no connection left",
             1053 => "is shutting down",
             1129 | 1130 => "lets nobody in from here",
             _ => "refused the login",
         };
-        let verdict = self.of(format!("{server} {what}: {self}"));
+        let why = tls_failure.map(|why| format!("; it was asked without TLS, which failed: {why}")).unwrap_or_default();
+        let verdict = self.of(format!("{server} {what}: {self}{why}"));
         // A password, a privilege, a database or TLS is missing, or an account or a host is blocked: that takes an operator.
         let lasts = [1044, 1045, 1049, 1129, 1130, 1251, 1524, 1698, 1820, 1862, 3118, 3159, 4151].contains(&self.code);
-        if lasts { verdict.permanent() } else { verdict }
+        // Which account must have TLS, servers do not always say.
+        let may_want_tls = tls_failure.is_some() && [1045, 3159].contains(&self.code);
+        if lasts && !may_want_tls { verdict.permanent() } else { verdict }
     }
 
     /// The verdict on a server that said this to `what`, such as `the query`.
     pub(crate) fn at(&self, what: &str, server: &str) -> Verdict {
         self.of(format!("{what} failed at {server}: {self}"))
+    }
+
+    /// The verdict on a server that said this to the question about replication, to which `user` needs a right.
+    pub(crate) fn at_replication(&self, server: &str, user: &str) -> Verdict {
+        let verdict = self.at("the question about replication", server);
+        if self.code != DENIED {
+            return verdict;
+        }
+        let remedy =
+            format!("; GRANT REPLICATION CLIENT ON *.* TO {user}, with MariaDB since 10.5 GRANT SLAVE MONITOR");
+        Verdict { message: verdict.message + &remedy, ..verdict }.permanent()
     }
 
     fn of(&self, message: String) -> Verdict {
@@ -101,9 +117,24 @@ mod tests {
             (1053, "db is shutting down: no [1053]", false),
             (1105, "db refused the login: no [1105]", false),
         ] {
-            let verdict = Complaint { code, message: "no".to_owned() }.at_login("db");
+            let verdict = Complaint { code, message: "no".to_owned() }.at_login("db", None);
             assert_eq!((verdict.status, verdict.permanent), (Status::Unhealthy, permanent), "{code}");
             assert_eq!(verdict.message, message);
         }
+        let insecure = Complaint { code: 1045, message: "no".to_owned() }.at_login("db", Some("no trust"));
+        assert!(!insecure.permanent);
+        assert_eq!(
+            insecure.message,
+            "db refused the login: no [1045]; it was asked without TLS, which failed: no trust"
+        );
+    }
+
+    #[test]
+    fn a_missing_right_to_know_lasts_until_it_is_granted() {
+        let denied = Complaint { code: 1227, message: "no".to_owned() }.at_replication("db", "probe");
+        assert!(denied.permanent);
+        let part = "the question about replication failed at db: no [1227]; GRANT REPLICATION CLIENT ON *.* TO probe,";
+        assert!(denied.message.starts_with(part), "{}", denied.message);
+        assert!(!Complaint { code: 1105, message: "no".to_owned() }.at_replication("db", "probe").permanent);
     }
 }

@@ -15,14 +15,10 @@ use probity_guest::{
     Attempt, Description, Failure, Findings, SettingProblem,
     adapter::{Adapter, Database, Examination, Row},
     clock::Deadline,
-    text::first_line,
 };
 
 pub use crate::settings::Settings;
 use crate::{replication::State, session::Session};
-
-/// Characters of a text of the server's that a detail shows.
-const SHOWN: usize = 120;
 
 /// The adapter, with its session.
 pub struct MySql(Session);
@@ -61,17 +57,12 @@ impl Adapter for MySql {
         let mut findings = Findings::default();
         let mut state = None;
         if let Some(expected) = session.settings().replication.clone() {
-            let told = ask_state(session, attempt)?;
+            let told = ask_state(session, attempt).map_err(|failure| session.with_known(failure))?;
             expected.judge(&told, &mut findings);
             state = Some(told);
         }
-        let mut told = Examination::of(findings)
-            .detail("address", session.server())
-            .detail("server-version", first_line(&session.version, SHOWN))
-            .detail("tls", session.is_secure());
-        if let Some(why) = &session.tls_failure {
-            told = told.detail("tls-failure", why.as_str());
-        }
+        let told = Examination::of(findings);
+        let told = session.known().into_iter().fold(told, |told, (name, value)| told.detail(name, value));
         Ok(match state {
             Some(state) => state.tell(told),
             None => told,
@@ -85,12 +76,15 @@ impl Adapter for MySql {
 
 impl Database for MySql {
     fn ping(&mut self, attempt: &mut Attempt) -> Result<(), Failure> {
-        self.0.ping(attempt.deadline())
+        self.0.ping(attempt.deadline()).map_err(|failure| self.0.with_known(failure))
     }
 
     fn query(&mut self, text: &str, attempt: &mut Attempt) -> Result<Option<Row>, Failure> {
-        let answer = self.0.query(text, 1, attempt.deadline())?;
-        let answer = answer.map_err(|complaint| complaint.at("the query", &self.0.server()))?;
+        let answer = self
+            .0
+            .query(text, 1, attempt.deadline())
+            .and_then(|answer| answer.map_err(|complaint| complaint.at("the query", &self.0.server()).into()));
+        let answer = answer.map_err(|failure| self.0.with_known(failure))?;
         let value = |value: Vec<u8>| String::from_utf8_lossy(&value).into_owned();
         Ok(answer.rows.into_iter().next().map(|row| row.into_iter().map(|column| column.map(value)).collect()))
     }
@@ -106,7 +100,7 @@ fn ask_state(session: &mut Session, attempt: &mut Attempt) -> Result<State, Fail
             came => Ok(came),
         })?;
     let server = session.server();
-    let answer = answer.map_err(|complaint| complaint.at("the question about replication", &server))?;
+    let answer = answer.map_err(|complaint| complaint.at_replication(&server, &session.settings().user))?;
     State::parse(&answer, session.settings().password.as_slice()).ok_or_else(|| {
         Failure::Unhealthy(format!("{server} does not tell whether it receives and applies what it replicates"))
     })

@@ -2,8 +2,8 @@
 
 /// The bytes of a packet before its payload: the payload's length, and a number that both sides count on.
 pub(crate) const HEAD: usize = 4;
-/// Bytes of one payload: one of any use is smaller, and none may fill the memory.
-pub(crate) const MOST_PAYLOAD: usize = 256 * 1024;
+/// Bytes of one payload: as many as of a whole session, so that one value may have them.
+pub(crate) const MOST_PAYLOAD: usize = 1024 * 1024;
 
 /// Says that there is nothing more to say.
 pub(crate) const QUIT: &[u8] = b"\x01";

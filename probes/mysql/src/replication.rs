@@ -19,8 +19,8 @@ pub(crate) const OLD_QUERY: &str = "SHOW SLAVE STATUS";
 pub(crate) const SYNTAX_ERROR: u16 = 1064;
 /// Sources of one replica that are looked at.
 pub(crate) const MOST_SOURCES: usize = 16;
-/// Characters of a text of the server's that a verdict shows.
-const SHOWN: usize = 120;
+/// Characters of a text of the server's that a verdict shows. The cause stands at the end of one that names a server and an account.
+const SHOWN: usize = 500;
 
 /// What the operator expects of a server's part in replication.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]

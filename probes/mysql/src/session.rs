@@ -2,7 +2,9 @@
 
 use std::rc::Rc;
 
-use probity_guest::{Attempt, Cause, Conversation, Error, Failure, Verdict, Wire, clock::Deadline};
+use probity_guest::{
+    Attempt, Cause, Conversation, Error, Failure, Value, Verdict, Wire, clock::Deadline, text::first_line,
+};
 
 use crate::{
     answer::{Answer, Trouble},
@@ -16,6 +18,9 @@ use crate::{
 /// Bytes that a server may say in one session: more than any sensible answer, and few enough for the fuel of a run, in however
 /// small packets they come.
 const MOST_READ: usize = 1024 * 1024;
+
+/// Characters of a text of the server's that a detail shows.
+const SHOWN: usize = 120;
 
 /// An open session.
 pub(crate) struct Session {
@@ -32,31 +37,51 @@ impl Session {
     /// Dials a server and logs in, as the phases `resolve`, `connect`, `tls` and `handshake`.
     pub(crate) fn open(settings: Settings, attempt: &mut Attempt) -> Result<Self, Failure> {
         let settings = Rc::new(settings);
-        let (mut session, greeting) = Self::greeted(&settings, attempt)?;
+        let (session, greeting) = Self::greeted(&settings, attempt)?;
         if settings.tls == Tls::Require && !greeting.offers_tls() {
             let message = format!("{} has no TLS, which `tls` asks for", session.server());
-            return Err(Verdict::unhealthy(message).permanent().into());
+            return Err(session.with_known(Verdict::unhealthy(message).permanent().into()));
         }
         if settings.tls == Tls::Off || !greeting.offers_tls() {
-            attempt.phase("handshake", |deadline| session.log_in(&greeting, deadline))?;
-            return Ok(session);
+            return session.welcomed(&greeting, attempt);
         }
+        let insecure = session.known();
         match attempt.phase("tls", |deadline| session.secure(deadline)) {
-            Ok(mut session) => {
-                attempt.phase("handshake", |deadline| session.log_in(&greeting, deadline))?;
-                Ok(session)
-            }
+            Ok(session) => session.welcomed(&greeting, attempt),
             // Whoever only prefers TLS connects once more, without it.
             Err(Error { cause: Cause::Handshake { why, .. }, .. })
                 if settings.tls == Tls::Prefer && !attempt.deadline().remaining().is_zero() =>
             {
                 let (mut session, greeting) = Self::greeted(&settings, attempt)?;
                 session.tls_failure = Some(why);
-                attempt.phase("handshake", |deadline| session.log_in(&greeting, deadline))?;
-                Ok(session)
+                session.welcomed(&greeting, attempt)
             }
-            Err(error) => Err(error.into()),
+            Err(error) => Err(with(error.into(), insecure)),
         }
+    }
+
+    /// Logs in.
+    fn welcomed(mut self, greeting: &Greeting, attempt: &mut Attempt) -> Result<Self, Failure> {
+        match attempt.phase("handshake", |deadline| self.log_in(greeting, deadline)) {
+            Ok(()) => Ok(self),
+            Err(failure) => Err(self.with_known(failure)),
+        }
+    }
+
+    /// What is known of the server by now, as details.
+    pub(crate) fn known(&self) -> Vec<(&'static str, Value)> {
+        let mut known = vec![("address", self.server().into())];
+        if !self.version.is_empty() {
+            known.push(("server-version", first_line(&self.version, SHOWN).into()));
+        }
+        known.push(("tls", self.is_secure().into()));
+        known.extend(self.tls_failure.as_deref().map(|why| ("tls-failure", why.into())));
+        known
+    }
+
+    /// A failure of the server's, with what is known of it.
+    pub(crate) fn with_known(&self, failure: Failure) -> Failure {
+        with(failure, self.known())
     }
 
     /// Dials a server, and hears its greeting.
@@ -66,7 +91,8 @@ impl Session {
         settings.password.iter().for_each(|password| conversation.hide(password));
         let settings = Rc::clone(settings);
         let mut session = Self { conversation, settings, number: 0, version: String::new(), tls_failure: None };
-        let greeting = attempt.phase("handshake", |deadline| session.hear_greeting(deadline))?;
+        let greeting = attempt.phase("handshake", |deadline| session.hear_greeting(deadline));
+        let greeting = greeting.map_err(|failure| session.with_known(failure))?;
         session.version.clone_from(&greeting.version);
         Ok((session, greeting))
     }
@@ -97,7 +123,7 @@ impl Session {
         self.number = 1;
         if let Some(mut complaint) = Complaint::parse(&payload) {
             complaint.hide(self.settings.password.as_slice());
-            return Err(complaint.at_login(&self.server()).into());
+            return Err(complaint.at_login(&self.server(), self.tls_failure.as_deref()).into());
         }
         Greeting::parse(&payload).ok_or_else(|| self.foreign(&[bytes, payload].concat()))
     }
@@ -123,7 +149,7 @@ impl Session {
                 Reply::Welcome => return Ok(()),
                 Reply::Refused(mut complaint) => {
                     complaint.hide(self.settings.password.as_slice());
-                    return Err(complaint.at_login(&self.server()).into());
+                    return Err(complaint.at_login(&self.server(), self.tls_failure.as_deref()).into());
                 }
                 reply => {
                     if let Some(answer) = login.answer(&reply).map_err(|refusal| self.refused(&refusal))? {
@@ -211,7 +237,8 @@ impl Session {
             Some(Head { length, .. }) => {
                 let server = self.server();
                 let most = MOST_PAYLOAD;
-                let message = format!("{server} sent a packet of {length} bytes, and this probe takes {most}");
+                let message =
+                    format!("{server} sent a packet of {length} bytes, and this probe takes {most}: ask for less");
                 Err(Failure::Unhealthy(message))
             }
             None => Err(self.malformed(&bytes)),
@@ -235,4 +262,9 @@ impl Session {
         let seen = self.conversation.quote(payload);
         Failure::Unhealthy(format!("{} can't be understood: it answered {seen}", self.server()))
     }
+}
+
+/// A failure of a server's, with these details of it.
+fn with(failure: Failure, details: Vec<(&'static str, Value)>) -> Failure {
+    failure.tell(|verdict| details.into_iter().fold(verdict, |verdict, (name, value)| verdict.detail(name, value)))
 }

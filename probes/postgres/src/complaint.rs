@@ -43,17 +43,25 @@ impl Complaint {
         }
     }
 
-    /// The verdict on a server that said this to somebody who logged in.
-    pub(crate) fn at_login(&self, server: &str) -> Verdict {
+    /// The verdict on a server that said this to somebody who logged in; without TLS since `tls_failure`, if TLS was tried.
+    pub(crate) fn at_login(&self, server: &str, tls_failure: Option<&str>) -> Verdict {
         let what = match self.code.as_str() {
             "57P03" => "takes no sessions now",
             "57P01" | "57P02" => "is shutting down",
             "53300" => "has no connection left",
             _ => "refused the login",
         };
-        let verdict = Verdict::unhealthy(format!("{server} {what}: {self}")).detail("sqlstate", self.code.as_str());
+        let why = tls_failure.map(|why| format!("; it was asked without TLS, which failed: {why}")).unwrap_or_default();
+        let verdict =
+            Verdict::unhealthy(format!("{server} {what}: {self}{why}")).detail("sqlstate", self.code.as_str());
         // A password, a rule of pg_hba.conf, a database or a privilege is missing: that takes an operator.
-        if matches!(self.code.as_str(), "28P01" | "28000" | "3D000" | "42501") { verdict.permanent() } else { verdict }
+        let lasts = match self.code.as_str() {
+            "28P01" | "3D000" | "42501" => true,
+            // With TLS there may be a rule.
+            "28000" => tls_failure.is_none(),
+            _ => false,
+        };
+        if lasts { verdict.permanent() } else { verdict }
     }
 
     /// The verdict on a server that said this to a query.
@@ -105,10 +113,17 @@ mod tests {
             ("53300", "db has no connection left: ", false),
             ("XX000", "db refused the login: ", false),
         ] {
-            let verdict = complaint(code).at_login("db");
+            let verdict = complaint(code).at_login("db", None);
             assert_eq!((verdict.status, verdict.permanent), (Status::Unhealthy, permanent), "{code}");
             assert!(verdict.message.starts_with(message), "{}", verdict.message);
         }
+        let insecure = complaint("28000").at_login("db", Some("no trust"));
+        assert!(!insecure.permanent);
+        assert!(
+            insecure.message.ends_with("[28000]; it was asked without TLS, which failed: no trust"),
+            "{insecure:?}"
+        );
+        assert!(complaint("28P01").at_login("db", Some("no trust")).permanent);
         assert!(!complaint("42P01").at_query("db", "the query").permanent);
     }
 }

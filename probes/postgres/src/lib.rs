@@ -14,13 +14,13 @@ use probity_guest::{
     Attempt, Description, Failure, Findings, SettingProblem,
     adapter::{Adapter, Database, Examination, Row},
     clock::Deadline,
-    text::{excerpt, first_line},
+    text::excerpt,
 };
 
 pub use crate::settings::Settings;
 use crate::{
     replication::{Role, State},
-    session::Session,
+    session::{FirstRow, Session},
 };
 
 /// The least that there is to ask, and goes all the way.
@@ -75,13 +75,8 @@ impl Adapter for Postgres {
             expected.judge(&told, &mut findings);
             state = Some(told);
         }
-        let mut told = Examination::of(findings)
-            .detail("address", session.server())
-            .detail("server-version", first_line(&session.version, SHOWN))
-            .detail("tls", session.is_secure());
-        if let Some(why) = &session.tls_failure {
-            told = told.detail("tls-failure", why.as_str());
-        }
+        let told = Examination::of(findings);
+        let mut told = session.known().into_iter().fold(told, |told, (name, value)| told.detail(name, value));
         let role = |standby| if standby { Role::Standby } else { Role::Primary };
         if let Some(role) = state.as_ref().map(|state| state.role).or(session.standby.map(role)) {
             told = told.detail("role", role.name());
@@ -99,24 +94,32 @@ impl Adapter for Postgres {
 
 impl Database for Postgres {
     fn ping(&mut self, attempt: &mut Attempt) -> Result<(), Failure> {
-        self.0.query(PING, "the query", attempt.deadline()).map(drop)
+        self.ask(PING, attempt).map(drop)
     }
 
     fn query(&mut self, text: &str, attempt: &mut Attempt) -> Result<Option<Row>, Failure> {
-        let row = self.0.query(text, "the query", attempt.deadline())?;
+        let row = self.ask(text, attempt)?;
         let value = |value: Vec<u8>| String::from_utf8_lossy(&value).into_owned();
         Ok(row.map(|row| row.into_iter().map(|column| column.map(value)).collect()))
     }
 }
 
+impl Postgres {
+    fn ask(&mut self, sql: &str, attempt: &Attempt) -> Result<FirstRow, Failure> {
+        let came = self.0.query(sql, "the query", attempt.deadline());
+        came.map_err(|failure| self.0.with_known(failure))
+    }
+}
+
 fn ask_state(session: &mut Session, attempt: &mut Attempt) -> Result<State, Failure> {
     let row = attempt.phase("replication", |deadline| {
-        session.query(replication::QUERY, "the question about replication", deadline)
+        let came = session.query(replication::QUERY, "the question about replication", deadline);
+        came.map_err(|failure| session.with_known(failure))
     })?;
     row.as_deref().and_then(State::parse).ok_or_else(|| {
         let first = row.as_ref().and_then(|row| row.first()?.as_deref()).unwrap_or_default();
         let (server, seen) = (session.server(), excerpt(first, SHOWN));
-        Failure::Unhealthy(format!("{server} does not tell how it replicates: it answered {seen}"))
+        session.with_known(Failure::Unhealthy(format!("{server} does not tell how it replicates: it answered {seen}")))
     })
 }
 

@@ -8,8 +8,8 @@ use crate::complaint::Complaint;
 pub(crate) const TLS_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 /// The bytes of a message before its body: its kind, and a length that counts itself.
 pub(crate) const HEAD: usize = 5;
-/// Bytes of one message: a row of any use is smaller, and none may fill the memory.
-const MOST_BODY: usize = 256 * 1024;
+/// Bytes of one message: as many as of a whole session, so that one value may have them.
+const MOST_BODY: usize = 1024 * 1024;
 /// Columns of a row that are kept; a probe's own question has fewer.
 const MOST_COLUMNS: usize = 8;
 
@@ -58,9 +58,11 @@ pub(crate) enum Violation {
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Foreign => f.write_str("it sent what is no message"),
-            Self::Length(length) => write!(f, "it sent a message of {length} bytes, and this probe takes {MOST_BODY}"),
-            Self::Malformed(kind) => write!(f, "it sent a malformed message of the kind {}", char::from(*kind)),
+            Self::Foreign => f.write_str("sent what is no message"),
+            Self::Length(length) => {
+                write!(f, "sent a message of {length} bytes, and this probe takes {MOST_BODY}: ask for less")
+            }
+            Self::Malformed(kind) => write!(f, "sent a malformed message of the kind {}", char::from(*kind)),
         }
     }
 }
@@ -198,7 +200,7 @@ mod tests {
             (b"220 m", Violation::Foreign),
             (b"HTTP/", Violation::Foreign),
             (b"\0\0\0\0\0", Violation::Foreign),
-            (b"D\0\x10\0\0", Violation::Length(1_048_572)),
+            (b"D\0\x20\0\0", Violation::Length(2_097_148)),
             (b"D\xff\xff\xff\xff", Violation::Foreign),
         ] {
             assert_eq!(Head::parse(bytes), Err(violation), "{bytes:?}");

@@ -3,7 +3,10 @@
 use std::rc::Rc;
 
 use probity_guest::{
-    Attempt, Cause, Conversation, Error, Failure, Verdict, Wire, base64, clock::Deadline, random, text::excerpt,
+    Attempt, Cause, Conversation, Error, Failure, Value, Verdict, Wire, base64,
+    clock::Deadline,
+    random,
+    text::{excerpt, first_line},
 };
 
 use crate::{
@@ -45,8 +48,28 @@ impl Session {
         settings.password.iter().for_each(|password| conversation.hide(password));
         let mut session =
             Self { conversation, settings: Rc::new(settings), version: String::new(), standby: None, tls_failure };
-        attempt.phase("handshake", |deadline| session.log_in(deadline))?;
-        Ok(session)
+        match attempt.phase("handshake", |deadline| session.log_in(deadline)) {
+            Ok(()) => Ok(session),
+            Err(failure) => Err(session.with_known(failure)),
+        }
+    }
+
+    /// What is known of the server by now, as details.
+    pub(crate) fn known(&self) -> Vec<(&'static str, Value)> {
+        let mut known = vec![("address", self.server().into())];
+        if !self.version.is_empty() {
+            known.push(("server-version", first_line(&self.version, SHOWN).into()));
+        }
+        known.push(("tls", self.is_secure().into()));
+        known.extend(self.tls_failure.as_deref().map(|why| ("tls-failure", why.into())));
+        known
+    }
+
+    /// A failure of the server's, with what is known of it.
+    pub(crate) fn with_known(&self, failure: Failure) -> Failure {
+        failure.tell(|verdict| {
+            self.known().into_iter().fold(verdict, |verdict, (name, value)| verdict.detail(name, value))
+        })
     }
 
     /// Who answers: the address that was dialled.
@@ -85,7 +108,9 @@ impl Session {
                     "in_hot_standby" => self.standby = Some(value == "on"),
                     _ => {}
                 },
-                Message::Error(complaint) => return Err(complaint.at_login(&self.server()).into()),
+                Message::Error(complaint) => {
+                    return Err(complaint.at_login(&self.server(), self.tls_failure.as_deref()).into());
+                }
                 Message::Ready => return Ok(()),
                 Message::Row(_) | Message::CopyIn | Message::Other => {}
             }
@@ -140,7 +165,8 @@ impl Session {
                 let seen = self.conversation.quote(&[head, self.conversation.rest()].concat());
                 format!("{server} does not speak PostgreSQL: it answered {seen}")
             }
-            _ => format!("{server} can't be understood: {violation}"),
+            Violation::Length(_) => format!("{server} {violation}"),
+            Violation::Malformed(_) => format!("{server} can't be understood: it {violation}"),
         })
     }
 }
@@ -152,7 +178,7 @@ fn dial(settings: &Settings, attempt: &mut Attempt) -> Result<(Wire, Option<Stri
     if *sslmode == SslMode::Disable {
         return Ok((wire, None));
     }
-    let may_be_plain = *sslmode == SslMode::Prefer;
+    let may_be_plain = sslmode.may_be_plain();
     let offered = attempt.phase("tls", |deadline| offers_tls(&mut wire, deadline))?;
     if !offered && may_be_plain {
         return Ok((wire, None));

@@ -20,15 +20,24 @@ pub struct Settings {
     pub(crate) replication: Option<Replication>,
 }
 
-/// Whether the connection is to be secure, in the words of PostgreSQL's own clients.
+/// Whether the connection is to be secure, in the words of PostgreSQL's own clients. TLS is verified as by `verify-full` in each.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum SslMode {
     Disable,
+    Allow,
     #[default]
     Prefer,
     Require,
+    VerifyCa,
     VerifyFull,
+}
+
+impl SslMode {
+    /// Whether there may be no TLS, where it can't be had.
+    pub(crate) fn may_be_plain(self) -> bool {
+        matches!(self, Self::Allow | Self::Prefer)
+    }
 }
 
 fn usual_port() -> Port {
@@ -73,10 +82,14 @@ mod tests {
     #[test]
     fn every_wrong_setting_is_pointed_at() {
         assert_eq!(pointers(r#"{ "host": "a", "user": "b" }"#), Vec::<String>::new());
+        for mode in ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] {
+            let json = format!(r#"{{ "host": "a", "user": "b", "sslmode": "{mode}" }}"#);
+            assert_eq!(pointers(&json), Vec::<String>::new(), "{mode}");
+        }
         for (wrong, pointer) in [
             (r#""password": "a\u0000b""#, "/password"),
             (r#""database": "\u0000""#, "/database"),
-            (r#""sslmode": "allow""#, "/sslmode"),
+            (r#""sslmode": "verify""#, "/sslmode"),
             (r#""replication": { "role": "master" }"#, "/replication/role"),
             (r#""replication": { "degraded_lag": "5s", "unhealthy_lag": "1s" }"#, "/replication/degraded_lag"),
         ] {

@@ -123,6 +123,18 @@ pub enum Failure {
     Problem(Problem),
 }
 
+impl Failure {
+    /// The same with more in the verdict, if the target is at fault.
+    #[must_use]
+    pub fn tell(self, more: impl FnOnce(Verdict) -> Verdict) -> Self {
+        match self {
+            Self::Unhealthy(message) => more(Verdict::unhealthy(message)).into(),
+            Self::Verdict(verdict) => more(*verdict).into(),
+            problem @ Self::Problem(_) => problem,
+        }
+    }
+}
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error.cause {
@@ -172,6 +184,16 @@ mod tests {
             each.to_string(),
             "all addresses failed (127.0.0.1:80: connection refused; 127.0.0.1:80: host unreachable)"
         );
+    }
+
+    #[test]
+    fn more_is_told_of_the_target_alone() {
+        let tell = |failure: Failure| failure.tell(|verdict| verdict.detail("address", "192.0.2.7:80"));
+        let told = Failure::from(Verdict::unhealthy("refused").detail("address", "192.0.2.7:80"));
+        assert_eq!(tell(Failure::Unhealthy("refused".to_owned())), told);
+        assert_eq!(tell(Verdict::unhealthy("refused").into()), told);
+        let problem = Failure::Problem(Problem::denied("sending"));
+        assert_eq!(tell(problem.clone()), problem);
     }
 
     #[test]
