@@ -136,6 +136,8 @@ fn a_broker_is_watched_through_freeze_crash_and_return() {
         }
     };
     all_are_judged();
+    let refused = runner.check("wrong-password").unwrap().0;
+    assert!(refused["details"]["address"].is_string(), "{refused}");
     runner.wait_for_check("wrong-port", "is refused", |check| check.message().starts_with("connection refused"));
     for (name, .., lasting) in &cases {
         runner.wait_for(&format!("{name} to be a lasting failure, or none: {lasting}"), || {

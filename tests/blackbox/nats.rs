@@ -150,6 +150,8 @@ fn a_server_is_watched_through_freeze_crash_and_return() {
         }
     };
     all_are_judged();
+    let refused = runner.check("wrong-password").unwrap().0;
+    assert!(refused["details"]["address"].is_string(), "{refused}");
     for (name, .., lasting) in &cases {
         runner.wait_for(&format!("{name} to be a lasting failure, or none: {lasting}"), || {
             if runner.was_permanent(name) == *lasting { Ok(()) } else { Err(runner.log()) }

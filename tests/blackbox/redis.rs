@@ -102,6 +102,8 @@ fn a_server_is_watched_through_freeze_crash_and_return() {
             if runner.was_permanent(name) == lasting { Ok(()) } else { Err(runner.log()) }
         });
     }
+    let refused = runner.check("wrong-password").unwrap().0;
+    assert!(refused["details"]["address"].is_string(), "{refused}");
     runner.wait_for_check("wrong-port", "is refused", |check| check.message().contains("connection refused"));
     let whole = runner.check("whole").unwrap().0;
     assert_eq!((&whole["details"]["role"], &whole["details"]["replicas"]), (&"master".into(), &0.into()), "{whole}");
@@ -163,7 +165,12 @@ fn a_server_is_asked() {
             r#"refused the command: it answered the query with "-WRONGTYPE"#,
         ),
         ("unknown", query("FROB", ""), "unhealthy", r#"refused the command: it answered the query with "-ERR unknown"#),
-        ("long", query(r#"EVAL "return string.rep('x', 70000)" 0"#, ""), "unhealthy", "$70000\", expected 64 KiB"),
+        (
+            "long",
+            query(r#"EVAL "return string.rep('x', 70000)" 0"#, ""),
+            "unhealthy",
+            " with a text of 70000 bytes, and this probe takes 64 KiB",
+        ),
         (
             "many",
             query("EVAL \"local t = {} for i = 1, 2000 do t[i] = i end return t\" 0", ""),

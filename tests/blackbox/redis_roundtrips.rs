@@ -286,7 +286,7 @@ fn what_only_looks_like_a_store_gets_a_verdict() {
                 "deep",
                 at(&deep),
                 "unhealthy",
-                "it answered SET with \"*18446744073709551615\", expected 64 KiB and 1000 elements",
+                " answered SET with 18446744073709551615 elements, and this probe takes 64 KiB and 1000 elements",
             ),
             ("moved", at(&moved), "unhealthy", "is a node of a cluster, and that key is on another"),
         ],

@@ -59,12 +59,19 @@ impl Adapter for Amqp {
     fn open(settings: Settings, attempt: &mut Attempt) -> Result<Self, Failure> {
         let wire = Wire::dial(attempt, &settings.host, settings.port.0, settings.tls)?;
         let mut session = Session::new(wire, settings);
-        attempt.phase("auth", |deadline| session.log_in(deadline))?;
-        attempt.phase("channel", |deadline| {
-            session.call(call::CHANNEL_OPEN, &call::channel_open(CHANNEL), deadline)?;
-            session.call(call::CONFIRM, &call::confirm(CHANNEL), deadline)
-        })?;
-        Ok(Self { session, channel: String::new(), key: String::new(), sent: 0 })
+        let begun = attempt.phase("auth", |deadline| session.log_in(deadline)).and_then(|()| {
+            attempt.phase("channel", |deadline| {
+                session.call(call::CHANNEL_OPEN, &call::channel_open(CHANNEL), deadline)?;
+                session.call(call::CONFIRM, &call::confirm(CHANNEL), deadline)
+            })
+        });
+        match begun {
+            Ok(()) => Ok(Self { session, channel: String::new(), key: String::new(), sent: 0 }),
+            Err(failure) => Err(failure.tell(|verdict| {
+                let verdict = verdict.detail("address", session.remote().to_string());
+                session.known().into_iter().fold(verdict, |verdict, (name, said)| verdict.detail(name, said))
+            })),
+        }
     }
 
     fn peer(&self) -> String {
@@ -91,11 +98,8 @@ impl Adapter for Amqp {
         }
         let mut told =
             Examination::of(findings).permanent(permanent).detail("address", self.session.remote().to_string());
-        let start = &self.session.start;
-        for (name, text) in [("product", &start.product), ("version", &start.version), ("cluster", &start.cluster)] {
-            if !text.is_empty() {
-                told = told.detail(name, self.session.word(text));
-            }
+        for (name, said) in self.session.known() {
+            told = told.detail(name, said);
         }
         for (queue, Depth { messages, consumers }) in depths {
             told = told.measurement(&format!("queue-messages-{queue}"), "1", messages.into());

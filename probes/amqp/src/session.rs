@@ -27,7 +27,7 @@ const HELLO: &str = "the protocol header";
 pub(crate) struct Session {
     conversation: Conversation,
     settings: Settings,
-    pub(crate) start: Start,
+    start: Start,
     /// Bytes of a frame that both sides take.
     pub(crate) most_frame: u32,
     /// What a frame began with whose payload is yet to come: waiting for a message may end at any byte.
@@ -80,6 +80,13 @@ impl Session {
     /// What the broker said, made fit to be shown.
     pub(crate) fn word(&self, said: &str) -> String {
         self.conversation.word(said)
+    }
+
+    /// What the broker has told of itself, as details.
+    pub(crate) fn known(&self) -> Vec<(&'static str, String)> {
+        let Start { product, version, cluster, .. } = &self.start;
+        let told = [("product", product), ("version", version), ("cluster", cluster)];
+        told.into_iter().filter(|(_, said)| !said.is_empty()).map(|(name, said)| (name, self.word(said))).collect()
     }
 
     /// Logs in, and opens the virtual host.

@@ -44,8 +44,13 @@ impl Adapter for Mqtt {
     fn open(settings: Settings, attempt: &mut Attempt) -> Result<Self, Failure> {
         let wire = Wire::dial(attempt, &settings.host, settings.port.0, settings.tls)?;
         let mut session = Session::new(wire, settings);
-        attempt.phase("auth", |deadline| session.log_in(deadline))?;
-        Ok(Self(session))
+        match attempt.phase("auth", |deadline| session.log_in(deadline)) {
+            Ok(()) => Ok(Self(session)),
+            Err(failure) => Err(failure.tell(|verdict| {
+                let protocol = session.settings().protocol.name();
+                verdict.detail("address", session.remote().to_string()).detail("protocol", protocol)
+            })),
+        }
     }
 
     fn peer(&self) -> String {

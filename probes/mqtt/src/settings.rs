@@ -1,7 +1,12 @@
 //! What the operator configures; settings.schema.json says what each setting means.
 
+use std::fmt;
+
 use probity_guest::{SettingProblem, settings::Port};
-use serde::Deserialize;
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, Unexpected, Visitor},
+};
 
 /// Bytes of a text: its length is told by two bytes (MQTT 5, section 1.5.4).
 const MOST_TEXT: usize = 0xffff;
@@ -31,15 +36,38 @@ pub struct Settings {
 }
 
 /// A version of the protocol.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Version {
     /// MQTT 3.1.1, which every broker speaks.
     #[default]
-    #[serde(rename = "3.1.1")]
     V3,
     /// MQTT 5.0.
-    #[serde(rename = "5")]
     V5,
+}
+
+impl<'de> Deserialize<'de> for Version {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct VersionVisitor;
+
+        impl Visitor<'_> for VersionVisitor {
+            type Value = Version;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("\"3.1.1\" or 5")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Version, E> {
+                let known = [Version::V3, Version::V5].into_iter().find(|version| version.name() == text);
+                known.ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
+            }
+
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Version, E> {
+                if number == 5 { Ok(Version::V5) } else { Err(E::invalid_value(Unexpected::Unsigned(number), &self)) }
+            }
+        }
+
+        deserializer.deserialize_any(VersionVisitor)
+    }
 }
 
 impl Version {
@@ -117,6 +145,7 @@ mod tests {
             r#""user": "u""#,
             r#""user": "u", "password": """#,
             r#""protocol": "5", "password": "p""#,
+            r#""protocol": 5, "password": "p""#,
             r#""qos": 0, "topic": "a/b", "client_id": "c""#,
         ] {
             assert_eq!(pointers(&format!(r#"{{ "host": "a", {right} }}"#)), Vec::<String>::new(), "{right}");
@@ -127,7 +156,8 @@ mod tests {
         for (wrong, pointer) in [
             (r#""port": 0"#, "/port"),
             (r#""protocol": "3.1""#, "/protocol"),
-            (r#""protocol": 5"#, "/protocol"),
+            (r#""protocol": 3"#, "/protocol"),
+            (r#""protocol": 3.1"#, "/protocol"),
             (r#""password": "p""#, "/password"),
             (longest.as_str(), "/password"),
             (r#""user": """#, "/user"),

@@ -49,13 +49,17 @@ impl Adapter for Nats {
     fn open(settings: Settings, attempt: &mut Attempt) -> Result<Self, Failure> {
         let wire = Wire::dial(attempt, &settings.host, settings.port.0, false)?;
         let mut session = Session::new(wire, settings);
-        let info = attempt.phase("greeting", |deadline| session.greeting(deadline))?;
-        agree_on_tls(&info, &session)?;
-        if session.settings().tls {
-            session = session.secure(attempt)?;
-        }
-        attempt.phase("auth", |deadline| session.log_in(&info, deadline))?;
-        Ok(Self { session, info })
+        let address = session.remote().to_string();
+        let begin = || {
+            let info = attempt.phase("greeting", |deadline| session.greeting(deadline))?;
+            agree_on_tls(&info, &session)?;
+            if session.settings().tls {
+                session = session.secure(attempt)?;
+            }
+            attempt.phase("auth", |deadline| session.log_in(&info, deadline))?;
+            Ok(Self { session, info })
+        };
+        begin().map_err(|failure: Failure| failure.tell(|verdict| verdict.detail("address", address)))
     }
 
     fn peer(&self) -> String {

@@ -47,14 +47,22 @@ impl Session {
 
     fn begin(wire: Wire, settings: &Settings, attempt: &mut Attempt) -> Result<Self, Failure> {
         let mut session = Self(Conversation::new(wire));
+        let address = session.peer();
+        let begun = session.introduce(settings, attempt);
+        begun.map_err(|failure| failure.tell(|verdict| verdict.detail("address", address)))?;
+        Ok(session)
+    }
+
+    /// Says who asks, and about which database, as far as the settings tell.
+    fn introduce(&mut self, settings: &Settings, attempt: &mut Attempt) -> Result<(), Failure> {
         if let Some(password) = &settings.password {
-            session.0.hide(password);
-            attempt.phase("auth", |deadline| session.log_in(settings.username.as_deref(), password, deadline))?;
+            self.0.hide(password);
+            attempt.phase("auth", |deadline| self.log_in(settings.username.as_deref(), password, deadline))?;
         }
         if let Some(database) = settings.database {
-            attempt.phase("select", |deadline| session.select(database, deadline))?;
+            attempt.phase("select", |deadline| self.select(database, deadline))?;
         }
-        Ok(session)
+        Ok(())
     }
 
     /// Takes about `most` bytes, all in all, and then no more.
@@ -132,9 +140,8 @@ impl Session {
                     left += more;
                     is_array = true;
                 }
-                head @ Some(Head::Bulk(_) | Head::Array(_)) => {
-                    return Err(self.astray(name, &line, head, "64 KiB and 1000 elements at most"));
-                }
+                Some(Head::Bulk(length)) => return Err(self.too_large(name, &format!("a text of {length} bytes"))),
+                Some(Head::Array(more)) => return Err(self.too_large(name, &format!("{more} elements"))),
                 head => return Err(self.astray(name, &line, head, "a reply")),
             }
         }
@@ -181,6 +188,15 @@ impl Session {
         }
         let end = self.line(deadline)?;
         if end.is_empty() { Ok(kept) } else { Err(self.astray(name, &end, None, "the end of a string")) }
+    }
+
+    /// What a reply comes to that is more than a guest has room for. That is no fault of the server's, but it tells nothing of it.
+    fn too_large(&self, name: &str, seen: &str) -> Failure {
+        let remote = self.0.remote();
+        let message = format!(
+            "{remote} answered {name} with {seen}, and this probe takes 64 KiB and 1000 elements: ask for less"
+        );
+        Failure::Unhealthy(message)
     }
 
     /// What it means that a reply is another than the one expected.
