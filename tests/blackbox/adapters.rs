@@ -61,7 +61,7 @@ fn a_broker_is_held_to_what_was_sent() {
             ("double", settings("duplicate = true"), "degraded", "the mock: it delivered the message 2 times"),
             ("allowed", settings("duplicate = true, ignore_duplicates = true"), "healthy", "delivered a message"),
             ("slow", settings("delay = \"50ms\", degraded_after = \"10ms\""), "degraded", "more than 10 ms"),
-            ("late", settings("delay = \"30s\""), "unhealthy", "no answer within"),
+            ("late", settings("delay = \"30s\""), "unhealthy", "no answer within 1.9 s"),
             ("noisy", settings("noise = 500, channel = \"all\""), "healthy", "the mock delivered a message"),
             (
                 "drowned",
@@ -133,12 +133,18 @@ fn a_database_is_held_to_the_answer() {
 fn the_settings_of_both_are_one_object() {
     let home = Home::new(&format!(
         "{BRISK}[[check]]\nname = \"both\"\nprobe = \"mock\"\n\
-         settings = {{ messages = 0, refuse = \"everything\" }}\n"
+         settings = {{ messages = 0, refuse = \"everything\" }}\n\
+         [[check]]\nname = \"misspelt\"\nprobe = \"mock\"\nsettings = {{ mesages = 7 }}\n"
     ));
     home.drop_in("mock", &composed("pubsub-roundtrip"));
     let ended = home.run(&["validate"]);
     assert_eq!(ended.code, Some(1), "{ended:?}");
-    for part in ["/messages: out of range; give 1 to 100", "/refuse: unknown variant `everything`"] {
+    for part in [
+        "/messages: out of range; give 1 to 100",
+        "/refuse: unknown variant `everything`",
+        "/mesages: unknown field `mesages`, expected one of `lose`, `corrupt`, ",
+        "`answer`, `messages`, `payload_bytes`, ",
+    ] {
         assert!(ended.stdout.contains(part), "{part}: {}", ended.stdout);
     }
     let shown = home.run(&["inspect", "probes.d/mock.wasm"]);

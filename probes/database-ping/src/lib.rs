@@ -1,6 +1,8 @@
 //! `database-ping`: logs in to a database, and asks it something. What database that is, is up to the adapter that it is composed
 //! with.
 
+use std::fmt;
+
 use probity_guest::{
     Attempt, Description, Failure, Findings, Probe, SettingProblem, Verdict,
     expected::{Expected, Number},
@@ -11,7 +13,10 @@ use probity_guest::{
     settings::Span,
     text::first_line,
 };
-use serde::Deserialize;
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, Visitor},
+};
 
 /// Characters of a value that a detail shows.
 const SHOWN: usize = 120;
@@ -24,7 +29,7 @@ pub struct DatabasePing;
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     query: Option<String>,
-    expect: Option<String>,
+    expect: Option<Text>,
     degraded_below: Option<Number>,
     degraded_above: Option<Number>,
     unhealthy_below: Option<Number>,
@@ -32,11 +37,47 @@ pub struct Settings {
     degraded_after: Option<Span>,
 }
 
+/// A text, or a number as it is written: that is what a database answers with as text, and what a person writes.
+#[derive(Debug, PartialEq)]
+struct Text(String);
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextVisitor;
+
+        impl Visitor<'_> for TextVisitor {
+            type Value = Text;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text such as \"on\", or a number")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Text, E> {
+                Ok(Text(text.to_owned()))
+            }
+
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Text, E> {
+                Ok(Text(number.to_string()))
+            }
+
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Text, E> {
+                Ok(Text(number.to_string()))
+            }
+
+            fn visit_f64<E: de::Error>(self, number: f64) -> Result<Text, E> {
+                Ok(Text(Number(number).to_string()))
+            }
+        }
+
+        deserializer.deserialize_any(TextVisitor)
+    }
+}
+
 impl Settings {
     /// What the first value of the query's answer should be.
     fn expected(&self) -> Expected<'_> {
         Expected {
-            text: self.expect.as_deref(),
+            text: self.expect.as_ref().map(|Text(text)| text.as_str()),
             degraded_below: self.degraded_below,
             degraded_above: self.degraded_above,
             unhealthy_below: self.unhealthy_below,
@@ -66,6 +107,10 @@ impl Own for Settings {
             _ => {}
         }
         problems
+    }
+
+    fn adapter() -> Description {
+        database::describe()
     }
 
     fn adapters_problems(adapters: &str) -> Vec<SettingProblem> {
@@ -129,6 +174,14 @@ mod tests {
     }
 
     #[test]
+    fn a_number_is_expected_as_the_text_that_it_is() {
+        for (written, text) in [("12", "12"), ("-3", "-3"), ("12.5", "12.5"), (r#""012""#, "012")] {
+            let json = format!(r#"{{ "query": "q", "expect": {written} }}"#);
+            assert_eq!(settings::parse::<Settings>(&json).unwrap().expected().text, Some(text));
+        }
+    }
+
+    #[test]
     fn every_wrong_setting_is_pointed_at() {
         let pointers = |json| settings::pointers(json, Settings::problems);
         assert_eq!(pointers("{}"), Vec::<String>::new());
@@ -136,6 +189,8 @@ mod tests {
             (r#"{ "query": " " }"#, "/query"),
             (r#"{ "query": "a\u0000b" }"#, "/query"),
             (r#"{ "expect": "1" }"#, "/query"),
+            (r#"{ "expect": 1 }"#, "/query"),
+            (r#"{ "query": "q", "expect": [] }"#, "/expect"),
             (r#"{ "query": "q", "unhealthy_above": 1, "degraded_above": 2 }"#, "/degraded_above"),
             (r#"{ "degraded_after": "500" }"#, "/degraded_after"),
         ] {

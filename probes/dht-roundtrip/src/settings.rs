@@ -1,7 +1,7 @@
 //! What the operator configures beside the adapter's settings; settings.schema.json says what each setting means.
 
 use probity_guest::{
-    SettingProblem,
+    Description, SettingProblem,
     generic::{Own, dht},
     settings::Span,
 };
@@ -49,6 +49,10 @@ impl Own for Settings {
             }
         }
         problems
+    }
+
+    fn adapter() -> Description {
+        dht::describe()
     }
 
     fn adapters_problems(adapters: &str) -> Vec<SettingProblem> {

@@ -22,10 +22,10 @@ impl Mock {
     /// Does a step, or refuses it, after the delay.
     fn step(&self, step: Step, deadline: Deadline) -> Result<(), Failure> {
         if let Some(delay) = self.0.delay {
-            let until = deadline.within(delay.0);
+            let (until, left) = (deadline.within(delay.0), deadline.remaining());
             until.pass();
             if until == deadline {
-                return Err(Error::new(format!("waiting for {PEER}"), Cause::TimedOut(delay.0)).into());
+                return Err(Error::new(format!("waiting for {PEER}"), Cause::TimedOut(left)).into());
             }
         }
         match self.0.refuse {

@@ -1,7 +1,7 @@
 //! What the operator configures beside the adapter's settings; settings.schema.json says what each setting means.
 
 use probity_guest::{
-    SettingProblem,
+    Description, SettingProblem,
     generic::{Own, pubsub},
     settings::Span,
 };
@@ -62,6 +62,10 @@ impl Own for Settings {
             problem("/wait", "nothing; leave it out, or give a span such as `2s`".to_owned());
         }
         problems
+    }
+
+    fn adapter() -> Description {
+        pubsub::describe()
     }
 
     fn adapters_problems(adapters: &str) -> Vec<SettingProblem> {

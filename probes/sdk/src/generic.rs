@@ -13,7 +13,7 @@ use crate::{
     Description, Failure, Findings, SettingProblem, Verdict,
     bindings::probity::probe::types::{self, Examination},
     cut,
-    settings::{FromJson, accept, parse},
+    settings::{FromJson, accept, escape, parse},
 };
 
 pub use crate::more_bindings::{
@@ -37,6 +37,9 @@ pub trait Own: DeserializeOwned {
     /// All that is wrong with those that have the right form.
     fn problems(&self) -> Vec<SettingProblem>;
 
+    /// What the adapter says of itself.
+    fn adapter() -> Description;
+
     /// All that the adapter finds wrong with its own.
     fn adapters_problems(adapters: &str) -> Vec<SettingProblem>;
 }
@@ -48,8 +51,12 @@ impl<S: Own> FromJson for Shared<S> {
         let Object(members) = parse(json).map_err(|problem| vec![problem])?;
         let own = properties(S::SCHEMA);
         let (own, adapters): (Vec<_>, Vec<_>) = members.into_iter().partition(|(key, _)| own.has(key));
-        let adapters = Object(adapters).to_string();
-        let theirs = S::adapters_problems(&adapters);
+        let unsorted = Object(adapters);
+        let adapters = unsorted.to_string();
+        let mut theirs = S::adapters_problems(&adapters);
+        if !theirs.is_empty() {
+            name_all_known::<S>(&unsorted, &mut theirs);
+        }
         let own = match accept(&Object(own).to_string(), S::problems) {
             Ok(own) if theirs.is_empty() => own,
             ours => return Err(ours.err().into_iter().flatten().chain(theirs).collect()),
@@ -57,6 +64,17 @@ impl<S: Own> FromJson for Shared<S> {
         let shared = Self { own, adapters };
         let problems = validate(&shared);
         if problems.is_empty() { Ok(shared) } else { Err(problems) }
+    }
+}
+
+/// An adapter that does not know a setting names its own alone; but whoever misspelt one may have meant one of the probe's.
+fn name_all_known<S: Own>(given: &Object, problems: &mut [SettingProblem]) {
+    let (theirs, own) = (properties(&S::adapter().settings_schema), properties(S::SCHEMA));
+    let unknown = || given.0.iter().map(|(key, _)| key).filter(|key| !theirs.has(key));
+    for problem in problems {
+        let Some(key) = unknown().find(|key| problem.pointer.strip_prefix('/') == Some(&escape(key))) else { continue };
+        let names: Vec<_> = theirs.0.iter().chain(&own.0).map(|(name, _)| format!("`{name}`")).collect();
+        problem.message = format!("unknown field `{key}`, expected one of {}", names.join(", "));
     }
 }
 
@@ -178,11 +196,17 @@ mod tests {
             Vec::new()
         }
 
+        fn adapter() -> Description {
+            Description::new("sample", "1.0.0", "A sample.", r#"{ "properties": { "host": {}, "bad": {} } }"#)
+        }
+
         fn adapters_problems(adapters: &str) -> Vec<SettingProblem> {
-            match adapters.contains("bad") {
-                true => vec![SettingProblem::new("/bad", "bad")],
-                false => Vec::new(),
-            }
+            let is_wrong = |key: &&str| adapters.contains(key);
+            ["bad", "hots"]
+                .iter()
+                .filter(|key| is_wrong(key))
+                .map(|key| SettingProblem::new(format!("/{key}"), "no"))
+                .collect()
         }
     }
 
@@ -208,6 +232,16 @@ mod tests {
         assert_eq!(pointers(r#"{ "bad": 1, "port": 0 }"#), ["/port", "/bad"]);
         assert_eq!(pointers(r#"{ "bad": 1, "port": 1 }"#), ["/bad"]);
         assert_eq!(pointers("[]"), [""]);
+    }
+
+    #[test]
+    fn what_nobody_knows_is_held_against_all_that_is_known() {
+        let messages = |json| {
+            let problems = read(json).unwrap_err();
+            problems.into_iter().map(|problem| problem.message).collect::<Vec<_>>()
+        };
+        let unknown = "unknown field `hots`, expected one of `host`, `bad`, `port`";
+        assert_eq!(messages(r#"{ "hots": 1, "bad": 1, "port": 1 }"#), ["no", unknown]);
     }
 
     #[test]
