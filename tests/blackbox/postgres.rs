@@ -454,7 +454,7 @@ fn what_only_looks_like_a_server_gets_a_verdict() {
     let dribble = Target::dribbling(WELCOME.as_bytes());
     let endless = Target::endless("", b"N\0\0\0\x04");
     let endless_row = Target::reciting("", &[WELCOME, "D\0\x03\0\0\0\x01"]);
-    let huge = Target::reciting("", &[WELCOME, "D\0\x10\0\0\0\x01"]);
+    let huge = Target::reciting("", &[WELCOME, "D\0\x20\0\0\0\x01"]);
     let malformed = Target::reciting("", &[WELCOME, "D\0\0\0\x06\0\x01"]);
     let silent = Target::reciting("", &[WELCOME]);
     let kerberos = Target::reciting("", &["R\0\0\0\x08\0\0\0\x07"]);
@@ -493,7 +493,7 @@ fn what_only_looks_like_a_server_gets_a_verdict() {
                 "no end after 1048576 bytes while waiting for the answer of 127.0.0.1:",
             ),
             ("endless-row", at(&endless_row, clear), "unhealthy", "no answer within"),
-            ("huge", at(&huge, clear), "unhealthy", "it sent a message of 1048572 bytes, and this probe takes 262144"),
+            ("huge", at(&huge, clear), "unhealthy", " sent a message of 2097148 bytes, and this probe takes 1048576"),
             ("malformed", at(&malformed, clear), "unhealthy", "it sent a malformed message of the kind D"),
             ("silent", at(&silent, clear), "unhealthy", " to the query"),
             ("kerberos", at(&kerberos, clear), "unhealthy", "asks to log in by GSSAPI (authentication 7)"),

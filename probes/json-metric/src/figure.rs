@@ -29,7 +29,7 @@ pub(crate) fn figures<'a>(document: &'a str, rules: &[Rule]) -> Vec<Result<Figur
     let mut series = Vec::new().into_iter();
     if found.is_err() {
         let asking = rules.iter().filter(|rule| rule.pointer.is_none());
-        let wanted = asking.filter_map(|rule| Some(Wanted { metric: rule.metric.as_deref()?, labels: &rule.labels }));
+        let wanted = asking.filter_map(|rule| Some(Wanted::new(rule.metric.as_deref()?, &rule.labels)));
         let wanted: Vec<_> = wanted.collect();
         series = exposition::values(document, &wanted).into_iter();
     }
