@@ -210,7 +210,7 @@ fn a_broker_is_watched_through_freeze_crash_and_return() {
         ("copies", probe(r#", exchange = "copies""#), "healthy", well, passing),
         ("shared", probe(r#", exchange = "amq.topic", channel = "shared""#), "healthy", well, passing),
         ("shared-too", probe(r#", exchange = "amq.topic", channel = "shared""#), "healthy", well, passing),
-        ("many", probe(", messages = 100, payload_bytes = 65536"), "healthy", "delivered 100 messages", passing),
+        ("many", probe(", messages = 30, payload_bytes = 60000"), "healthy", "delivered 30 messages", passing),
         ("large", probe(", payload_bytes = 65536"), "healthy", well, passing),
         ("slow", probe(r#", degraded_after = "0s""#), "degraded", "more than 0.0 ms", passing),
         ("queue", queue(", unhealthy_messages_above = 3"), "healthy", well, passing),

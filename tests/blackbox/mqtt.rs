@@ -110,7 +110,7 @@ fn a_broker_is_watched_through_freeze_crash_and_return() {
         ("five-twice-acknowledged", probe(&format!("{five}, qos = 2")), "healthy", well, passing),
         ("limited", logged_in("limited", r#", topic = "foo""#), "healthy", well, passing),
         ("named", probe(r#", client_id = "my-own", ask_version = true"#), "healthy", well, passing),
-        ("many", probe(", messages = 100, payload_bytes = 65536"), "healthy", "delivered 100 messages", passing),
+        ("many", probe(", messages = 30, payload_bytes = 60000"), "healthy", "delivered 30 messages", passing),
         ("shared", probe(r#", channel = "shared""#), "healthy", well, passing),
         ("slow", probe(r#", degraded_after = "0s""#), "degraded", "more than 0.0 ms", passing),
         ("wrong-password", wrong(""), unhealthy, "refused the credentials: not authorized (0x05)", lasting),
