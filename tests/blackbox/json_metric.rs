@@ -25,7 +25,6 @@ fn figures_are_held_to_their_limits() {
         let whole = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\nconnection: close\r\n\r\n\xff\xfe\xfd\xfc";
         drop(std::io::Write::write_all(&mut stream, whole));
     });
-    // As a tree this would take all the memory that a probe has.
     // As large as metrics may be, and asked for as much.
     let labels = "method=\"GET\",code=\"200\",zone=\"eu-north-1a\",app=\"shop\"";
     let lines: String = (0..45_000).map(|at| format!("requests_total{{path=\"/{at:06}\",{labels}}} {at}\n")).collect();
@@ -34,6 +33,7 @@ fn figures_are_held_to_their_limits() {
     let path = |at| format!(r#"{{ name = "r{at}", metric = "requests_total", labels = {{ path = "/{at:06}" }} }}"#);
     let many: Vec<_> = (0..50).map(path).collect();
     let odd = Target::http(|_| answer("200 OK", "most +Inf\nleast -Inf\nnone NaN\n"));
+    // As a tree this would take all the memory that a probe has.
     let huge = Target::http(|_| answer("200 OK", &format!("[{}{{}}]", "{\"a\":0},".repeat(200_000))));
     let rules = |target: &Target, rules: &str| {
         format!("settings = {{ url = \"http://{}/\", rules = [{rules}] }}", target.address)
