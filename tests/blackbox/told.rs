@@ -1,11 +1,16 @@
 //! What standard probes tell of a target beside the message, and what they keep to themselves.
 
+use std::io::Read;
+
+use rustls::{ServerConnection, StreamOwned};
 use serde_json::Value;
 
 use crate::{
+    authority::{Authority, server_of},
     probes::rebuilt,
     runner::Home,
-    target::{Target, greet},
+    servers,
+    target::{Target, freeze, greet},
 };
 
 /// What is filled in from a file, and is in no text by chance.
@@ -32,6 +37,10 @@ fn run(home: &Home, name: &str) -> Value {
     let ended = home.run(&["check", name, "--config", "probity.toml", "-o", "json"]);
     let told: Value = serde_json::from_str(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {ended:?}"));
     told["runs"][0].clone()
+}
+
+fn has_detail(run: &Value, key: &str) -> bool {
+    run["details"].as_object().is_some_and(|details| details.contains_key(key))
 }
 
 #[test]
@@ -71,6 +80,58 @@ fn no_quote_is_cut_within_a_secret() {
         let told = run(&home, name).to_string();
         assert!(told.contains("aaa***"), "{name}: {told}");
         assert!(!told.contains(BEGINNING), "{name}: {told}");
+    }
+}
+
+#[test]
+fn what_is_known_of_a_target_is_told_of_an_unhealthy_one_too() {
+    let folder = servers::folder();
+    Authority::new("Corner CA").certify(&["localhost"], folder.path());
+    let config = server_of(folder.path());
+    let untrusted = Target::tcp(move |stream| {
+        let connection = ServerConnection::new(std::sync::Arc::clone(&config)).unwrap();
+        // Whoever connected leaves when he has seen the certificate.
+        let _ = StreamOwned::new(connection, stream).read(&mut [0]);
+    });
+    let banner = Target::greeting("220 mail\r\n");
+    let silent = Target::tcp(freeze);
+    let datagram = Target::udp(|_| vec![b"busy".to_vec()]);
+    let html = Target::http(|_| "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n".to_owned());
+    let at = |target: &Target| format!("host = \"localhost\", port = {}", target.port());
+    let cases = [
+        ("tcp", format!("{}, expect = \"250\"", at(&banner)), &["address", "answer"][..], &["resolve", "connect"][..]),
+        ("tcp", format!("{}, expect = \"250\"", at(&silent)), &["address"], &["resolve", "connect"]),
+        ("udp", format!("{}, send = \"ping\", expect = \"pong\"", at(&datagram)), &["address", "answer"], &["resolve"]),
+        ("tls", at(&untrusted), &["address", "subject"], &["resolve", "connect", "handshake"]),
+        (
+            "http",
+            format!("url = \"https://localhost:{}/\"", untrusted.port()),
+            &["address", "certificate-not-after"],
+            &["resolve", "connect"],
+        ),
+        ("http", format!("url = \"http://localhost:{}/\"", silent.port()), &["address"], &["resolve", "connect"]),
+        (
+            "grpc",
+            format!("{}, tls = true", at(&untrusted)),
+            &["address", "certificate-not-after"],
+            &["resolve", "connect"],
+        ),
+        ("grpc", at(&html), &["address"], &["resolve", "connect"]),
+    ];
+    let mut checks = String::new();
+    for (number, (probe, settings, ..)) in cases.iter().enumerate() {
+        checks += &check(&format!("case-{number}"), probe, settings);
+    }
+    let home = home(&checks);
+    for (number, (_, _, details, measurements)) in cases.iter().enumerate() {
+        let run = run(&home, &format!("case-{number}"));
+        assert_eq!(run["status"], "unhealthy", "{run}");
+        for key in *details {
+            assert!(has_detail(&run, key), "{key}: {run}");
+        }
+        for name in *measurements {
+            assert!(run["measurements"].to_string().contains(&format!("\"{name}\"")), "{name}: {run}");
+        }
     }
 }
 

@@ -59,9 +59,8 @@ impl Probe for Grpc {
         };
         let target = format!("{}:{}", url.host(), url.port());
         let headers = headers(settings, &attempt.run().traceparent);
-        let response = attempt
-            .phase("first-byte", |deadline| call(&url, &headers, &settings.service, deadline))
-            .map_err(|error| told(error, &target))?;
+        let response = call(&url, &headers, &settings.service, attempt).map_err(|error| unanswered(error, &target))?;
+        let remote = response.exchange.as_ref().and_then(|exchange| exchange.remote.clone());
 
         let secrets: Vec<_> = settings.metadata().into_iter().flat_map(Metadatum::secrets).collect();
         let question = Question {
@@ -74,6 +73,10 @@ impl Probe for Grpc {
             None => attempt.phase("answer", |deadline| rest(&question, response, deadline))?,
         };
         let verdict = judged(settings, attempt, &target, finding);
+        let verdict = match remote {
+            Some(remote) => verdict.detail("address", remote),
+            None => verdict,
+        };
         Ok(if settings.tls { certificate::described(verdict) } else { verdict })
     }
 }
@@ -98,19 +101,19 @@ fn headers(settings: &Settings, traceparent: &str) -> Vec<(String, String)> {
     headers
 }
 
-fn call(url: &Url, headers: &[(String, String)], service: &str, deadline: Deadline) -> Result<Response, Error> {
-    let left = deadline.remaining().as_millis().min(LONGEST);
+fn call(url: &Url, headers: &[(String, String)], service: &str, attempt: &mut Attempt) -> Result<Response, Error> {
+    let left = attempt.deadline().remaining().as_millis().min(LONGEST);
     let headers = [headers, &[("grpc-timeout".to_owned(), format!("{left}m"))]].concat();
-    http::send(&http::Request { method: "POST", url, headers: &headers, body: &message::request(service) }, deadline)
+    http::ask(&http::Request { method: "POST", url, headers: &headers, body: &message::request(service) }, attempt)
 }
 
 /// What is wrong with a server that gave no answer.
-fn told(error: Error, target: &str) -> Failure {
-    match error.cause {
-        Cause::NoHttp2 => Failure::Unhealthy(format!("{target} does not speak HTTP/2, without which there is no gRPC")),
-        Cause::Certificate(_) => certificate::described(Verdict::unhealthy(error.to_string())).into(),
-        _ => error.into(),
-    }
+fn unanswered(error: Error, target: &str) -> Failure {
+    let lacks_http2 = error.cause == Cause::NoHttp2;
+    http::unanswered(error).tell(|verdict| {
+        let message = format!("{target} does not speak HTTP/2, without which there is no gRPC");
+        if lacks_http2 { Verdict { message, ..verdict } } else { verdict }
+    })
 }
 
 /// What comes after the head of an answer says.

@@ -1,8 +1,8 @@
 //! The way to the answer that is examined: the request, and the redirects that are followed.
 
 use probity_guest::{
-    Attempt, Cause, Failure, Secrets, Verdict,
-    certificate::{self, Shown},
+    Attempt, Failure, Secrets,
+    certificate::Shown,
     http::{self, Response},
 };
 
@@ -56,10 +56,7 @@ fn ask(request: &Request<'_>, attempt: &mut Attempt, certificate: &mut Option<Sh
             }
             Ok(response)
         }
-        Err(error) if matches!(error.cause, Cause::Certificate(_)) => {
-            Err(certificate::described(Verdict::unhealthy(error.to_string())).into())
-        }
-        Err(error) => Err(error.into()),
+        Err(error) => Err(http::unanswered(error)),
     }
 }
 

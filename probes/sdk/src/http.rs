@@ -5,7 +5,7 @@ mod nonblocking;
 use std::time::Duration;
 
 use crate::{
-    Attempt, Cause, Error,
+    Attempt, Cause, Error, Failure,
     bindings::probity::probe::http::{Exchange, latest},
     bindings::wasi::{
         http::{
@@ -17,7 +17,7 @@ use crate::{
         },
         io::streams::{InputStream, OutputStream, StreamError},
     },
-    certificate::latest_handshake,
+    certificate::{self, latest_handshake},
     clock::{Deadline, Instant},
     contract::nanoseconds,
     error::QUOTED,
@@ -124,6 +124,20 @@ pub fn ask(request: &Request<'_>, attempt: &mut Attempt) -> Result<Response, Err
 pub fn send(request: &Request<'_>, deadline: Deadline) -> Result<Response, Error> {
     let answered = exchange(request, deadline).and_then(|response| of(response, request, latest().into_iter().next()));
     answered.map_err(|cause| Error::new(format!("asking {}", request.url), cause))
+}
+
+/// What came of a request without an answer, with all that is known of the target: the `address` that was dialled, if it came to
+/// that, and of a certificate that was refused how long it is valid.
+pub fn unanswered(error: Error) -> Failure {
+    let is_refused = matches!(error.cause, Cause::Certificate(_));
+    let remote = latest().into_iter().next().and_then(|exchange| exchange.remote);
+    Failure::from(error).tell(|verdict| {
+        let verdict = if is_refused { certificate::described(verdict) } else { verdict };
+        match remote {
+            Some(remote) => verdict.detail("address", remote),
+            None => verdict,
+        }
+    })
 }
 
 impl Response {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use probity_guest::{
-    Attempt, Cause, Error, Failure, Wire,
+    Attempt, Cause, Error, Failure, Verdict, Wire,
     clock::{Deadline, Instant},
     settings::Span,
     text::excerpt,
@@ -18,7 +18,7 @@ const MOST_ANSWER: usize = 4 * 1024;
 /// looked at once they are.
 const FUEL: u64 = 25_000_000;
 /// Characters of an answer that a verdict shows.
-pub(crate) const SHOWN: usize = 120;
+const SHOWN: usize = 120;
 
 /// What is said over one connection.
 pub(crate) struct Dialogue {
@@ -86,7 +86,8 @@ impl Dialogue {
             return Ok(());
         }
         let told = shortcoming(&self.arrived, end, expected, begun.elapsed());
-        Err(Failure::Unhealthy(format!("{} {told}{of}", self.wire.remote())))
+        let verdict = Verdict::unhealthy(format!("{} {told}{of}", self.wire.remote()));
+        Err(if self.arrived.is_empty() { verdict } else { answered(verdict, &self.arrived) }.into())
     }
 
     fn listen(&mut self, expected: &Expected, whole: bool, deadline: Deadline) -> Result<End, Error> {
@@ -110,6 +111,11 @@ impl Dialogue {
             return Ok(search.find(&self.arrived, true).map_or(end, End::Enough));
         }
     }
+}
+
+/// Adds what the target answered.
+pub(crate) fn answered(verdict: Verdict, answer: &[u8]) -> Verdict {
+    verdict.detail("answer", excerpt(answer, SHOWN))
 }
 
 /// A search in what arrives in portions.

@@ -5,9 +5,9 @@ mod settings;
 
 use std::time::Duration;
 
-use probity_guest::{Attempt, Description, Failure, Probe, SettingProblem, Verdict, Wire, text::excerpt};
+use probity_guest::{Attempt, Description, Failure, Probe, SettingProblem, Verdict, Wire};
 
-use crate::dialogue::{Dialogue, SHOWN};
+use crate::dialogue::{Dialogue, answered};
 pub use crate::settings::Settings;
 
 /// The probe.
@@ -37,14 +37,16 @@ impl Probe for Tcp {
     fn check(settings: &Settings, attempt: &mut Attempt) -> Result<Verdict, Failure> {
         let wire = Wire::dial(attempt, &settings.host, settings.port.0, settings.tls)?;
         let remote = wire.remote();
-        let dialogue = Dialogue::new(wire).hold(&settings.steps(), &settings.host, attempt)?;
+        let located = |verdict: Verdict| verdict.detail("address", remote.to_string());
+        let held = Dialogue::new(wire).hold(&settings.steps(), &settings.host, attempt);
+        let dialogue = held.map_err(|failure| failure.tell(located))?;
         let praise = match &dialogue.answer {
             Some(_) => format!("{remote} answered as expected"),
             None => format!("connected to {remote}"),
         };
-        let verdict = attempt.healthy_within(settings.degraded_after, praise).detail("address", remote.to_string());
+        let verdict = located(attempt.healthy_within(settings.degraded_after, praise));
         Ok(match dialogue.answer {
-            Some(answer) => verdict.detail("answer", excerpt(&answer, SHOWN)),
+            Some(answer) => answered(verdict, &answer),
             None => verdict,
         })
     }

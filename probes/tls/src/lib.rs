@@ -49,8 +49,14 @@ impl Probe for Tls {
         if let Some(protocol) = settings.starttls {
             attempt.phase("starttls", |deadline| starttls::negotiate(&mut stream, protocol, deadline))?;
         }
-        let secured = attempt.phase("handshake", |deadline| Stream::secure(stream, settings.server_name(), deadline));
-        let handshake = latest_handshake();
+        let is_refused = || latest_handshake().is_some_and(|handshake| handshake.refused().is_some());
+        let secured =
+            attempt.phase("handshake", |deadline| match Stream::secure(stream, settings.server_name(), deadline) {
+                // A handshake at whose end the certificate is refused has taken its time as any other.
+                Err(error) if is_refused() => Ok(Err(error)),
+                secured => secured.map(Ok),
+            });
+        let (secured, handshake) = (secured.flatten(), latest_handshake());
         let verdict = match (secured, &handshake) {
             (Ok(stream), Some(handshake)) => examine(settings, attempt, stream, handshake),
             (Err(error), Some(handshake)) => match (Failure::from(error), handshake.refused()) {

@@ -106,18 +106,21 @@ impl Probe for Udp {
         match (asked, other) {
             (Ok((address, answer)), _) => {
                 let message = format!("{address} answered as expected");
-                Ok(attempt
-                    .healthy_within(settings.degraded_after, message)
-                    .detail("address", address.to_string())
-                    .detail("answer", excerpt(&answer, SHOWN)))
+                Ok(answered(attempt.healthy_within(settings.degraded_after, message), address, &answer))
             }
             (Err(_), Some((address, answer))) => {
                 let (expected, seen) = (excerpt(&expected, SHOWN), excerpt(&answer, SHOWN));
-                Err(Failure::Unhealthy(format!("{address} did not answer {expected} but {seen}")))
+                let verdict = Verdict::unhealthy(format!("{address} did not answer {expected} but {seen}"));
+                Ok(answered(verdict, address, &answer))
             }
             (Err(error), None) => Err(error.into()),
         }
     }
+}
+
+/// Adds who answered, and what.
+fn answered(verdict: Verdict, address: SocketAddr, answer: &[u8]) -> Verdict {
+    verdict.detail("address", address.to_string()).detail("answer", excerpt(answer, SHOWN))
 }
 
 fn ask(
