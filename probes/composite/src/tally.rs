@@ -6,7 +6,7 @@ use probity_guest::{
     Status,
     checks::{Health, Standing},
     settings::Span,
-    text::{first_line, roughly},
+    text::{line, roughly},
 };
 
 use crate::settings::{DegradedAs, Settings, UnknownAs};
@@ -94,7 +94,7 @@ impl Found {
             Self::Unwatched => return "not watched".to_owned(),
             Self::Stale(age) => return format!("not known any more: its last run was {} ago", roughly(age)),
         };
-        match first_line(message, most).trim() {
+        match line(message.lines().next().unwrap_or_default(), most).as_str() {
             "" => state.to_owned(),
             reason => format!("{state} ({reason})"),
         }
@@ -300,6 +300,13 @@ mod tests {
             "2 of 4 are healthy, and that is enough: m2 is not known any more: its last run was 1 h ago; m3 is unknown"
         );
         assert!(said("huuuuuuuu").ends_with("; m5 is unhealthy (refused); and 3 more"), "{}", said("huuuuuuuu"));
+    }
+
+    #[test]
+    fn a_reason_that_is_cut_says_so() {
+        assert_eq!(Found::Unhealthy.story("refused", 7), "unhealthy (refused)");
+        assert_eq!(Found::Unhealthy.story("refused by it", 8), "unhealthy (refused …)");
+        assert_eq!(Found::Unhealthy.story("refused\nby it", 8), "unhealthy (refused)");
     }
 
     #[test]

@@ -88,7 +88,11 @@ fn status(settings: &Settings, answer: &Answer<'_>, secrets: &Secrets) -> String
     let expected: Vec<String> = settings.expect_status.iter().map(ToString::to_string).collect();
     let clause = format!("answered {}, expected {}", answer.status, expected.join(" or "));
     if let Some(location) = answer.location {
-        return format!("{clause}; it redirects to {}", secrets.quote(location.as_bytes()));
+        let clause = format!("{clause}; it redirects to {}", secrets.quote(location.as_bytes()));
+        return match settings.follow_redirects {
+            0 => clause,
+            most => format!("{clause}, and follow_redirects, {most}, is used up"),
+        };
     }
     if !answer.refuses_credentials(settings) {
         return clause;
@@ -158,6 +162,20 @@ mod tests {
         let more = r#""expect_status": [401, "3xx"],"#;
         assert_eq!(found(more, 401), unhealthy([]));
         assert_eq!(found(more, 200), unhealthy(["answered 200, expected 401 or 300-399"]));
+    }
+
+    #[test]
+    fn a_redirect_too_many_is_told_as_one() {
+        let clause = |more: &str| {
+            let settings: Settings = parse(&format!(r#"{{ "url": "http://a/"{more} }}"#)).unwrap();
+            let location = Some("/login");
+            let answer =
+                Answer { status: 302, headers: &[], body: b"", cut: false, location, is_answer_to_credentials: false };
+            status(&settings, &answer, &Secrets::default())
+        };
+        let told = r#"answered 302, expected 200-299; it redirects to "/login""#;
+        assert_eq!(clause(""), told);
+        assert_eq!(clause(r#", "follow_redirects": 5"#), format!("{told}, and follow_redirects, 5, is used up"));
     }
 
     #[test]

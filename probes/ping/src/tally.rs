@@ -36,8 +36,10 @@ enum Outcome {
     Open,
     /// A reply, after this time.
     Answered(Duration),
-    /// Something else, or a reply that came too late.
-    Failed,
+    /// Somebody said why there is none.
+    Refused,
+    /// A reply that came too late.
+    Late,
 }
 
 impl Tally {
@@ -71,16 +73,21 @@ impl Tally {
         self.requests.contains(&Outcome::Open)
     }
 
+    /// Whether somebody said of each request why there is no reply.
+    fn is_settled(&self) -> bool {
+        self.requests.iter().all(|request| *request == Outcome::Refused)
+    }
+
     /// Takes in an answer.
     pub(crate) fn take(&mut self, answer: Answer) {
         match answer {
             Answer::Reply(reply) => self.take_reply(reply),
             Answer::DestinationUnreachable(complaint) => {
-                self.settle(complaint.sequence, Outcome::Failed);
+                self.settle(complaint.sequence, Outcome::Refused);
                 self.trouble = Some(Trouble::Unreachable { by: complaint.address(), code: complaint.code });
             }
             Answer::TimeExceeded(complaint) => {
-                self.settle(complaint.sequence, Outcome::Failed);
+                self.settle(complaint.sequence, Outcome::Refused);
                 self.trouble = Some(Trouble::TimeExceeded { by: complaint.address() });
             }
         }
@@ -89,7 +96,7 @@ impl Tally {
     fn take_reply(&mut self, reply: Reply) {
         let took = Duration::from_nanos(reply.round_trip);
         if took > self.reply_timeout {
-            return self.settle(reply.sequence, Outcome::Failed);
+            return self.settle(reply.sequence, Outcome::Late);
         }
         self.settle(reply.sequence, Outcome::Answered(took));
         self.ttl = Some(reply.ttl);
@@ -109,7 +116,7 @@ impl Tally {
     fn round_trips(&self) -> impl Iterator<Item = Duration> {
         self.requests.iter().filter_map(|request| match request {
             Outcome::Answered(took) => Some(*took),
-            Outcome::Open | Outcome::Failed => None,
+            Outcome::Open | Outcome::Refused | Outcome::Late => None,
         })
     }
 
@@ -124,7 +131,10 @@ impl Tally {
         let Some(Figures { average, .. }) = self.figures() else {
             let requests =
                 if sent == 1 { "an echo request".to_owned() } else { format!("any of {sent} echo requests") };
-            return findings.unhealthy(format!("no reply to {requests} within {}{said}", Span(self.reply_timeout)));
+            // Where somebody said why of each request, none was waited for that long.
+            let within =
+                if self.is_settled() { String::new() } else { format!(" within {}", Span(self.reply_timeout)) };
+            return findings.unhealthy(format!("no reply to {requests}{within}{said}"));
         };
         let lost = match sent - received {
             1 => format!("1 of {sent} echo requests was lost"),
@@ -221,7 +231,7 @@ fn mean(spans: &[Duration]) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
-    use probity_guest::{Status, settings::parse};
+    use probity_guest::{Status, icmp::Complaint, settings::parse};
 
     use super::*;
 
@@ -300,6 +310,20 @@ mod tests {
         assert_eq!(found, finding(Status::Unhealthy, "no reply to any of 2 echo requests within 1.0 s"));
         let found = judged(&tally(1, &[]), "");
         assert_eq!(found, finding(Status::Unhealthy, "no reply to an echo request within 1.0 s"));
+    }
+
+    #[test]
+    fn what_was_refused_was_not_waited_for() {
+        let refused = |sequence| {
+            let sender = probity_guest::bindings::wasi::sockets::network::IpAddress::Ipv4((192, 0, 2, 1));
+            Answer::DestinationUnreachable(Complaint { sequence, sender, code: 3 })
+        };
+        let found = judged(&tally(2, &[refused(1), refused(2)]), "");
+        let told = "no reply to any of 2 echo requests (192.0.2.1 says: port unreachable)";
+        assert_eq!(found, finding(Status::Unhealthy, told));
+        let found = judged(&tally(2, &[refused(1)]), "");
+        let told = "no reply to any of 2 echo requests within 1.0 s (192.0.2.1 says: port unreachable)";
+        assert_eq!(found, finding(Status::Unhealthy, told));
     }
 
     #[test]

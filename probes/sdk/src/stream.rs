@@ -46,7 +46,36 @@ impl From<StreamError> for Cause {
     fn from(error: StreamError) -> Self {
         match error {
             StreamError::Closed => Self::Closed,
-            StreamError::LastOperationFailed(error) => Self::Broken(first_line(&error.to_debug_string(), QUOTED)),
+            StreamError::LastOperationFailed(error) => {
+                Self::Broken(said(&first_line(&error.to_debug_string(), QUOTED)))
+            }
         }
+    }
+}
+
+/// The system's word for what went wrong as a person writes it: the runner has it as a name, such as `ConnectionReset`.
+fn said(name: &str) -> String {
+    if !name.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+        return name.to_owned();
+    }
+    let mut words = String::new();
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() && !words.is_empty() {
+            words.push(' ');
+        }
+        words.push(letter.to_ascii_lowercase());
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_becomes_words() {
+        assert_eq!(said("ConnectionReset"), "connection reset");
+        assert_eq!(said("BrokenPipe"), "broken pipe");
+        assert_eq!(said("The answer is not TLS"), "The answer is not TLS");
     }
 }
