@@ -25,6 +25,18 @@ const MOST_BODY: u32 = 8 * 1024 * 1024;
 /// Values that can be looked for in one body: more are a test of the target, and not of its health.
 const MOST_VALUES: usize = 50;
 
+/// Headers that the runner has a use of its own for, in lower case.
+const KEPT: [&str; 8] = [
+    "connection",
+    "http2-settings",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "transfer-encoding",
+    "upgrade",
+];
+
 /// Redirects that can be followed, as many as browsers do.
 const MOST_REDIRECTS: u8 = 20;
 
@@ -92,6 +104,9 @@ impl Settings {
             if let Some(message) = http::header_problem(name, value) {
                 problem(pointer(), message);
             }
+            if KEPT.contains(&name.to_ascii_lowercase().as_str()) {
+                problem(pointer(), "the runner sees to this by itself; leave it out");
+            }
             if name.eq_ignore_ascii_case("content-length") {
                 problem(pointer(), "the length of `body` is sent by itself; leave this out");
             }
@@ -107,6 +122,12 @@ impl Settings {
         }
         if self.expect_status.is_empty() {
             problem("/expect_status".to_owned(), "no status would be right; name one, or leave it out for 2xx");
+        }
+        if self.method == "HEAD" && !self.expect_body.is_empty() {
+            problem("/expect_body".to_owned(), "there is no body in the answer to HEAD; ask with GET");
+        }
+        if self.method == "HEAD" && !self.expect_json.is_empty() {
+            problem("/expect_json".to_owned(), "there is no body in the answer to HEAD; ask with GET");
         }
         for name in self.expect_header.keys().filter(|name| !http::is_token(name)) {
             problem(format!("/expect_header/{}", escape(name)), "not the name of a header; write one such as `etag`");
@@ -157,6 +178,9 @@ mod tests {
             (r#""headers": { "a/b": "" }"#, "/headers/a~1b"),
             (r#""headers": { "a": "b\r\nc: d" }"#, "/headers/a"),
             (r#""headers": { "Content-Length": "1" }"#, "/headers/Content-Length"),
+            (r#""headers": { "Connection": "close" }"#, "/headers/Connection"),
+            (r#""method": "HEAD", "expect_body": ["a"]"#, "/expect_body"),
+            (r#""method": "HEAD", "expect_json": { "/a": 1 }"#, "/expect_json"),
             (r#""username": "a""#, "/username"),
             (r#""password": "a""#, "/username"),
             (r#""username": "a:b", "password": """#, "/username"),
