@@ -230,6 +230,50 @@ fn two_runners_do_not_share_a_history_and_one_may_do_without() {
 /// Mounts a small file system as the runner's state, and becomes what it is told to run.
 const MOUNT: &str = "mount -t tmpfs -o size=\"$1\" small \"$0\"\nshift\nexec \"$@\"\n";
 
+/// A figure of the store.
+fn store_figure(runner: &Runner, name: &str) -> u64 {
+    let metrics = runner.get("/metrics").text();
+    let line = metrics.lines().find_map(|line| line.strip_prefix(&format!("probity_store_{name} ")));
+    line.unwrap().parse().unwrap()
+}
+
+/// Mounts a small file system with a history that was set aside, and no room, and becomes what it is told to run.
+const CROWDED: &str = "mount -t tmpfs -o size=1m small \"$0\"
+    mkdir -p \"$0/history/damaged/keyspaces/1/tables\"
+    echo wanted > \"$0/history/damaged/keyspaces/1/tables/7\"
+    cat /dev/zero > \"$0/filler\" 2>/dev/null || true
+    exec \"$@\"
+";
+
+#[test]
+fn a_disk_that_is_full_from_the_start_costs_no_history_that_was_set_aside() {
+    if servers::find("nsenter").and(servers::find("mount")).is_none() {
+        return;
+    }
+    if !may_unshare("--mount").unwrap_or(false) {
+        eprintln!("SKIPPED: this test needs mounts of its own");
+        return;
+    }
+    let home = Home::new(BRISK);
+    home.drop_in("a", &guest::saying("hello"));
+    fs::create_dir(home.path("state")).unwrap();
+    let run = home.command(&["run", "--listen", "127.0.0.1:0", "--data-dir", "state"]);
+    let mut mount = Command::new("unshare");
+    mount.args(["--mount", "--", "sh", "-e", "-c", CROWDED]).arg(home.path("state"));
+    let runner = home.start_by(same(&run, mount));
+    runner.wait_for("it to be tried again", || match store_figure(&runner, "errors_total") {
+        3.. => Ok(()),
+        count => Err(count),
+    });
+    let message = runner.json("/health")["components"]["store"]["message"].to_string();
+    assert!(message.contains("No space left"), "{message}");
+    let state = format!("/proc/{}/root{}", runner.id(), runner.home.path("state").display());
+    fs::remove_file(format!("{state}/filler")).unwrap();
+    runner.wait_for_status("healthy");
+    let kept = fs::read_to_string(format!("{state}/history/damaged/keyspaces/1/tables/7")).unwrap();
+    assert_eq!((kept.as_str(), store_figure(&runner, "damaged_total")), ("wanted\n", 0));
+}
+
 #[test]
 fn a_full_disk_stops_no_check_and_history_goes_on_when_there_is_room_again() {
     if servers::find("nsenter").and(servers::find("mount")).is_none() {
@@ -271,17 +315,17 @@ fn a_full_disk_stops_no_check_and_history_goes_on_when_there_is_room_again() {
     assert!(health["message"].as_str().unwrap().contains("store: "), "{health}");
     runner.wait_for_runs("a", 3);
     assert_eq!(runner.get("/health/checks/a/history").status, 503);
-    runner.wait_for("errors to be counted", || {
-        let metrics = runner.get("/metrics").text();
-        let line = metrics.lines().find(|line| line.starts_with("probity_store_errors_total ")).map(str::to_owned);
-        match line.as_deref().and_then(|line| line.rsplit(' ').next()).and_then(|count| count.parse::<u64>().ok()) {
-            Some(1..) => Ok(()),
-            other => Err(format!("{other:?}")),
-        }
+    runner.wait_for("it to be tried again", || match store_figure(&runner, "errors_total") {
+        3.. => Ok(()),
+        count => Err(count),
     });
+    let log = runner.log();
+    assert!(log.matches("nothing is kept for now").count() <= 2, "each trouble is told once: {log}");
+    assert!(!log.contains("history is kept again"), "{log}");
     in_mount(&["rm", &filler]);
     let health = store("healthy");
     assert_eq!(health["status"], "healthy", "{health}");
+    runner.wait_for_log("history is kept again");
     let before = newest();
     runner.wait_for("more results to be kept", || if newest() > before + 2 { Ok(()) } else { Err("none yet") });
 }

@@ -4,13 +4,16 @@
 
 use std::{
     any::Any,
+    ffi::OsStr,
+    fs::{self, DirEntry, File},
     io,
     ops::{
         ControlFlow::{self, Break, Continue},
         RangeInclusive,
     },
+    os::unix::fs::MetadataExt,
     panic::{AssertUnwindSafe, catch_unwind},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use fjall::{
@@ -32,6 +35,12 @@ const JOURNALS: u64 = 64 << 20;
 const FILES: usize = 64;
 /// One thread compacts: history is in no hurry.
 const THREADS: usize = 1;
+/// What a journal's name ends with.
+const JOURNAL: &str = "jnl";
+/// Where the library has its tables, by keyspace: those of its own come first.
+const KEYSPACES: (&str, &str) = ("keyspaces", "0");
+/// The unit in which the system counts what a file takes of the disk (`st_blocks`).
+const BLOCKS: u64 = 512;
 
 /// What is wrong with the store.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -88,12 +97,21 @@ pub(super) enum Order {
 
 /// An open store.
 pub(super) struct Db {
+    folder: PathBuf,
     database: Database,
     all: Keyspace,
 }
 
 impl Db {
     /// Opens what lies in a folder, or begins there.
+    pub(super) fn open_or_begin(folder: &Path) -> Result<Db, Trouble> {
+        if !holds_anything(folder)? {
+            begin(folder)?;
+        }
+        Db::open(folder)
+    }
+
+    /// Opens what lies in a folder.
     pub(super) fn open(folder: &Path) -> Result<Db, Trouble> {
         caught(|| {
             let database = Database::builder(folder)
@@ -108,7 +126,7 @@ impl Db {
                     .data_block_size_policy(BlockSizePolicy::all(BLOCK))
                     .filter_policy(FilterPolicy::disabled())
             })?;
-            Ok(Db { database, all })
+            Ok(Db { folder: folder.to_owned(), database, all })
         })
     }
 
@@ -160,11 +178,77 @@ impl Db {
         })
     }
 
-    /// What it takes of the disk, in bytes.
+    /// What it takes of the disk, in bytes. Journals are longer than what is written into them.
     pub(super) fn size(&self) -> u64 {
-        // What can't be counted now can be another time.
-        caught(|| Ok(self.database.disk_space()?)).unwrap_or_default()
+        taken(&self.folder)
     }
+}
+
+/// Makes a store in which nothing is kept yet, beside its place. It is moved there once it is whole: one that could not be finished
+/// can't be told from one that was damaged later.
+fn begin(folder: &Path) -> Result<(), Trouble> {
+    let made = folder.with_extension("new");
+    let whole = remove(&made).and_then(|()| remove(folder)).map_err(|error| error.to_string()).and_then(|()| {
+        Db::open(&made).map(drop).map_err(|trouble| trouble.to_string())?;
+        let moved = fs::rename(&made, folder).and_then(|()| match folder.parent() {
+            Some(parent) => File::open(parent)?.sync_all(),
+            None => Ok(()),
+        });
+        moved.map_err(|error| error.to_string())
+    });
+    // Whatever it was, it is no damage: there was nothing yet.
+    whole.map_err(|why| {
+        // What is left is removed before the next time as well.
+        let _ = remove(&made);
+        Trouble::Disk(why)
+    })
+}
+
+/// Removes a store in which nothing was kept.
+pub(super) fn remove(folder: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
+
+/// Whether anything was ever kept in a folder, be it readable or not: something is written in a journal, or there is a table.
+pub(super) fn holds_anything(folder: &Path) -> Result<bool, Trouble> {
+    let look = || {
+        let journal = |entry: &DirEntry| entry.path().extension() == Some(OsStr::new(JOURNAL));
+        for entry in entries(folder)?.into_iter().filter(journal) {
+            if entry.metadata()?.blocks() > 0 {
+                return Ok(true);
+            }
+        }
+        let (keyspaces, own) = KEYSPACES;
+        for keyspace in entries(&folder.join(keyspaces))?.into_iter().filter(|entry| entry.file_name() != own) {
+            if !entries(&keyspace.path().join("tables"))?.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    };
+    look().map_err(|error: io::Error| Trouble::Disk(error.to_string()))
+}
+
+/// What lies in a folder; nothing, if there is none.
+fn entries(folder: &Path) -> io::Result<Vec<DirEntry>> {
+    match fs::read_dir(folder) {
+        Ok(entries) => entries.collect(),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+/// What a folder takes of the disk with all that lies in it, in bytes. What goes away meanwhile takes nothing.
+fn taken(folder: &Path) -> u64 {
+    let of = |entry: DirEntry| match entry.metadata() {
+        Ok(metadata) if metadata.is_dir() => taken(&entry.path()),
+        Ok(metadata) => metadata.blocks().saturating_mul(BLOCKS),
+        Err(_) => 0,
+    };
+    entries(folder).unwrap_or_default().into_iter().map(of).sum()
 }
 
 fn hand_out(

@@ -1,3 +1,5 @@
+mod unfinished;
+
 use std::{
     fs,
     path::Path,

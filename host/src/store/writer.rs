@@ -1,8 +1,9 @@
 //! The thread that writes: everything that there is, once in a while, all of it or none.
 
+mod opening;
+
 use std::{
     collections::HashMap,
-    fs,
     path::PathBuf,
     sync::{Arc, PoisonError, atomic::Ordering},
     time::{Duration, Instant},
@@ -12,12 +13,11 @@ use jiff::{SignedDuration, Timestamp};
 use probity_core::time::nanoseconds;
 
 use super::{
-    Before, Common, Handover, Options,
+    Before, Common, Options,
     db::{Db, Trouble},
     holder::{Holder, Unheld},
     keys::{self, CheckId},
-    load::{self, ALIVE, ENDED, FRAME, Loaded, RESERVED, load},
-    lock,
+    load::{self, ALIVE, ENDED, FRAME, RESERVED},
     phases::Phases,
     queue::{Item, Taken},
     record::{self, Frame},
@@ -111,6 +111,7 @@ impl Writer {
         }
         match self.open() {
             Ok(before) => {
+                self.serve();
                 let before = before.unwrap_or_else(|| self.nothing_before());
                 self.last = before.last;
                 Ok(before)
@@ -218,10 +219,20 @@ impl Writer {
         })
     }
 
-    /// Writes all that there is.
+    /// Writes all that there is, or makes room for more.
     fn flush(&mut self) {
-        let Some(db) = &self.db else {
+        if self.db.is_none() {
             return self.make_room();
+        }
+        if let Err(trouble) = self.write() {
+            self.trouble(trouble);
+        }
+    }
+
+    /// Writes all that there is, if there is a store to write to.
+    fn write(&mut self) -> Result<(), Trouble> {
+        let Some(db) = &self.db else {
+            return Ok(());
         };
         let begun = Instant::now();
         if self.last + RESERVED / 2 > self.frame.reserved {
@@ -230,23 +241,20 @@ impl Writer {
         }
         let now = self.common.clock.now().wall.as_millisecond();
         self.pending.insert(keys::meta(ALIVE), Some(record::write(&now)));
-        match db.commit(self.pending.iter()) {
-            Ok(()) => {
-                let Common { written, flushes, flush_nanos, size, .. } = &*self.common;
-                written.fetch_add(self.pending.len() as u64, Ordering::Relaxed);
-                flushes.fetch_add(1, Ordering::Relaxed);
-                flush_nanos.fetch_add(nanoseconds(begun.elapsed()), Ordering::Relaxed);
-                if self.beat.elapsed() >= HEARTBEAT || size.load(Ordering::Relaxed) == 0 {
-                    size.store(db.size(), Ordering::Relaxed);
-                    self.beat = begun;
-                }
-                if self.given_up > 0 && self.opened.elapsed() > SOUND {
-                    self.given_up = 0;
-                }
-                self.pending.clear();
-            }
-            Err(trouble) => self.trouble(trouble),
+        db.commit(self.pending.iter())?;
+        let Common { written, flushes, flush_nanos, size, .. } = &*self.common;
+        written.fetch_add(self.pending.len() as u64, Ordering::Relaxed);
+        flushes.fetch_add(1, Ordering::Relaxed);
+        flush_nanos.fetch_add(nanoseconds(begun.elapsed()), Ordering::Relaxed);
+        if self.beat.elapsed() >= HEARTBEAT || size.load(Ordering::Relaxed) == 0 {
+            size.store(db.size(), Ordering::Relaxed);
+            self.beat = begun;
         }
+        if self.given_up > 0 && self.opened.elapsed() > SOUND {
+            self.given_up = 0;
+        }
+        self.pending.clear();
+        Ok(())
     }
 
     /// Forgets what a store in trouble could not take for too long: results first, for where checks stand can be told again.
@@ -298,119 +306,6 @@ impl Writer {
     fn room_on_disk(&self) -> Option<u64> {
         let disk = rustix::fs::statvfs(&self.folder).ok()?;
         Some(disk.f_bavail.saturating_mul(disk.f_frsize))
-    }
-
-    fn reopen(&mut self) {
-        let held = match &self.holder {
-            Some(_) => Ok(()),
-            None => Holder::hold(&self.folder).map(|holder| self.holder = Some(holder)),
-        };
-        let late = !self.loaded;
-        let opened = held.map_err(|unheld| Trouble::Disk(unheld.to_string())).and_then(|()| self.open());
-        match opened {
-            Ok(_) => {
-                if late {
-                    self.take_over();
-                }
-                tracing::info!("history is kept again");
-                self.flush();
-            }
-            Err(trouble) => self.trouble(trouble),
-        }
-    }
-
-    /// Opens what there is, and reads it if nothing was read before; returns what the events were then.
-    fn open(&mut self) -> Result<Option<Before>, Trouble> {
-        let db = match Db::open(&self.folder.join("db")) {
-            Err(Trouble::Damaged(why)) => {
-                self.set_aside(&why)
-                    .map_err(|error| Trouble::Disk(format!("{why}; it can't be set aside: {error}")))?;
-                Db::open(&self.folder.join("db"))?
-            }
-            opened => opened?,
-        };
-        let before = if self.loaded {
-            self.go_on(&db)?;
-            None
-        } else {
-            match self.read(&db) {
-                Err(Trouble::Damaged(why)) => {
-                    drop(db);
-                    self.set_aside(&why)
-                        .map_err(|error| Trouble::Disk(format!("{why}; it can't be set aside: {error}")))?;
-                    return self.open();
-                }
-                read => Some(read?),
-            }
-        };
-        let db = Arc::new(db);
-        self.common.size.store(db.size(), Ordering::Relaxed);
-        self.common.db.store(Some(Arc::clone(&db)));
-        self.common.read.store(true, Ordering::Release);
-        self.db = Some(db);
-        (self.opened, self.retry) = (Instant::now(), (Instant::now(), RETRY.0));
-        self.common.standings.works();
-        Ok(before)
-    }
-
-    fn read(&mut self, db: &Db) -> Result<Before, Trouble> {
-        let opened = self.common.clock.now().wall;
-        let Loaded { frame, last, until, events, tracks, lives, phases } =
-            load(db, self.common.sizes, &self.instance, opened)?;
-        self.next = tracks.values().map(|track| track.id).max().unwrap_or(0) + 1;
-        let known = tracks.iter().map(|(name, track)| (Arc::clone(name), Arc::clone(&track.known)));
-        *self.common.known.write().unwrap_or_else(PoisonError::into_inner) = known.collect();
-        self.common.handover.store(Arc::new(Handover { until, opened }));
-        *lock(&self.common.lives) = lives;
-        self.phases = Phases::new(Arc::clone(&self.common.phases), phases);
-        let before = Before { instance: frame.instance.clone(), last, events };
-        (self.frame, self.tracks, self.loaded) = (frame, tracks, true);
-        Ok(before)
-    }
-
-    /// Goes on with what was read only after this runner had begun. Its events have numbers of their own by now, so those of before can't
-    /// be told any more; how checks lived is told to whoever keeps them, who has lived on.
-    fn take_over(&mut self) {
-        self.frame = Frame { instance: self.instance.clone(), reserved: self.last + RESERVED, ..self.frame.clone() };
-        for place in 0..self.common.sizes.events {
-            self.pending.insert(keys::event(place, self.common.sizes.events), None);
-        }
-        self.pending.insert(keys::meta(FRAME), Some(record::write(&self.frame)));
-    }
-
-    /// Goes on with a store that was open before, or with an empty one in its place.
-    fn go_on(&mut self, db: &Db) -> Result<(), Trouble> {
-        let same = db.get(&keys::meta(FRAME))?.and_then(|bytes| record::read::<Frame>(&bytes));
-        if same.is_some_and(|frame| frame.instance == self.frame.instance) && !std::mem::take(&mut self.incomplete) {
-            return Ok(());
-        }
-        for (name, track) in &self.tracks {
-            track.save_all(name, &mut self.pending);
-        }
-        for (number, name) in self.phases.all() {
-            self.pending.insert(keys::phase(number), Some(name.as_bytes().to_vec()));
-        }
-        self.pending.insert(keys::meta(FRAME), Some(record::write(&self.frame)));
-        Ok(())
-    }
-
-    /// Moves a damaged store out of the way, in the place of one that was before.
-    fn set_aside(&mut self, why: &str) -> std::io::Result<()> {
-        let (damaged, aside) = (self.folder.join("db"), self.folder.join("damaged"));
-        if aside.exists() {
-            fs::remove_dir_all(&aside)?;
-        }
-        fs::rename(&damaged, &aside)?;
-        self.common.damaged.fetch_add(1, Ordering::Relaxed);
-        self.incomplete = true;
-        let when = self.common.clock.now().wall.round(jiff::Unit::Second).unwrap_or_default();
-        let message = format!(
-            "keeps what happens since {when}: what there was before was damaged ({why}) and lies in {}",
-            aside.display()
-        );
-        tracing::error!("history {message}");
-        self.common.standings.begins_anew(message);
-        Ok(())
     }
 
     /// Removes what is of no more use: what is kept of checks that are long gone. All else takes the place of what is older.
