@@ -165,8 +165,8 @@ pub async fn run_beside(configuration: Configuration, started: impl FnOnce(&Arc<
     let board = Arc::new(Board::new(config.node_id.clone(), clock));
     board.limit_score(config.health.limits);
     board.limit_metrics(metric_limits(&config));
-    keep_vitals(&board, &engine);
     let events = remember(&config, &board, clock)?;
+    keep_vitals(&board, &engine);
     // What failed in an earlier life is no new failure.
     let before = events.last();
     let (spans, tally, exporting) = otlp::channel();
@@ -291,9 +291,13 @@ fn keep_vitals(board: &Arc<Board>, engine: &Arc<Engine>) {
     board.vitals.watch(Part::EpochTicker, move || ticking.since_tick());
     let (beat, beating) = tokio::sync::watch::channel(Instant::now());
     board.vitals.watch(Part::Scheduler, move || beating.borrow().elapsed());
+    let store = board.store().cloned();
     tokio::spawn(async move {
         // It ends with the board, which nobody asks any more then.
         while beat.send(Instant::now()).is_ok() {
+            if let Some(store) = &store {
+                store.beat();
+            }
             tokio::time::sleep(HEARTBEAT).await;
         }
     });

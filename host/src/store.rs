@@ -12,6 +12,7 @@ mod keeper;
 mod keys;
 mod load;
 mod phases;
+mod pulse;
 mod queue;
 mod read;
 mod record;
@@ -265,9 +266,16 @@ impl Store {
     }
 
     fn put(&self, item: Item) {
-        if !self.common.queue.put(item) {
-            self.common.standings.loses(self.common.clock.now().wall, Instant::now());
+        let now = self.common.clock.now();
+        if !self.common.queue.put(item, now) {
+            self.common.standings.loses(now.wall, Instant::now());
         }
+    }
+
+    /// Tells that the runner moves, as whoever runs checks does every second. Where that was not told for some seconds, or the clock
+    /// was set, nothing is known of the time in between.
+    pub fn beat(&self) {
+        self.common.queue.beat(self.common.clock.now());
     }
 
     /// Keeps an event.

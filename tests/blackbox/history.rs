@@ -1,6 +1,6 @@
 //! What outlives the runner: its history, and where its checks stood, though it is killed, restarted, or has no room to write.
 
-use std::{fs, process::Command};
+use std::{fs, process::Command, thread, time::Duration};
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -328,6 +328,33 @@ fn a_full_disk_stops_no_check_and_history_goes_on_when_there_is_room_again() {
     runner.wait_for_log("history is kept again");
     let before = newest();
     runner.wait_for("more results to be kept", || if newest() > before + 2 { Ok(()) } else { Err("none yet") });
+}
+
+#[test]
+fn time_in_which_the_runner_was_stopped_is_unknown() {
+    // Longer than a runner with much to do is late.
+    const STOPPED: Duration = Duration::from_secs(7);
+    let home = Home::new(BRISK);
+    home.drop_in("a", &guest::saying("hello"));
+    let runner = home.start();
+    runner.wait_for_runs("a", 3);
+    let unknown = || {
+        let told = runner.json("/health/checks/a/uptime?window=1h");
+        told["windows"][0]["time"]["unknown"].as_u64().ok_or(told)
+    };
+    assert_eq!(unknown(), Ok(0));
+    runner.signal(Signal::STOP);
+    thread::sleep(STOPPED);
+    runner.signal(Signal::CONT);
+    let unknown = runner.wait_for("the time to be told as unknown", || match unknown() {
+        Ok(0) => Err("none is".to_owned()),
+        other => other.map_err(|told| told.to_string()),
+    });
+    let unknown = Duration::from_nanos(unknown);
+    assert!(unknown >= STOPPED && unknown < STOPPED + Duration::from_secs(3), "{unknown:?}");
+    let check = runner.wait_for_runs("a", 1);
+    assert_eq!(check.status(), "healthy");
+    runner.wait_for_log("the runner stood still");
 }
 
 #[test]

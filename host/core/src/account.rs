@@ -1,7 +1,8 @@
 //! The account of one check's time: how long its target was how, by the minute, the hour and the day, and its incidents.
 //!
 //! It is told of results and changes as they come, closes each stretch when its time is over, and hands it out then. What it
-//! holds itself is what is still open. The time in which there was no runner is told as such, and counts as unknown.
+//! holds itself is what is still open. The time in which there was no runner is told as such, and counts as unknown. Where the
+//! clock was set back, it goes on from there: what is told later takes the place of what was told of the same time.
 
 #[cfg(test)]
 mod tests;
@@ -105,7 +106,7 @@ impl Account {
         (level.index(self.at), rollup)
     }
 
-    /// Time passes with nothing new. A clock that was set back does not take time away.
+    /// Time passes with nothing new. What comes late, or from a clock that was set back a little, does not take time away.
     pub fn pass(&mut self, to: Timestamp, entries: &mut Vec<Entry>) {
         let to = to.as_millisecond();
         while self.at < to {
@@ -122,6 +123,41 @@ impl Account {
             self.health = Health::Unknown;
         }
         self.pass(to, entries);
+    }
+
+    /// Nobody looked from `from` to `to`, as the runner stood still: nothing is known of that time, and after it what was known before.
+    pub fn missed(&mut self, from: Timestamp, to: Timestamp, entries: &mut Vec<Entry>) {
+        self.pass(from, entries);
+        let known = self.health;
+        self.away(to, entries);
+        self.health = known;
+    }
+
+    /// The clock was set back, to `to`: time goes on from there, if it was accounted for beyond. Of a stretch that is open again by
+    /// it, `kept` tells what was handed out, which is part of what it comes to.
+    pub fn set_back(&mut self, to: Timestamp, kept: impl Fn(Level, i64) -> Option<Rollup>, entries: &mut Vec<Entry>) {
+        let to = to.as_millisecond();
+        if to >= self.at {
+            return;
+        }
+        let before = std::mem::replace(&mut self.at, to);
+        self.close(before, entries);
+        let reopened = |level: &Level| level.index(before) != level.index(to);
+        // From the longest on, so that there is something to take the shorter ones out of.
+        for level in Level::ALL.into_iter().rev().filter(reopened) {
+            let Some(rollup) = kept(level, level.index(to)) else {
+                continue;
+            };
+            self.open[level as usize].add(&rollup);
+            // The longer one holds it already, and will be handed it once more.
+            if let Some(longer) = self.open.get_mut(level as usize + 1) {
+                longer.take_out(&rollup);
+            }
+        }
+        if let Some(incident) = self.incident.as_mut().filter(|incident| incident.began > to) {
+            incident.began = to;
+            entries.push(Entry::Incident(incident.clone()));
+        }
     }
 
     /// A run came to its end.
@@ -150,7 +186,7 @@ impl Account {
                 if health.is_up() {
                     let minute = &mut self.open[Level::Minute as usize];
                     minute.repairs += 1;
-                    minute.repair += self.at.abs_diff(over.began);
+                    minute.repair += u64::try_from(self.at - over.began).unwrap_or(0);
                 }
                 entries.push(Entry::Incident(Incident { ended: Some(self.at), ..over }));
             }

@@ -127,6 +127,22 @@ impl Rollup {
         self.latencies.add(&other.latencies);
     }
 
+    /// Takes another stretch out again that is part of this one.
+    pub fn take_out(&mut self, other: &Rollup) {
+        let take = |total: &mut u64, part: u64| *total = total.saturating_sub(part);
+        take(&mut self.results, other.results);
+        take(&mut self.failures, other.failures);
+        take(&mut self.faults, other.faults);
+        take(&mut self.up, other.up);
+        take(&mut self.degraded, other.degraded);
+        take(&mut self.down, other.down);
+        take(&mut self.unknown, other.unknown);
+        take(&mut self.incidents, other.incidents);
+        take(&mut self.repairs, other.repairs);
+        take(&mut self.repair, other.repair);
+        self.latencies.take_out(&other.latencies);
+    }
+
     /// Whether nothing happened.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use jiff::{SignedDuration, Timestamp};
 use probity_core::{
     history::History,
     machine::{Machine, Policy, Saved},
@@ -178,6 +179,8 @@ impl Keeper {
     /// else reported.
     pub fn keep(&mut self, machine: &Machine, ran: Option<(&Arc<Run>, u64, bool)>, changed: bool, now: Now) {
         self.runs = self.runs.saturating_add(u32::from(ran.is_some()));
+        let by_now = ran.map(|(run, ..)| ended_by(run, now));
+        let ran = by_now.as_ref().zip(ran).map(|(run, (_, generation, reported))| (run, generation, reported));
         if let Some((run, ..)) = ran
             && let Outcome::Verdict(verdict) = &run.outcome
             && (!verdict.details.is_empty() || self.carried.is_some())
@@ -213,4 +216,14 @@ impl Keeper {
     pub fn gone(&self, now: Now) {
         self.store.put(Item::Gone(Arc::clone(&self.check), self.seat, now.wall));
     }
+}
+
+/// A run as the clock shows it now. If that was set back during the run, its start would have it end in times that are yet to come.
+fn ended_by(run: &Arc<Run>, now: Now) -> Arc<Run> {
+    if run.ended() <= now.wall {
+        return Arc::clone(run);
+    }
+    let took = SignedDuration::try_from(run.took).unwrap_or(SignedDuration::MAX);
+    let started = now.wall.checked_sub(took).unwrap_or(Timestamp::MIN);
+    Arc::new(Run { started, ..Run::clone(run) })
 }

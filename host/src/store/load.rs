@@ -6,14 +6,17 @@ use std::{
 };
 
 use jiff::Timestamp;
-use probity_core::outcome::Run;
+use probity_core::{
+    outcome::Run,
+    rollup::{Level, Rollup},
+};
 
 use super::{
     Common, Handover, Known, Past, Sizes,
     db::{Db, Trouble},
     keys::{self, CheckId},
     phases::Names,
-    record::{self, Frame, Kept, Life, State},
+    record::{self, Frame, Kept, Life, State, Stretch},
     ring::Ring,
     track::{Pending, SAID_AGAIN, Track, everything},
 };
@@ -185,6 +188,16 @@ pub(super) fn state(db: &Db, id: CheckId, places: u64) -> Result<Option<State>, 
         replay(&mut state, &kept);
     })?;
     Ok(Some(state))
+}
+
+/// What is kept of a stretch of a check's life, or waits to be. What can't be read is gone.
+pub(super) fn stretch(db: Option<&Db>, pending: &Pending, id: CheckId, level: Level, index: i64) -> Option<Rollup> {
+    let key = keys::stretch(id, level, index);
+    let of = |bytes: &[u8]| record::read::<Stretch>(bytes).filter(|it| it.index == index).map(|it| it.rollup);
+    match pending.get(&key) {
+        Some(waiting) => waiting.as_deref().and_then(of),
+        None => db?.get(&key).ok().flatten().as_deref().and_then(of),
+    }
 }
 
 /// Adds a result to an account that was written down before it; the run.

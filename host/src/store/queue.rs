@@ -9,8 +9,12 @@ use std::{
 };
 
 use jiff::Timestamp;
+use probity_core::time::Now;
 
-use super::track::News;
+use super::{
+    pulse::{Leap, Pulse},
+    track::News,
+};
 use crate::events::Record;
 
 /// How much may wait: ten seconds of three thousand results each, and some megabytes.
@@ -27,11 +31,14 @@ pub(super) enum Item {
     Gone(Arc<str>, u64, Timestamp),
     /// An event was told.
     Event(Arc<Record>),
+    /// Time leaped. What was put in before happened before, and what is put in later happened after.
+    Leap(Leap),
 }
 
 #[derive(Default)]
 struct Inside {
     items: Vec<Item>,
+    pulse: Pulse,
     /// Whoever wants to know when all that there was is written, has asked so often.
     asked: u64,
     /// Everything is written that there was when somebody asked for the so manieth time.
@@ -68,9 +75,18 @@ impl Queue {
         Queue { each, ..Queue::default() }
     }
 
-    /// Puts something in; `false` if there is no room for it.
-    pub(super) fn put(&self, item: Item) -> bool {
+    /// Looks at the clocks now, as is done every second.
+    pub(super) fn beat(&self, now: Now) {
         let mut inside = self.inside();
+        let leap = inside.pulse.beat(now);
+        inside.items.extend(leap.map(Item::Leap));
+    }
+
+    /// Puts something in that happened by now; `false` if there is no room for it.
+    pub(super) fn put(&self, item: Item, now: Now) -> bool {
+        let mut inside = self.inside();
+        let leap = inside.pulse.look(now);
+        inside.items.extend(leap.map(Item::Leap));
         if inside.items.len() >= ROOM || inside.closed {
             let closed = inside.closed;
             drop(inside);
@@ -176,12 +192,13 @@ mod tests {
     #[test]
     fn what_there_is_no_room_for_is_dropped_and_counted() {
         let queue = Queue::default();
-        let begun = || Item::Begun("a".into(), 1, Timestamp::UNIX_EPOCH);
-        let taken = (0..ROOM + 3).filter(|_| queue.put(begun())).count();
+        let now = Now { elapsed: Duration::ZERO, wall: Timestamp::UNIX_EPOCH };
+        let begun = || Item::Begun("a".into(), 1, now.wall);
+        let taken = (0..ROOM + 3).filter(|_| queue.put(begun(), now)).count();
         assert_eq!(taken, ROOM);
         assert_eq!((queue.waiting(), queue.dropped()), (ROOM, 3));
         assert_eq!(queue.take(Duration::ZERO).items.len(), ROOM);
-        assert!(queue.put(begun()));
+        assert!(queue.put(begun(), now));
         assert_eq!((queue.waiting(), queue.dropped()), (1, 3), "and there is room again");
     }
 }

@@ -14,6 +14,7 @@ use super::{
     keys::{self, CheckId},
     load,
     record::{self, State, Stretch},
+    track::Pending,
 };
 
 /// The stretches of a part of a check's life, and what they come to.
@@ -66,6 +67,9 @@ impl Store {
         };
         let Handover { until, opened } = **self.common.handover.load();
         let mut closed = Vec::new();
+        // The clock was set back, and the writer has yet to hear of it.
+        let kept = |level, index| load::stretch(Some(db), &Pending::new(), id, level, index);
+        account.set_back(now, kept, &mut closed);
         if account.at() < opened.as_millisecond() {
             // This runner has not heard of it yet.
             account.pass(until, &mut closed);
@@ -95,7 +99,7 @@ impl Present {
         }
         db.walk(key(first.max(turn))..=key(open), Order::Forwards, &mut take).map(drop)?;
         stretches.extend(self.closed.iter().filter_map(|entry| match entry {
-            Entry::Stretch { level: of, index, rollup } if *of == level && *index >= first => {
+            Entry::Stretch { level: of, index, rollup } if *of == level && (first..open).contains(index) => {
                 Some((*index, rollup.clone()))
             }
             _ => None,

@@ -1,3 +1,4 @@
+mod clock;
 mod unfinished;
 
 use std::{
@@ -8,12 +9,13 @@ use std::{
 
 use jiff::SignedDuration;
 use probity_core::{
+    account::Incident,
     event::Event,
     health::{Health, Mode},
     machine::{Command, Machine, Policy, Step},
     outcome::{Detail, Fault, FaultKind, Measurement, Outcome, Status, Usage, Value, Verdict},
     report::{Kind, Report, Reports},
-    rollup::Level,
+    rollup::{Level, Rollup},
     schedule::{Every, Schedule},
     time::Now,
 };

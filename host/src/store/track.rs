@@ -16,8 +16,11 @@ use probity_core::{
 use super::{
     Known,
     carried::Carried,
+    db::Db,
     keys::{self, CheckId},
+    load,
     phases::Phases,
+    pulse::Leap,
     record::{self, Kept, Life, State, Stretch},
 };
 
@@ -139,6 +142,39 @@ impl Track {
             carried.write(self.id, false, pending);
             self.carried = Some(Arc::clone(carried));
         }
+    }
+
+    /// Time leaped.
+    pub(super) fn leap(&mut self, (from, to): Leap, db: Option<&Db>, pending: &mut Pending) {
+        // Of one that was not heard of yet it is not known how it is in any case, and of one that is gone nobody wants to know.
+        if !self.claimed || self.unheard.is_some() {
+            return;
+        }
+        let mut entries = Vec::new();
+        let account = &mut self.state.account;
+        if from < to {
+            account.missed(from, to, &mut entries);
+        } else {
+            account.pass(from, &mut entries);
+            let kept = |level, index| load::stretch(db, pending, self.id, level, index);
+            account.set_back(to, kept, &mut entries);
+        }
+        self.put(entries, pending);
+        // Results tell nothing of it, so that whoever goes on from them has to find it done.
+        self.save(pending);
+    }
+
+    /// A runner begins whose clock shows this. If the one before was ahead of that, time goes on from here.
+    pub(super) fn begin(&mut self, now: Timestamp, db: &Db, pending: &mut Pending) {
+        if self.state.account.at() <= now.as_millisecond() {
+            return;
+        }
+        let mut entries = Vec::new();
+        let kept = |level, index| load::stretch(Some(db), pending, self.id, level, index);
+        self.state.account.set_back(now, kept, &mut entries);
+        self.state.account.away(now, &mut entries);
+        self.put(entries, pending);
+        self.save(pending);
     }
 
     /// Nobody watches the target any more, and the check is gone.

@@ -19,6 +19,7 @@ use super::{
     keys::{self, CheckId},
     load::{self, ALIVE, ENDED, FRAME, RESERVED},
     phases::Phases,
+    pulse::Leap,
     queue::{Item, Taken},
     record::{self, Frame},
     track::{Pending, Track},
@@ -173,7 +174,7 @@ impl Writer {
         // Where nothing has been read yet, nobody knows what a check's number is, or an event's place.
         if !self.loaded {
             match item {
-                Item::Begun(..) | Item::Gone(..) => return,
+                Item::Begun(..) | Item::Gone(..) | Item::Leap(..) => return,
                 Item::Event(event) => self.last = event.seq,
                 Item::News(..) => {}
             }
@@ -197,6 +198,7 @@ impl Writer {
                     track.gone(at, &mut self.pending);
                 }
             }
+            Item::Leap(leap) => self.leap(leap),
             Item::Event(event) => {
                 self.last = event.seq;
                 let key = keys::event(event.seq, self.common.sizes.events);
@@ -205,6 +207,17 @@ impl Writer {
         }
         for (number, name) in self.phases.take_new() {
             self.pending.insert(keys::phase(number), Some(name.as_bytes().to_vec()));
+        }
+    }
+
+    /// Time leaped, for all checks.
+    fn leap(&mut self, leap: Leap) {
+        let (from, to) = leap;
+        let what = if from < to { "the runner stood still, or the clock was set" } else { "the clock was set back" };
+        tracing::warn!("history: {what} from {from} to {to}");
+        let Writer { tracks, pending, db, .. } = self;
+        for track in tracks.values_mut() {
+            track.leap(leap, db.as_deref(), pending);
         }
     }
 

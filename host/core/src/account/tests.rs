@@ -35,6 +35,17 @@ impl Book {
         self.account.pass(at(to), &mut self.entries);
     }
 
+    fn set_back(&mut self, to: i64) {
+        let kept = self.entries.clone();
+        let kept = |level: Level, index: i64| {
+            kept.iter().rev().find_map(|entry| match entry {
+                Entry::Stretch { level: of, index: at, rollup } if (*of, *at) == (level, index) => Some(rollup.clone()),
+                _ => None,
+            })
+        };
+        self.account.set_back(at(to), kept, &mut self.entries);
+    }
+
     /// All that was handed out at a level, and what is open.
     fn of(&self, level: Level) -> BTreeMap<i64, Rollup> {
         let closed = self.entries.iter().filter_map(|entry| match entry {
@@ -103,6 +114,61 @@ fn without_a_runner_nothing_is_known_but_nobody_watched_what_nobody_watched() {
     let mut idle = Book::new();
     idle.account.away(at(25_000), &mut idle.entries);
     assert_eq!(idle.total(Level::Day), Rollup::default());
+}
+
+#[test]
+fn while_the_runner_stood_still_nothing_is_known_and_then_what_was_known_before() {
+    let mut book = Book::new();
+    book.know(Health::Healthy, 0);
+    book.account.missed(at(10_000), at(30_000), &mut book.entries);
+    book.pass(35_000);
+    let total = book.total(Level::Day);
+    assert_eq!((total.up, total.unknown), (15_000, 20_000));
+    let mut idle = Book::new();
+    idle.account.missed(at(10_000), at(30_000), &mut idle.entries);
+    assert_eq!((idle.total(Level::Day), idle.account.health()), (Rollup::default(), Health::Pending));
+}
+
+#[test]
+fn time_goes_on_from_where_the_clock_was_set_back_to() {
+    let month = 30 * Level::Day.length();
+    let mut book = Book::new();
+    book.account.ran(&run(20_000, Status::Healthy), &mut book.entries);
+    book.know(Health::Healthy, 20_000);
+    book.pass(90_000);
+    // The clock is wrong for four seconds.
+    book.account.missed(at(90_000), at(90_000 + month), &mut book.entries);
+    book.know(Health::Unhealthy, 94_000 + month);
+    book.set_back(94_000);
+    book.account.ran(&run(100_000, Status::Unhealthy), &mut book.entries);
+    book.know(Health::Healthy, 130_000);
+    book.pass(4_000_000);
+    for level in Level::ALL {
+        let now = level.index(NOON + 4_000_000);
+        let until_now = book.of(level).into_iter().filter(|(index, _)| *index <= now);
+        let mut total = Rollup::default();
+        until_now.for_each(|(_, rollup)| total.add(&rollup));
+        assert_eq!((total.up, total.down), (70_000 + 3_870_000, 36_000), "{level:?}");
+        // What nobody knows are the parts of this minute, hour and day for which the clock ran ahead.
+        assert_eq!((total.results, total.failures, total.repair), (2, 1, 36_000), "{level:?}");
+    }
+    assert_eq!(book.incidents().last(), Some(&(1, 94_000, Some(130_000))), "it began when it was heard of");
+}
+
+#[test]
+fn a_stretch_that_is_open_again_is_handed_out_with_all_that_it_came_to_and_counted_once() {
+    let hour = Level::Hour.length();
+    let mut book = Book::new();
+    book.know(Health::Healthy, 0);
+    book.account.ran(&run(hour - 65_000, Status::Healthy), &mut book.entries);
+    book.pass(hour + 65_000);
+    book.set_back(hour - 65_000);
+    book.pass(hour - 55_000);
+    let hours: Vec<_> = book.of(Level::Hour).into_values().map(|hour| (hour.up, hour.results)).collect();
+    assert_eq!(hours, [(3_610_000, 1), (65_000, 0)]);
+    book.pass(hour + 70_000);
+    let day = book.total(Level::Day);
+    assert_eq!((day.up, day.results), ((hour + 65_000 + 65_000 + 70_000).unsigned_abs(), 1), "all that passed");
 }
 
 #[test]

@@ -46,6 +46,21 @@ impl Latencies {
         }
     }
 
+    /// Takes all of another histogram out that are part of this one. The shortest and the longest stay what they were while any are
+    /// left.
+    pub fn take_out(&mut self, other: &Latencies) {
+        self.sum = self.sum.saturating_sub(other.sum);
+        for (bucket, count) in &other.buckets {
+            if let Ok(at) = self.buckets.binary_search_by_key(bucket, |(number, _)| *number) {
+                self.buckets[at].1 = self.buckets[at].1.saturating_sub(*count);
+            }
+        }
+        self.buckets.retain(|(_, count)| *count > 0);
+        if self.buckets.is_empty() {
+            *self = Latencies::default();
+        }
+    }
+
     fn put(&mut self, bucket: u16, count: u64) {
         match self.buckets.binary_search_by_key(&bucket, |(number, _)| *number) {
             Ok(at) => self.buckets[at].1 += count,

@@ -385,10 +385,9 @@ impl<'a> Incidents<'a> {
             number: incident.number,
             began: time(incident.began),
             ended: incident.ended.map(time),
-            duration: incident
-                .ended
-                .unwrap_or(now.as_millisecond())
-                .abs_diff(incident.began)
+            // What a clock told that was wrong may lie ahead, and has not lasted yet.
+            duration: u64::try_from(incident.ended.unwrap_or(now.as_millisecond()) - incident.began)
+                .unwrap_or(0)
                 .saturating_mul(MILLISECOND),
             message: &incident.message,
         };

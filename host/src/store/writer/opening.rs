@@ -85,8 +85,11 @@ impl Writer {
 
     fn read(&mut self, db: &Db) -> Result<Before, Trouble> {
         let opened = self.common.clock.now().wall;
-        let Loaded { frame, last, until, events, tracks, lives, phases } =
+        let Loaded { frame, last, until, events, mut tracks, lives, phases } =
             load(db, self.common.sizes, &self.instance, opened)?;
+        for track in tracks.values_mut() {
+            track.begin(opened, db, &mut self.pending);
+        }
         self.next = tracks.values().map(|track| track.id).max().unwrap_or(0) + 1;
         let known = tracks.iter().map(|(name, track)| (Arc::clone(name), Arc::clone(&track.known)));
         *self.common.known.write().unwrap_or_else(PoisonError::into_inner) = known.collect();
