@@ -39,7 +39,7 @@ pub use self::{
     figures::{Figures, MetricLimits, Notifications, SinkFigures},
     inventory::{Inventory, ProbeInfo, ProbeSource, ProbeState, Source},
     lag::{LAG_BUCKETS, Lag},
-    slot::{Slot, Tallies},
+    slot::Slot,
     vitals::{Part, STILL, Vitals},
 };
 use crate::{clock::Clock, store::Store};

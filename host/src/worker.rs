@@ -436,7 +436,6 @@ impl Worker {
         let time = self.shared.clock.now().wall;
         for event in self.events.drain(..) {
             let info = &self.assignment.info;
-            self.slot.happened(&event);
             let fact = Fact::Check { check: Arc::clone(&info.name), group: info.group.clone(), event };
             self.shared.events.tell(time, fact);
         }

@@ -40,6 +40,15 @@ fn a_runner_goes_on_where_the_one_before_it_was() {
     let events = runner.json("/connections/port")["state"].clone();
     assert_eq!(events, "CONNECTED");
     let before = runner.wait_for_runs("port", 2);
+    let transitions = ["probity_check_transitions_total", "probity_connection_transitions_total"];
+    let changes = |runner: &Runner| {
+        let metrics = runner.get("/metrics").text();
+        transitions.map(|name| {
+            let line = metrics.lines().find_map(|line| line.strip_prefix(&format!("{name}{{check=\"port\"}} ")));
+            line.unwrap().parse::<u64>().unwrap()
+        })
+    };
+    let counted = changes(&runner);
     let incidents = runner.wait_for_json("/health/checks/port/incidents", "an incident that is over", |it| {
         it["incidents"][0]["ended"].is_string()
     });
@@ -55,6 +64,8 @@ fn a_runner_goes_on_where_the_one_before_it_was() {
     assert_eq!(first.state(), "CONNECTED");
     assert_eq!(first.0["mode"], "forced-up", "what somebody decreed holds until somebody takes it back");
     assert!(first.count("unhealthy") >= 1);
+    let counts = changes(&runner);
+    assert!(counted[0] >= 3 && counts[0] >= counted[0] && counts[1] >= counted[1], "{counts:?} after {counted:?}");
     runner.wait_for_runs("port", 2);
     let stats = runner.json("/connections/port/stats");
     assert_eq!((&stats["totalConnections"], &stats["totalReconnections"]), (&json!(2), &json!(1)), "{stats}");

@@ -367,7 +367,8 @@ impl Machine {
         self.flight = Some(Flight { target, probe });
         self.by_hand = false;
         if self.watched() {
-            events.extend(self.connection.examine(now).map(Event::StateChange));
+            let change = self.connection.examine(now);
+            self.tell_of_state(change, events);
         }
     }
 
@@ -391,13 +392,14 @@ impl Machine {
             Finding::Settled(status) if status.is_up() => {
                 if let Some(change) = self.connection.up(now) {
                     let lost_for = self.lost.take().map(|lost| now.elapsed.saturating_sub(lost));
-                    events.extend([Event::StateChange(change), Event::Connected { lost_for }]);
+                    self.tell_of_state(Some(change), events);
+                    events.push(Event::Connected { lost_for });
                 }
                 (status, Next::Schedule)
             }
             Finding::Settled(status) => {
                 let (change, retry) = self.connection.down(verdict.permanent, &self.policy.backoff, random, now);
-                events.extend(change.map(Event::StateChange));
+                self.tell_of_state(change, events);
                 if change.is_some_and(|change| change.from == State::Connected) {
                     self.lost = Some(now.elapsed);
                 }
@@ -414,6 +416,13 @@ impl Machine {
         next
     }
 
+    fn tell_of_state(&mut self, change: Option<Change>, events: &mut Vec<Event>) {
+        if let Some(change) = change {
+            self.stats.state_changes += 1;
+            events.push(Event::StateChange(change));
+        }
+    }
+
     fn tell_of_flapping(&self, turn: Option<Turn>, events: &mut Vec<Event>) {
         let share = self.flapping.share();
         events.extend(turn.map(|turn| match turn {
@@ -426,6 +435,7 @@ impl Machine {
     fn know(&mut self, health: Health, message: &Arc<str>, events: &mut Vec<Event>) {
         let from = std::mem::replace(&mut self.health, health);
         if from != health {
+            self.stats.health_changes += 1;
             events.push(Event::HealthChange { from, to: health, message: Arc::clone(message) });
         }
     }
@@ -434,7 +444,8 @@ impl Machine {
     fn let_go(&mut self, cause: Cause, now: Now, events: &mut Vec<Event>) {
         self.abandon();
         if let Some(change) = self.connection.disconnect(cause, now) {
-            events.extend([Event::StateChange(change), Event::Disconnected { cause }]);
+            self.tell_of_state(Some(change), events);
+            events.push(Event::Disconnected { cause });
         }
         if self.health != Health::Pending {
             self.know(Health::Pending, &"nobody watches the target".into(), events);

@@ -37,6 +37,10 @@ pub struct Stats {
     pub took: Duration,
     /// How long the target took, in those runs that had a verdict.
     pub latency: Histogram,
+    /// How often what is known of the target changed.
+    pub health_changes: u64,
+    /// How often the connection to the target changed its state.
+    pub state_changes: u64,
 }
 
 impl Stats {
@@ -81,6 +85,8 @@ impl Stats {
         self.fuel = self.fuel.saturating_add(earlier.fuel);
         self.took = self.took.saturating_add(earlier.took);
         self.latency.add(&earlier.latency);
+        self.health_changes += earlier.health_changes;
+        self.state_changes += earlier.state_changes;
     }
 
     fn count_in_a_row(&mut self, status: Status) {

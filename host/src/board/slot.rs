@@ -10,7 +10,6 @@ use std::{
 
 use arc_swap::{ArcSwap, Guard};
 use probity_core::{
-    event::Event,
     history::History,
     outcome::Run,
     report::{Kind, Report, Reports},
@@ -33,21 +32,8 @@ pub struct Slot {
     heard: AtomicBool,
     /// How late its last run started, in nanoseconds.
     lag: AtomicU64,
-    health_changes: AtomicU64,
-    state_changes: AtomicU64,
     /// The checks that its probe has read since it was given to it, or at its latest run that read any.
     reads: Mutex<Vec<Arc<str>>>,
-}
-
-/// What is counted of a check beside what its machine counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tallies {
-    /// How late its last run started.
-    pub lag: Duration,
-    /// How often what is known of its target changed.
-    pub health_changes: u64,
-    /// How often the connection to its target changed its state.
-    pub state_changes: u64,
 }
 
 impl Slot {
@@ -65,8 +51,6 @@ impl Slot {
             history: Mutex::new(history),
             touched: AtomicU64::new(0),
             lag: AtomicU64::new(0),
-            health_changes: AtomicU64::new(0),
-            state_changes: AtomicU64::new(0),
             reports: Mutex::default(),
             heard: AtomicBool::new(false),
             reads: Mutex::default(),
@@ -78,23 +62,10 @@ impl Slot {
         self.lag.store(nanoseconds(lag), Ordering::Relaxed);
     }
 
-    /// This happened to it.
-    pub fn happened(&self, event: &Event) {
-        match event {
-            Event::HealthChange { .. } => self.health_changes.fetch_add(1, Ordering::Relaxed),
-            Event::StateChange(_) => self.state_changes.fetch_add(1, Ordering::Relaxed),
-            _ => return,
-        };
-    }
-
-    /// What was counted of it.
+    /// How late its last run started.
     #[must_use]
-    pub fn tallies(&self) -> Tallies {
-        Tallies {
-            lag: Duration::from_nanos(self.lag.load(Ordering::Relaxed)),
-            health_changes: self.health_changes.load(Ordering::Relaxed),
-            state_changes: self.state_changes.load(Ordering::Relaxed),
-        }
+    pub fn lag(&self) -> Duration {
+        Duration::from_nanos(self.lag.load(Ordering::Relaxed))
     }
 
     /// Somebody asked for the connection at this time since the runner's start. Its worker need not be woken for it.

@@ -212,6 +212,7 @@ fn a_check_goes_on_where_it_was_and_the_time_between_is_unknown() {
     check.run(verdict(Status::Healthy, "back"));
     check.run(verdict(Status::Healthy, "well"));
     let before = check.machine.snapshot();
+    assert_eq!((before.stats.health_changes, before.stats.state_changes), (3, 4), "up, down and up again");
     assert!(check.store.close(PATIENCE));
 
     let (store, _) = open_when_free(options(folder.path()));

@@ -203,7 +203,8 @@ impl Machine {
     /// From `Disconnected` to `Connecting`, if it may be.
     fn begin(&mut self, now: Now, events: &mut Vec<Event>) {
         if self.watched() && self.connection.state() == State::Disconnected {
-            events.extend(self.connection.examine(now).map(Event::StateChange));
+            let change = self.connection.examine(now);
+            self.tell_of_state(change, events);
             self.due = Due::At(now.elapsed);
         }
     }

@@ -3,7 +3,7 @@
 //! Beyond a number of checks, series are shared: by the name `_overflow`, which no check can have, go the sums of what can be summed
 //! up. What can't, such as the time of a last run, is told of no more.
 
-use std::ops::AddAssign;
+use std::{ops::AddAssign, time::Duration};
 
 use probity_core::{
     circuit, connection,
@@ -16,7 +16,7 @@ use probity_core::{
 
 use super::seconds;
 use crate::{
-    board::{CheckState, Slot, Tallies},
+    board::{CheckState, Slot},
     http::{
         exposition::{
             Exposition,
@@ -36,7 +36,7 @@ const OVERFLOW: &str = "_overflow";
 /// faster than from a pointer to the next.
 struct Check<'a> {
     state: CheckState,
-    tallies: Tallies,
+    lag: Duration,
     slot: &'a Slot,
     /// Its name, which is what most of its series have.
     labels: Labels<'a>,
@@ -58,7 +58,7 @@ pub(super) fn write(out: &mut Exposition, view: &View<'_>) {
         .map(|(name, slot)| {
             let labels = Labels::of(&[("check", name)]);
             let state = CheckState::clone(&slot.state());
-            Check { state, tallies: slot.tallies(), slot, labels, score: slot.score() }
+            Check { state, lag: slot.lag(), slot, labels, score: slot.score() }
         })
         .collect();
     let most = view.board.metric_limits().checks.min(named.len());
@@ -108,7 +108,7 @@ fn health(out: &mut Exposition, checks: &Checks<'_>) {
         Some(u64::from(check.state.snapshot.flapping))
     });
     let help = "How often what is known of the target changed.";
-    checks.counter(out, "probity_check_transitions_total", help, |check| check.tallies.health_changes);
+    checks.counter(out, "probity_check_transitions_total", help, |check| check.state.snapshot.stats.health_changes);
 }
 
 /// How the connection to each target stands.
@@ -120,7 +120,7 @@ fn connections(out: &mut Exposition, checks: &Checks<'_>) {
     let states = ("state", circuit::State::ALL, circuit::State::as_str as fn(_) -> _);
     checks.one_hot(out, "probity_circuit_state", help, states, |check| check.snapshot.circuit.state());
     let help = "How often the connection to the target changed its state.";
-    checks.counter(out, "probity_connection_transitions_total", help, |check| check.tallies.state_changes);
+    checks.counter(out, "probity_connection_transitions_total", help, |check| check.state.snapshot.stats.state_changes);
     let help = "How often the connection to the target was made.";
     checks
         .counter(out, "probity_connections_total", help, |check| check.state.snapshot.connection.totals().connections);
@@ -239,7 +239,7 @@ fn last_run(out: &mut Exposition, checks: &Checks<'_>) {
     });
     let help = "How late the last run started.";
     checks.gauge(out, "probity_check_schedule_lag_seconds", help, Shared::Not, |check| {
-        last(check).map(|_| check.tallies.lag.as_secs_f64())
+        last(check).map(|_| check.lag.as_secs_f64())
     });
 }
 

@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use probity_core::event::Event;
-
 use super::*;
 use crate::board::{Figures, MetricLimits};
 
@@ -185,13 +183,13 @@ async fn what_is_counted_of_each_check_is_told() {
     let house = House::running();
     let slot = house.board.check("orders-db").unwrap();
     slot.started(Duration::from_millis(250));
-    slot.happened(&Event::HealthChange { from: Health::Pending, to: Health::Healthy, message: "up".into() });
     let metrics = scrape(&house).await;
     let of = |name, check| metrics.value(name, &[("check", check)]);
     assert_eq!(of("probity_check_schedule_lag_seconds", "orders-db"), Some(0.25));
     assert_eq!(of("probity_check_schedule_lag_seconds", "new"), None, "it has not run");
     assert_eq!(of("probity_check_transitions_total", "orders-db"), Some(1.0));
-    assert_eq!(of("probity_connection_transitions_total", "orders-db"), Some(0.0));
+    assert_eq!(of("probity_connection_transitions_total", "orders-db"), Some(2.0));
+    assert_eq!(of("probity_connection_transitions_total", "new"), Some(0.0));
     assert_eq!(of("probity_check_last_latency_seconds", "orders-db"), Some(0.003));
     assert_eq!(of("probity_check_last_fuel", "orders-db"), Some(4096.0));
     assert_eq!([of("probity_check_score", "orders-db"), of("probity_check_score", "new")], [Some(1.0), None]);
