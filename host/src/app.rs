@@ -321,7 +321,13 @@ fn remember(config: &Config, board: &Arc<Board>, clock: Clock) -> Result<Arc<Eve
             board.take_component("store", component);
         }
     };
-    let (store, before) = Store::open(options, &Events::instance_of(board.started), clock, tell)?;
+    let opened = Store::open(options, &Events::instance_of(board.started), clock, tell);
+    let (store, before) = opened.map_err(|unheld| {
+        anyhow!(
+            "{unheld}; give this runner a place of its own with --data-dir or `data_dir`, let it do without history with \
+             --ephemeral, or stop the other one"
+        )
+    })?;
     let store = Arc::new(store);
     board.remember(Arc::clone(&store));
     let events = Events::resumed(before.instance, before.last, before.events, config.events.capacity);

@@ -19,6 +19,7 @@ fn what_was_kept_is_written_out_once_its_runner_is_gone() {
     let refused = export(&runner.home, &[]);
     assert_eq!(refused.code, Some(3), "{refused:?}");
     assert!(refused.stderr.contains(&format!("process id {}", runner.id())), "{refused:?}");
+    assert!(refused.stderr.contains("--url http://") && !refused.stderr.contains("--ephemeral"), "{refused:?}");
     // But whoever asks the runner itself is told.
     runner
         .wait_for_json("/health/checks/a/history", "three results", |it| it["results"].as_array().unwrap().len() >= 3);

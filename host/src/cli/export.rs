@@ -7,7 +7,7 @@ use std::{
     process::ExitCode,
 };
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use serde::{Deserialize, de::IgnoredAny};
@@ -19,7 +19,7 @@ use crate::{
     clock::Clock,
     config::Overrides,
     http::KeptResult,
-    store::{Asked, Store},
+    store::{Asked, Store, Unavailable, Unheld},
 };
 
 /// The configuration that is used where none is named.
@@ -101,7 +101,13 @@ impl Export {
             None => {
                 let is_alone = self.access == Access::default();
                 ensure!(is_alone, "files take neither tokens nor certificates; name the runner that does by --url");
-                Source::Files(Store::look(&self.data_dir()?.join("history"), Clock::new())?)
+                let store = Store::look(&self.data_dir()?.join("history"), Clock::new());
+                Source::Files(store.map_err(|unavailable| match unavailable {
+                    Unavailable::Held(held @ Unheld::ByAnother { .. }) => {
+                        anyhow!("{held}; ask it with --url http://ADDRESS:PORT, or stop it first")
+                    }
+                    unavailable => unavailable.into(),
+                })?)
             }
         };
         let known = source.checks().await?;

@@ -21,10 +21,7 @@ const FILE_MODE: u32 = 0o600;
 #[derive(Debug, Error)]
 pub enum Unheld {
     /// Another runner has it.
-    #[error(
-        "{by} keeps its history in {}; give this runner a place of its own with --data-dir or `data_dir`, let it do without \
-         history with --ephemeral, or stop the other one", folder.display()
-    )]
+    #[error("{by} keeps its history in {}", folder.display())]
     ByAnother {
         /// Who, as far as it says.
         by: String,
@@ -87,8 +84,8 @@ mod tests {
         let holder = Holder::hold(&folder).unwrap();
         let refused = Holder::hold(&folder).unwrap_err().to_string();
         let expected =
-            format!("the runner with process id {} keeps its history in {}; give", process::id(), folder.display());
-        assert!(refused.starts_with(&expected), "{refused}");
+            format!("the runner with process id {} keeps its history in {}", process::id(), folder.display());
+        assert_eq!(refused, expected);
         assert_eq!(folder.metadata().unwrap().permissions().mode() & 0o777, 0o700);
         drop(holder);
         assert!(Holder::hold(&folder).is_ok());
