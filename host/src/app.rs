@@ -329,7 +329,7 @@ fn remember(config: &Config, board: &Arc<Board>, clock: Clock) -> Result<Arc<Eve
         )
     })?;
     let store = Arc::new(store);
-    board.remember(Arc::clone(&store));
+    board.remember(Arc::clone(&store), Events::began(&before.instance).unwrap_or(board.started));
     let events = Events::resumed(before.instance, before.last, before.events, config.events.capacity);
     events.keep(move |record| store.event(record));
     Ok(Arc::new(events))

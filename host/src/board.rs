@@ -64,7 +64,7 @@ pub struct Board {
     changed: tokio::sync::Notify,
     in_flight: AtomicU64,
     components: Components,
-    store: OnceLock<Arc<Store>>,
+    store: OnceLock<(Arc<Store>, Timestamp)>,
     notifications: OnceLock<Box<dyn Fn() -> Notifications + Send + Sync>>,
     queued: AtomicU64,
     figures: OnceLock<Box<dyn Fn() -> Figures + Send + Sync>>,
@@ -141,16 +141,22 @@ impl Board {
         self.bump();
     }
 
-    /// Takes in where what happens is kept. Only the first that is told counts.
-    pub fn remember(&self, store: Arc<Store>) {
+    /// Takes in where what happens is kept, and since when. Only the first that is told counts.
+    pub fn remember(&self, store: Arc<Store>, since: Timestamp) {
         // There is one for each runner.
-        let _ = self.store.set(store);
+        let _ = self.store.set((store, since));
     }
 
     /// Where what happens is kept, if it is.
     #[must_use]
     pub fn store(&self) -> Option<&Arc<Store>> {
-        self.store.get()
+        self.store.get().map(|(store, _)| store)
+    }
+
+    /// Since when is counted what checks do: since the history began that this runner goes on with, or else since its start.
+    #[must_use]
+    pub fn counted_since(&self) -> Timestamp {
+        self.store.get().map_or(self.started, |(_, since)| self.started.min(*since))
     }
 
     /// Takes in from which score on the whole is what.

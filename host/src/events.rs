@@ -212,6 +212,12 @@ impl Events {
         format!("{:x}", started.as_millisecond())
     }
 
+    /// When a history began, by what it is named after; `None`: it is named after something else.
+    #[must_use]
+    pub fn began(instance: &str) -> Option<Timestamp> {
+        i64::from_str_radix(instance, 16).ok().and_then(|began| Timestamp::from_millisecond(began).ok())
+    }
+
     /// The log of a history that goes on: with these events, the oldest first, and after this number.
     #[must_use]
     pub fn resumed(instance: String, last: u64, records: Vec<Arc<Record>>, capacity: usize) -> Events {
@@ -407,5 +413,12 @@ mod tests {
         let mut follower = events.follow(100);
         assert_eq!(next(&mut follower).now_or_never(), None);
         assert_eq!(events.last(), 3);
+    }
+
+    #[test]
+    fn a_history_is_named_after_its_beginning() {
+        let began = Timestamp::from_millisecond(1_772_452_800_123).unwrap();
+        assert_eq!(Events::began(&Events::instance_of(began)), Some(began));
+        assert_eq!([Events::began("xyz"), Events::began("7fffffffffffffff")], [None, None]);
     }
 }

@@ -167,6 +167,46 @@ fn each_run_is_a_span_and_metrics_come_at_intervals() {
 }
 
 #[test]
+fn what_is_counted_on_after_a_restart_is_told_with_the_beginning_that_it_has() {
+    let Some(collector) = collector() else { return };
+    let home = runner(&collector, "");
+    home.drop_in("good", &guest::saying("hello"));
+    // The latest sums of the check's runs and of the runner's loads: how many, and since when.
+    let latest = |name: &str, check: Option<&str>| {
+        let all = taken(&collector).into_iter().rev().filter(|taken| taken["path"] == "/v1/metrics");
+        let sums = all.flat_map(|taken| {
+            let resource = taken["message"]["resource_metrics"][0].clone();
+            resource["scope_metrics"][0]["metrics"].as_array().cloned().unwrap_or_default()
+        });
+        let points = sums.filter(|metric| metric["name"] == name).flat_map(|metric| {
+            let points = &metric["sum"]["data_points"];
+            points.as_array().cloned().unwrap_or_default()
+        });
+        let wanted = |point: &Value| {
+            let of = attributes(point);
+            check.is_none_or(|check| of["check"] == check && of["outcome"] == "healthy")
+        };
+        let number = |value: &Value| value.as_str().unwrap().parse::<u64>().unwrap();
+        points.into_iter().find(wanted).map(|point| (number(&point["as_int"]), number(&point["start_time_unix_nano"])))
+    };
+    let runs = || latest("probity_check_runs", Some("good"));
+    let mut runner = home.start();
+    runner.wait_for_runs("good", 3);
+    let (before, began) = runner.wait_for("runs to be sent", || runs().filter(|(count, _)| *count >= 3).ok_or("none"));
+    let (_, first) = latest("probity_store_written", None).unwrap();
+    assert!(began <= first && first - began < 1_000_000, "to a millisecond, when the first runner started: {began}");
+    for _ in 0..2 {
+        runner = runner.stop().start();
+        let (count, since) = runner.wait_for("more runs to be sent", || {
+            let own = latest("probity_store_written", None).filter(|(_, since)| *since > first);
+            own.and_then(|_| runs()).filter(|(count, _)| *count > before).ok_or("none")
+        });
+        assert_eq!(since, began, "{count} since");
+    }
+    runner.stop();
+}
+
+#[test]
 fn the_trace_goes_on_to_whom_a_probe_asks() {
     let Some(collector) = collector() else { return };
     let (seen, told) = std::sync::mpsc::channel();

@@ -2,6 +2,7 @@
 
 mod text;
 
+use jiff::Timestamp;
 use probity_core::outcome::Measurement;
 
 use self::text::{each_line, end, line, write_labels};
@@ -16,7 +17,7 @@ const TOTAL: &str = "_total";
 /// What the figures of a family are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// They only rise, until the runner starts again.
+    /// They only rise, until the runner starts again, or is told to begin anew.
     Counter,
     /// They rise and fall.
     Gauge,
@@ -92,6 +93,8 @@ pub(crate) struct Metric {
     pub(crate) name: &'static str,
     pub(crate) kind: Kind,
     pub(crate) help: &'static str,
+    /// Since when it is counted, if it is.
+    pub(crate) since: Timestamp,
     pub(crate) points: Vec<Point>,
 }
 
@@ -100,7 +103,7 @@ pub(crate) struct Exposition(Written);
 
 enum Written {
     Text(String, Format),
-    Values(Vec<Metric>),
+    Values(Vec<Metric>, Timestamp),
 }
 
 impl Exposition {
@@ -114,15 +117,17 @@ impl Exposition {
         Exposition(Written::Text(String::with_capacity(bytes), format))
     }
 
-    /// None yet, to become values.
-    pub(crate) fn values() -> Exposition {
-        Exposition(Written::Values(Vec::new()))
+    /// None yet, to become values, of what is counted since then.
+    pub(crate) fn values(since: Timestamp) -> Exposition {
+        Exposition(Written::Values(Vec::new(), since))
     }
 
     /// Begins a family. All of its samples come next.
     pub(crate) fn family(&mut self, name: &'static str, kind: Kind, help: &'static str) -> Family<'_> {
         match &mut self.0 {
-            Written::Values(metrics) => metrics.push(Metric { name, kind, help, points: Vec::new() }),
+            Written::Values(metrics, since) => {
+                metrics.push(Metric { name, kind, help, since: *since, points: Vec::new() });
+            }
             Written::Text(text, format) => {
                 let family = match format {
                     Format::OpenMetrics => name.strip_suffix(TOTAL).unwrap_or(name),
@@ -151,7 +156,7 @@ impl Exposition {
                 }
                 text
             }
-            Written::Values(_) => String::new(),
+            Written::Values(..) => String::new(),
         }
     }
 
@@ -159,7 +164,7 @@ impl Exposition {
     pub(crate) fn into_values(self) -> Vec<Metric> {
         match self.0 {
             Written::Text(..) => Vec::new(),
-            Written::Values(metrics) => metrics,
+            Written::Values(metrics, _) => metrics,
         }
     }
 }
@@ -204,7 +209,7 @@ impl<'a> Family<'a> {
         let value = value.into();
         match &mut self.written {
             Written::Text(text, _) => line(text, self.name, "", labels, own, value),
-            Written::Values(metrics) => point(metrics, labels, own, Value::Number(value)),
+            Written::Values(metrics, _) => point(metrics, labels, own, Value::Number(value)),
         }
     }
 
@@ -236,7 +241,7 @@ impl<'a> Family<'a> {
     /// Observations by size, up to each of these bounds and beyond the last.
     pub(crate) fn histogram(self, bounds: &'static [f64]) -> BySize<'a> {
         let ends = match &*self.written {
-            Written::Values(_) => Vec::new(),
+            Written::Values(..) => Vec::new(),
             Written::Text(_, format) => {
                 let bounds = bounds.iter().copied().chain([f64::INFINITY]);
                 bounds.map(|bound| end(bound, *format)).collect()
@@ -248,7 +253,7 @@ impl<'a> Family<'a> {
     /// Writes observations, summed up.
     pub(crate) fn summary(&mut self, labels: &Labels<'_>, sum: f64, count: u64) {
         match &mut self.written {
-            Written::Values(metrics) => point(metrics, labels, &[], Value::Summary { sum, count }),
+            Written::Values(metrics, _) => point(metrics, labels, &[], Value::Summary { sum, count }),
             Written::Text(text, _) => {
                 line(text, self.name, "_sum", labels, &[], Number::Real(sum));
                 line(text, self.name, "_count", labels, &[], Number::Whole(count));
@@ -272,7 +277,7 @@ impl ByWord<'_> {
         let ByWord { family: Family { written, name }, label, words, ends } = self;
         match written {
             Written::Text(text, _) => each_line(text, name, "", labels, ends.iter().zip(counts)),
-            Written::Values(metrics) => {
+            Written::Values(metrics, _) => {
                 for (word, count) in words.iter().zip(counts) {
                     point(metrics, labels, &[(*label, *word)], Value::Number(Number::Whole(count)));
                 }
@@ -301,7 +306,7 @@ impl BySize<'_> {
     pub(crate) fn put(&mut self, labels: &Labels<'_>, counts: &[u64], sum: f64) {
         let Family { written, name } = &mut self.family;
         match written {
-            Written::Values(metrics) => {
+            Written::Values(metrics, _) => {
                 point(metrics, labels, &[], Value::Histogram { bounds: self.bounds, counts: counts.to_vec(), sum });
             }
             Written::Text(text, _) => {
@@ -382,7 +387,7 @@ mod tests {
 
     #[test]
     fn values_are_kept_as_they_are() {
-        let metrics = some(Exposition::values()).into_values();
+        let metrics = some(Exposition::values(Timestamp::UNIX_EPOCH)).into_values();
         let told: Vec<_> = metrics.iter().map(|metric| (metric.name, metric.kind, &metric.points[..])).collect();
         let point = |labels: &[(&'static str, &str)], value| {
             [Point { labels: labels.iter().map(|(name, value)| (*name, (*value).into())).collect(), value }]

@@ -74,13 +74,23 @@ fn draw(view: &View<'_>, format: Format) -> Drawn {
 
 /// All metrics as values, for whoever sends them.
 pub(crate) fn values(board: &Board) -> Vec<Metric> {
-    let mut out = Exposition::values();
-    write(&mut out, &View::of(board));
-    out.into_values()
+    let view = View::of(board);
+    let mut of_checks = Exposition::values(board.counted_since());
+    checks::write(&mut of_checks, &view);
+    let mut of_the_runner = Exposition::values(board.started);
+    write_of_the_runner(&mut of_the_runner, &view);
+    let mut values = of_checks.into_values();
+    values.extend(of_the_runner.into_values());
+    values
 }
 
 fn write(out: &mut Exposition, view: &View<'_>) {
     checks::write(out, view);
+    write_of_the_runner(out, view);
+}
+
+/// What begins anew with each runner.
+fn write_of_the_runner(out: &mut Exposition, view: &View<'_>) {
     runner::write(out, view);
     store::write(out, view);
     notifications::write(out, view);

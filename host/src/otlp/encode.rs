@@ -17,7 +17,9 @@ use crate::{
     worker::Finished,
 };
 
-/// Sums and histograms go on from the start of the runner (`AGGREGATION_TEMPORALITY_CUMULATIVE`).
+/// Sums and histograms go on from when they began to be counted (`AGGREGATION_TEMPORALITY_CUMULATIVE`). Those of checks go on over the
+/// lives of a runner, and are told with the one beginning that they have: with another they would begin anew (OpenTelemetry's data
+/// model, "Resets and Gaps").
 const CUMULATIVE: u64 = 2;
 /// A span within the runner (`SPAN_KIND_INTERNAL`).
 const INTERNAL: u64 = 1;
@@ -41,11 +43,11 @@ pub(super) fn spans(board: &Board, all: &[Finished]) -> Vec<u8> {
 
 /// As many of an `ExportMetricsServiceRequest` with these metrics as it takes.
 pub(super) fn metrics(board: &Board, all: &[Metric]) -> Vec<Vec<u8>> {
-    let times = (nanoseconds(board.started), nanoseconds(board.wall()));
+    let now = nanoseconds(board.wall());
     let part = |part: &Vec<Part<'_>>| {
         request(board, |scoped| {
             for (metric, points) in part {
-                scoped.message(2, |message| self::metric(message, metric, points, times));
+                scoped.message(2, |message| self::metric(message, metric, points, now));
             }
         })
     };
@@ -152,7 +154,7 @@ fn how(run: &Run) -> (&'static str, bool) {
     }
 }
 
-fn metric(message: &mut Message, metric: &Metric, points: &[Point], times: (u64, u64)) {
+fn metric(message: &mut Message, metric: &Metric, points: &[Point], now: u64) {
     // What is added to the names of counters in Prometheus' formats is no part of the name here.
     let name = metric.name.strip_suffix("_total").unwrap_or(metric.name);
     message.text(1, name).text(2, metric.help);
@@ -168,7 +170,7 @@ fn metric(message: &mut Message, metric: &Metric, points: &[Point], times: (u64,
     };
     message.message(field, |data| {
         for point in points {
-            data.message(1, |message| self::point(message, point, times));
+            data.message(1, |message| self::point(message, point, (nanoseconds(metric.since), now)));
         }
         match metric.kind {
             Kind::Counter => {
@@ -182,8 +184,8 @@ fn metric(message: &mut Message, metric: &Metric, points: &[Point], times: (u64,
     });
 }
 
-fn point(message: &mut Message, point: &Point, (started, now): (u64, u64)) {
-    message.fixed(2, started).fixed(3, now);
+fn point(message: &mut Message, point: &Point, (since, now): (u64, u64)) {
+    message.fixed(2, since).fixed(3, now);
     let attributes = match &point.value {
         Value::Number(Number::Real(number)) => {
             message.double(4, *number);
@@ -253,7 +255,7 @@ mod tests {
     fn no_request_has_more_points_than_it_may() {
         let metric = |name, points: usize| {
             let point = Point { labels: Vec::new(), value: Value::Number(Number::Whole(1)) };
-            Metric { name, kind: Kind::Gauge, help: "Help.", points: vec![point; points] }
+            Metric { name, kind: Kind::Gauge, help: "Help.", since: Timestamp::UNIX_EPOCH, points: vec![point; points] }
         };
         let all = [metric("none", 0), metric("few", 3), metric("many", 12), metric("last", 5)];
         let told: Vec<Vec<(&str, usize)>> = parts(&all, 10)

@@ -39,7 +39,7 @@ impl Keeping {
             keeper.keep(&machine, Some((&run, 1, false)), !events.is_empty(), now);
         }
         assert!(store.flush(Duration::from_secs(30)));
-        house.board.remember(store);
+        house.board.remember(store, house.board.started);
         Keeping { house, _folder: folder }
     }
 
