@@ -212,6 +212,9 @@ impl Event {
             GAP if text("reason") == "expired" => {
                 format!("events {} to {} are lost: the runner keeps no more", self.data["from"], self.data["to"])
             }
+            GAP if text("reason") == "left-out" => {
+                "the runner was killed: what it told in its last moments may be lost".to_owned()
+            }
             GAP => "the runner was started anew: what happened after the last event is lost".to_owned(),
             _ => self.data.to_string(),
         }

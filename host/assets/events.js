@@ -31,6 +31,9 @@ const KINDS = {
   reload: "Reload",
 };
 
+/** What is told in the place of events that are not in the log, in words. */
+const GAPS = { expired: "Not in the log any more", "left-out": "Numbers left out", restarted: "Numbers begin anew" };
+
 export function show({ query, signal }) {
   const names = h("datalist", { id: "names" });
   const groups = h("datalist", { id: "group-names" });
@@ -126,7 +129,7 @@ function entry({ id, type, time, data, subject, group }) {
   const shape = gravity(kind, data);
   const about = subject ? h("a", { href: `#/check/${encodeURIComponent(subject)}` }, subject) : h("code", {}, data.what ?? "");
   return h("li", { class: `event ${shape}`, "data-id": id },
-    h("time", { dateTime: time }, clock(time)), sign(shape), h("span", { class: "kind" }, KINDS[kind] ?? (kind === "gap" ? "Not in the log any more" : kind)), about,
+    h("time", { dateTime: time }, clock(time)), sign(shape), h("span", { class: "kind" }, KINDS[kind] ?? (kind === "gap" ? GAPS[data.reason] : kind)), about,
     h("span", { class: "what" }, inWords(kind, data)), group && h("span", { class: "tag" }, group));
 }
 
@@ -165,7 +168,11 @@ function inWords(kind, data) {
     case "error": return data.message;
     case "flapping-start": case "flapping-end": return `${Math.round(data.share * 100)}% of its verdicts changed`;
     case "reload": return data.ok ? (data.generation ? `generation ${data.generation}` : "taken into use") : data.error;
-    case "gap": return data.reason === "restarted" ? "the runner started anew" : `events ${data.from} to ${data.to}`;
+    case "gap": return {
+      expired: `events ${data.from} to ${data.to}`,
+      "left-out": `the runner was killed, and what it told last may be missing; it goes on with number ${data.to + 1}`,
+      restarted: "the runner started anew",
+    }[data.reason];
     default: return "";
   }
 }

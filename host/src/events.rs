@@ -5,6 +5,7 @@
 
 mod cloud;
 mod follow;
+mod gap;
 mod line;
 mod schema;
 
@@ -28,14 +29,12 @@ use tokio::sync::Notify;
 
 pub use self::{
     follow::{Followed, Follower},
+    gap::{GAP, Gap},
     schema::schema,
 };
 
 /// The word of an event that tells of a reload.
 pub const RELOAD: &str = "reload";
-
-/// The word of what is told in the place of events that are not kept any more.
-pub const GAP: &str = "gap";
 
 /// What there is to tell.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -181,6 +180,8 @@ struct Log {
     records: VecDeque<Arc<Record>>,
     /// The number of the latest event.
     last: u64,
+    /// Numbers that were left out before this life of the runner: beyond what was kept, up to what may have been given away.
+    left_out: RangeInclusive<u64>,
     capacity: usize,
     closed: bool,
 }
@@ -193,8 +194,8 @@ impl fmt::Debug for Events {
 
 /// What there is after a number.
 struct Batch {
-    /// What is not in the log any more.
-    gap: Option<RangeInclusive<u64>>,
+    /// What is not in the log.
+    gap: Option<Gap>,
     records: Vec<Arc<Record>>,
     closed: bool,
 }
@@ -224,7 +225,8 @@ impl Events {
         let capacity = capacity.max(1);
         let mut records = VecDeque::from(records);
         records.drain(..records.len().saturating_sub(capacity));
-        let log = Log { records, last, capacity, closed: false };
+        let left_out = records.back().map_or(1, |record| record.seq + 1)..=last;
+        let log = Log { records, last, left_out, capacity, closed: false };
         Events {
             instance,
             keep: OnceLock::new(),
@@ -310,8 +312,13 @@ impl Events {
         let log = self.log();
         let read = log.records.partition_point(|record| record.seq <= seq);
         let next = log.records.get(read).map_or(log.last.max(seq) + 1, |record| record.seq);
-        let gap = (seq + 1 < next).then(|| seq + 1..=next - 1);
-        // Numbers are left out where a runner did not end as it should.
+        let gap = (seq + 1 < next).then(|| {
+            // The log loses its oldest events. Where others are not there, nothing was ever kept: numbers are left out where a runner
+            // did not end as it should.
+            let expired = read == 0 && !(log.left_out.contains(&(seq + 1)) && log.left_out.contains(&(next - 1)));
+            let numbers = seq + 1..=next - 1;
+            if expired { Gap::Expired(numbers) } else { Gap::LeftOut(numbers) }
+        });
         let numbered = log.records.iter().skip(read).zip(next..).take_while(|(record, number)| record.seq == *number);
         let records = numbered.map(|(record, _)| Arc::clone(record)).take(most).collect();
         Batch { gap, records, closed: log.closed }
@@ -341,7 +348,10 @@ mod tests {
     async fn next(follower: &mut Follower) -> String {
         match follower.next().await {
             Followed::Event(record) => record.seq.to_string(),
-            Followed::Gap(range) => format!("{}-{}", range.start(), range.end()),
+            Followed::Gap(gap) => {
+                let numbers = gap.numbers().unwrap();
+                format!("{} {}-{}", gap.reason(), numbers.start(), numbers.end())
+            }
             Followed::End => "end".into(),
         }
     }
@@ -364,7 +374,7 @@ mod tests {
     async fn who_is_too_slow_is_told_what_is_gone_and_misses_nothing_else() {
         let events = told(5, 3);
         let mut follower = events.follow(0);
-        assert_eq!([next(&mut follower).await, next(&mut follower).await], ["1-2", "3"]);
+        assert_eq!([next(&mut follower).await, next(&mut follower).await], ["expired 1-2", "3"]);
         for at in 6..=9 {
             events.tell(Timestamp::UNIX_EPOCH, reload(&at.to_string()));
         }
@@ -376,7 +386,7 @@ mod tests {
                 other => rest.push(other),
             }
         }
-        assert_eq!(rest, ["4", "5", "6-6", "7", "8", "9"], "what was read in one go is not lost meanwhile");
+        assert_eq!(rest, ["4", "5", "expired 6-6", "7", "8", "9"], "what was read in one go is not lost meanwhile");
         let mut none = events.follow(9);
         assert_eq!(next(&mut none).await, "end");
     }
@@ -393,8 +403,15 @@ mod tests {
         for _ in 0..5 {
             read.push(next(&mut follower).await);
         }
-        assert_eq!(read, ["2", "3", "4-100", "101", "end"]);
+        assert_eq!(read, ["2", "3", "left-out 4-100", "101", "end"]);
         assert_eq!(events.id(101), "abc-101");
+        // Nor is there anything to be missed where none of them was kept, or once those before are gone.
+        let fresh = Arc::new(Events::resumed("abc".into(), 100, vec![], 1));
+        assert_eq!(next(&mut fresh.follow(0)).await, "left-out 1-100");
+        fresh.tell(Timestamp::UNIX_EPOCH, reload("101"));
+        assert_eq!(next(&mut fresh.follow(7)).await, "left-out 8-100");
+        fresh.tell(Timestamp::UNIX_EPOCH, reload("102"));
+        assert_eq!(next(&mut fresh.follow(7)).await, "expired 8-101");
     }
 
     #[tokio::test]

@@ -166,6 +166,10 @@ fn events_go_on_and_whoever_was_cut_off_by_a_restart_misses_none() {
     let runner = runner.home.clone().start();
     drop_in(&runner, "d");
     let after = events_until(&runner, &last, "d");
+    let (_, gap) = Stream::open(&runner, &format!("/events?after={last}"), None)
+        .find(|(_, event)| event["type"] == "probity.gap")
+        .unwrap();
+    assert_eq!(gap["data"]["reason"], "left-out", "nobody is told to have missed numbers that nobody had: {gap}");
     assert!(after.iter().any(|(_, kind)| kind == "probity.gap"), "{after:?}");
     let events = after.iter().filter(|(_, kind)| kind != "probity.gap");
     let numbers: Vec<u64> = events.map(|(id, _)| number(id)).collect();

@@ -12,7 +12,7 @@ use probity_core::{
 use super::{Alerts, words};
 use crate::{
     board::{Board, CheckInfo, CheckState},
-    events::{Fact, Followed, RELOAD, Record, Reload},
+    events::{Fact, Followed, Gap, RELOAD, Record, Reload},
 };
 
 /// How often all checks are looked at, whatever events say: those that are gone are told of by none.
@@ -56,12 +56,14 @@ pub async fn follow(alerts: Arc<Alerts>) {
                         Followed::Gap(gap) => {
                             missed = true;
                             // How checks are is looked at anew below; what only passed is not seen again.
-                            tracing::warn!(
-                                "notifications: the events {} to {} were gone before they were read, and rules with `events` did \
-                                 not see them; raise `events.capacity`",
-                                gap.start(),
-                                gap.end()
-                            );
+                            if let Gap::Expired(numbers) = gap {
+                                tracing::warn!(
+                                    "notifications: the events {} to {} were gone before they were read, and rules with `events` \
+                                     did not see them; raise `events.capacity`",
+                                    numbers.start(),
+                                    numbers.end()
+                                );
+                            }
                         }
                         Followed::End => {
                             ended = true;

@@ -10,7 +10,7 @@ use probity_core::{
 };
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
-use super::{Events, Fact, GAP, Notice, Record, Reload};
+use super::{Events, Fact, GAP, Gap, Notice, Record, Reload};
 
 /// The version of the specification.
 pub(super) const SPEC_VERSION: &str = "1.0";
@@ -39,8 +39,7 @@ struct Envelope<'a> {
 
 enum Data<'a> {
     Fact(&'a Fact),
-    /// These events are not kept any more; `None`: all of an earlier life of the runner.
-    Gap(Option<RangeInclusive<u64>>),
+    Gap(&'a Gap),
 }
 
 impl Events {
@@ -69,19 +68,13 @@ impl Events {
         is_hex && seq.parse::<u64>().is_ok()
     }
 
-    /// That these events are not kept any more, as a CloudEvent in JSON, told now by the runner of this name; `None`: none
-    /// of an earlier life of the runner is.
+    /// That events are not in the log, as a CloudEvent in JSON, told now by the runner of this name.
     ///
     /// # Errors
     ///
     /// None that is known: all its keys are texts.
-    pub fn cloud_gap(
-        &self,
-        gap: Option<RangeInclusive<u64>>,
-        now: Timestamp,
-        node_id: &str,
-    ) -> serde_json::Result<String> {
-        let seq = gap.as_ref().map_or(0, |gap| *gap.end());
+    pub fn cloud_gap(&self, gap: &Gap, now: Timestamp, node_id: &str) -> serde_json::Result<String> {
+        let seq = gap.last();
         serde_json::to_string(&Envelope {
             specversion: SPEC_VERSION,
             id: format!("{}-{GAP}", self.id(seq)),
@@ -123,9 +116,9 @@ impl Serialize for Data<'_> {
         let fact = match self {
             Data::Fact(fact) => fact,
             Data::Gap(gap) => {
-                map.serialize_entry("reason", if gap.is_some() { "expired" } else { "restarted" })?;
-                map.serialize_entry("from", &gap.as_ref().map(RangeInclusive::start))?;
-                map.serialize_entry("to", &gap.as_ref().map(RangeInclusive::end))?;
+                map.serialize_entry("reason", gap.reason())?;
+                map.serialize_entry("from", &gap.numbers().map(RangeInclusive::start))?;
+                map.serialize_entry("to", &gap.numbers().map(RangeInclusive::end))?;
                 return map.end();
             }
         };

@@ -2,11 +2,10 @@
 
 use std::{
     collections::VecDeque,
-    ops::RangeInclusive,
     sync::{Arc, atomic::Ordering},
 };
 
-use super::{Batch, Events, Record};
+use super::{Batch, Events, Gap, Record};
 
 /// How many events a follower takes from the log in one go: the log is locked for that long.
 const AT_ONCE: usize = 256;
@@ -16,8 +15,8 @@ const AT_ONCE: usize = 256;
 pub enum Followed {
     /// This event.
     Event(Arc<Record>),
-    /// The events of these numbers are not in the log any more.
-    Gap(RangeInclusive<u64>),
+    /// Events are not in the log.
+    Gap(Gap),
     /// There is nothing more, and will not be.
     End,
 }
@@ -53,7 +52,7 @@ impl Follower {
             let changed = events.changed.notified();
             let Batch { gap, records, closed } = events.after(self.taken, AT_ONCE);
             if let Some(gap) = gap {
-                self.taken = *gap.end();
+                self.taken = gap.last();
                 return Followed::Gap(gap);
             }
             if let Some(last) = records.last() {

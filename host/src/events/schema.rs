@@ -11,7 +11,7 @@ use probity_core::{
 use serde_json::{Map, Value, json};
 
 use super::{
-    GAP, Notice, RELOAD,
+    GAP, Gap, Notice, RELOAD,
     cloud::{JSON, SPEC_VERSION, TYPE},
 };
 
@@ -36,7 +36,7 @@ pub fn schema() -> Value {
             "subject": text("The check it is about; absent if it is about none."),
             "time": { "type": "string", "format": "date-time" },
             "datacontenttype": { "const": JSON },
-            "sequence": { "type": "string", "pattern": "^[0-9]+$", "description": "Counted without gaps since the runner's start." },
+            "sequence": { "type": "string", "pattern": "^[0-9]+$", "description": "Counted without gaps, but for numbers that a gap tells were left out." },
             "group": text("The group of the check, if it is in one."),
             "data": { "type": "object" },
         },
@@ -130,9 +130,9 @@ fn own(kind: &str) -> Vec<(&'static str, Value)> {
             ("error", text("Why the change was not taken into use.")),
         ],
         _ => vec![
-            ("reason", one_of(&["expired", "restarted"])),
-            ("from", or_null(whole("The first one that is not kept any more."))),
-            ("to", or_null(whole("The last one that is not kept any more."))),
+            ("reason", one_of(&Gap::REASONS)),
+            ("from", or_null(whole("The first number that is not in the log."))),
+            ("to", or_null(whole("The last number that is not in the log."))),
         ],
     }
 }
@@ -273,7 +273,8 @@ mod tests {
             let record = Record { seq: 7, time: Timestamp::UNIX_EPOCH, fact };
             events.cloud_event(&record, "node").unwrap()
         });
-        let gaps = [Some(1..=3), None].map(|gap| events.cloud_gap(gap, Timestamp::UNIX_EPOCH, "node").unwrap());
+        let gaps = [Gap::Expired(1..=3), Gap::LeftOut(4..=9), Gap::Restarted];
+        let gaps = gaps.map(|gap| events.cloud_gap(&gap, Timestamp::UNIX_EPOCH, "node").unwrap());
         let mut seen = std::collections::BTreeSet::new();
         for json in told.chain(gaps) {
             let event: Value = serde_json::from_str(&json).unwrap();

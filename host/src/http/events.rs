@@ -3,7 +3,7 @@
 //! Both tell CloudEvents in JSON, in order, from any event on that the log still holds. What it does not hold any more is
 //! told as an event of its own, `gap`.
 
-use std::{collections::BTreeSet, convert::Infallible, ops::RangeInclusive, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
     extract::{
@@ -31,7 +31,7 @@ use super::{
     parts::Asked,
     problem::{PROBLEM, Problem},
 };
-use crate::events::{Events, Followed, Follower, GAP, Notice, RELOAD, Record};
+use crate::events::{Events, Followed, Follower, GAP, Gap, Notice, RELOAD, Record};
 
 /// How many can follow at a time. A quarter of all connections that there can be, so that health can always be asked for.
 pub(super) const FOLLOWERS: usize = 128;
@@ -135,14 +135,14 @@ impl Reader {
     /// What to tell next; `None` at the end. Nothing is lost if the wait is given up.
     async fn next(&mut self) -> Option<Told> {
         if std::mem::take(&mut self.restarted) {
-            return Some(self.gap(None));
+            return Some(self.gap(&Gap::Restarted));
         }
         let mut read = 0;
         for _ in 0..SKIPPED {
             match self.follower.next().await {
                 Followed::Event(record) if self.filter.wants(&record) => return Some(self.event(&record)),
                 Followed::Event(record) => read = record.seq,
-                Followed::Gap(range) => return Some(self.gap(Some(range))),
+                Followed::Gap(gap) => return Some(self.gap(&gap)),
                 Followed::End => return None,
             }
         }
@@ -156,10 +156,10 @@ impl Reader {
         Told::Event { id: events.id(record.seq), kind: record.fact.kind(), json }
     }
 
-    fn gap(&self, gap: Option<RangeInclusive<u64>>) -> Told {
+    fn gap(&self, gap: &Gap) -> Told {
         let App { events, board, .. } = &*self.app;
-        let json = events.cloud_gap(gap.clone(), board.wall(), &board.node_id).unwrap_or_default();
-        Told::Event { id: events.id(gap.map_or(0, |gap| *gap.end())), kind: GAP, json }
+        let json = events.cloud_gap(gap, board.wall(), &board.node_id).unwrap_or_default();
+        Told::Event { id: events.id(gap.last()), kind: GAP, json }
     }
 }
 

@@ -17,7 +17,7 @@ use thiserror::Error;
 use tokio::{sync::watch, task::AbortHandle};
 
 use super::ConnectionManager;
-use crate::events::{Followed, Follower, Record};
+use crate::events::{Followed, Follower, Gap, Record};
 
 /// There are no events of this kind.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -106,12 +106,10 @@ async fn hear(
         let record = match follower.next().await {
             Followed::Event(record) => record,
             Followed::Gap(gap) => {
-                tracing::warn!(
-                    check = &*name,
-                    "a listener was too slow for the events {} to {}",
-                    gap.start(),
-                    gap.end()
-                );
+                if let Gap::Expired(numbers) = gap {
+                    let (from, to) = numbers.into_inner();
+                    tracing::warn!(check = &*name, "a listener was too slow for the events {from} to {to}");
+                }
                 continue;
             }
             Followed::End => return,
