@@ -229,17 +229,42 @@ pub enum Refusal<'a> {
     Denied(&'a Range),
 }
 
-/// All that a check lets its probe reach.
+/// Where the operator says what may be reached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Granter {
+    /// In a check, of its probe.
+    #[default]
+    Check,
+    /// In `[probe]`, of all that is examined for others.
+    Probing,
+    /// In a sink, of its hook.
+    Sink,
+}
+
+/// All that a check lets its probe reach, or a sink its hook.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Grants {
     granted: Vec<Grant>,
     policy: Arc<Policy>,
+    granter: Granter,
 }
 
 impl Grants {
     /// What is granted, as far as the policy of all checks lets it be.
     pub fn new(granted: impl IntoIterator<Item = Grant>, policy: Arc<Policy>) -> Grants {
-        Grants { granted: granted.into_iter().collect(), policy }
+        Grants { granted: granted.into_iter().collect(), policy, granter: Granter::default() }
+    }
+
+    /// The same, as they are said there.
+    #[must_use]
+    pub fn said_in(self, granter: Granter) -> Grants {
+        Grants { granter, ..self }
+    }
+
+    /// Where they are said.
+    #[must_use]
+    pub fn granter(&self) -> Granter {
+        self.granter
     }
 
     /// Whether a name may be looked up: any grant that could lead to it allows that.

@@ -74,6 +74,7 @@ fn the_sandbox_holds_it_to_what_is_allowed() {
     assert_has(&metrics, "probe_fault{kind=\"denied\"} 1");
     let told = probe(&runner, &format!("module=tcp_connect&debug=true&target=127.0.0.1:{}", web.port()));
     assert!(told.contains(&format!("warn it was not allowed tcp:127.0.0.1:{}", web.port())), "{told}");
+    assert!(told.contains("to allow it, add to [probe]: allow = [\"tcp:127.0.0.1:"), "{told}");
     runner.stop();
 }
 

@@ -5,14 +5,18 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use crate::grant::Range;
+use crate::grant::{Granter, Range};
 
 /// Refusals of a kind that are remembered: a probe that asks at random must not fill the runner's memory with them.
 const MOST: usize = 8;
 
 /// What a call was refused. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Refusals(Arc<Mutex<Refused>>);
+pub(super) struct Refusals {
+    /// Where what would change them is to be said.
+    granter: Granter,
+    refused: Arc<Mutex<Refused>>,
+}
 
 #[derive(Debug, Default)]
 struct Refused {
@@ -23,6 +27,11 @@ struct Refused {
 }
 
 impl Refusals {
+    /// None yet, of somebody whose grants are said there.
+    pub(super) fn of(granter: Granter) -> Refusals {
+        Refusals { granter, refused: Arc::default() }
+    }
+
     /// Forgets all of them, for the next call.
     pub(super) fn begin_call(&self) {
         *self.refused() = Refused::default();
@@ -49,10 +58,12 @@ impl Refusals {
         });
         // Last, as it ends in the line to add.
         let missing = (!missing.is_empty()).then(|| {
-            format!(
-                "the check does not let its probe reach {}; to allow it, add to the check: allow = {missing:?}",
-                missing.join(", ")
-            )
+            let (who, place) = match self.granter {
+                Granter::Check => ("the check does not let its probe", "the check"),
+                Granter::Probing => ("`[probe]` does not let its modules", "[probe]"),
+                Granter::Sink => ("the sink does not let its hook", "the sink"),
+            };
+            format!("{who} reach {}; to allow it, add to {place}: allow = {missing:?}", missing.join(", "))
         });
         let told: Vec<String> = denied.into_iter().chain(missing).collect();
         (!told.is_empty()).then(|| told.join(". And "))
@@ -65,7 +76,7 @@ impl Refusals {
     }
 
     fn refused(&self) -> MutexGuard<'_, Refused> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -96,5 +107,23 @@ mod tests {
         assert_eq!(refusals.told(), None);
         (0..100).for_each(|port| refusals.add(format!("tcp:db:{port}")));
         assert_eq!(refusals.told().unwrap().matches("tcp:db:").count(), 2 * MOST);
+    }
+
+    #[test]
+    fn it_is_told_where_to_allow_it() {
+        for (granter, told) in [
+            (
+                Granter::Probing,
+                r#"`[probe]` does not let its modules reach tcp:db:1; to allow it, add to [probe]: allow = ["tcp:db:1"]"#,
+            ),
+            (
+                Granter::Sink,
+                r#"the sink does not let its hook reach tcp:db:1; to allow it, add to the sink: allow = ["tcp:db:1"]"#,
+            ),
+        ] {
+            let refusals = Refusals::of(granter);
+            refusals.add("tcp:db:1".to_owned());
+            assert_eq!(refusals.told().unwrap(), told);
+        }
     }
 }

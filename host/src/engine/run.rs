@@ -152,7 +152,7 @@ impl Sandbox {
         command: Option<Start>,
     ) -> Sandbox {
         let (check, limits) = (Arc::clone(request.check), request.limits);
-        let (grants, refusals) = (Arc::clone(request.grants), Refusals::default());
+        let (grants, refusals) = (Arc::clone(request.grants), Refusals::of(request.grants.granter()));
         let reach = Reach {
             network: Network::new(Arc::clone(&grants), engine.resolver.clone(), refusals.clone(), &limits),
             tls: request.tls.map_or_else(|| engine.tls(&Arc::default()), Tls::clone),

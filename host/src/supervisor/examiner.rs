@@ -14,7 +14,7 @@ use crate::{
     board::Board,
     config::{Check, Plan},
     engine::{Engine, Follow, Lines, Manifest, Opening, Prepared, Redactor, Request, Session, Term, Tls},
-    grant::{Grant, Grants},
+    grant::{Grant, Granter, Grants},
     worker::{Attempting, Closing, Examine},
 };
 
@@ -93,6 +93,12 @@ impl Examiner {
     #[must_use]
     pub fn traced(self, traced: bool) -> Examiner {
         Examiner { traced, ..self }
+    }
+
+    /// The same, its grants being said there.
+    #[must_use]
+    pub fn granted_in(self, granter: Granter) -> Examiner {
+        Examiner { grants: Arc::new(Grants::clone(&self.grants).said_in(granter)), ..self }
     }
 
     /// The same, with what the probe logs put down there too.

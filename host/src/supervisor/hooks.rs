@@ -13,7 +13,7 @@ use crate::{
     catalog,
     config::Hook,
     engine::{self, Engine, Follow, LoadError, Prepared, Redactor, Request, Term},
-    grant::Grants,
+    grant::{Granter, Grants},
     identity::Identity,
     limits::Limits,
     trust::signature_of,
@@ -101,7 +101,8 @@ impl Hooks for SandboxedHooks {
             let room = self.engine.room();
             let _permit = room.acquire().await;
             let (name, settings) = (Arc::from(sink), hook.settings.filled().to_string());
-            let grants = Arc::new(Grants::new(hook.allow.iter().cloned(), Arc::clone(&hook.policy)));
+            let grants = Grants::new(hook.allow.iter().cloned(), Arc::clone(&hook.policy));
+            let grants = Arc::new(grants.said_in(Granter::Sink));
             let tls = self.engine.tls(&Arc::<Identity>::default());
             let hidden = hook.settings.clone();
             let redact = Redactor::new(move |text| hidden.redact(&text).into_owned());

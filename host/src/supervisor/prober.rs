@@ -21,6 +21,7 @@ use super::{checks::suggestions, examiner::Examiner};
 use crate::{
     config::{Check, Config, Probing, Surroundings},
     engine::{Engine, Lines, Prepared},
+    grant::Granter,
     probing::{Probe, Probed, Unprobed},
     worker::Examine,
 };
@@ -143,6 +144,7 @@ impl Prober {
         let (check, lines) = (Arc::new(check), Lines::default());
         let examiner =
             Examiner::new(Arc::clone(&self.engine), Arc::clone(&prepared), module.into(), &check, &plan, None)
+                .granted_in(Granter::Probing)
                 .heard_by(lines.clone());
         let (started, begun) = (Timestamp::now(), Instant::now());
         let Attempt { outcome, usage, calls, .. } = examiner.attempt(&[]).await;

@@ -57,7 +57,7 @@ fn the_example_opens_an_incident_and_closes_it() {
     let allowed = format!("{settings}allow = [\"http:127.0.0.1:{}\"]\n", receiver.port());
     let home = home(port, &settings, &component);
     let denied = home.run(&["notify", "test", "pager"]);
-    assert!(denied.code == Some(1) && denied.stdout.contains("allow = ["), "{denied:?}");
+    assert!(denied.code == Some(1) && denied.stdout.contains("add to the sink: allow = ["), "{denied:?}");
     home.put("probity.toml", config(port, &allowed).as_bytes());
     let runner = home.start();
     let opened = receiver.wait_for(1, &runner).remove(0);
