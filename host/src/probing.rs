@@ -1,6 +1,6 @@
 //! Runs that others ask for at `/probe`: what is asked, and what comes of it.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use futures_util::future::BoxFuture;
 use probity_core::outcome::{Calls, Run};
@@ -19,6 +19,8 @@ pub struct Probed {
     pub run: Run,
     /// What it asked of the runner.
     pub calls: Calls,
+    /// The address that the target is named by; `None`: it is named by a host's name.
+    pub address: Option<IpAddr>,
     /// The name of its probe.
     pub probe: String,
     /// The settings, as JSON, without secrets.

@@ -66,6 +66,42 @@ fn a_target_is_examined_and_told_of_by_the_names_of_the_blackbox_exporter() {
     runner.stop();
 }
 
+/// Rules compare with 0 where nothing answered, as they do with the blackbox exporter.
+#[test]
+fn a_target_that_does_not_answer_is_told_of_by_the_same_names() {
+    let runner = Home::new(&ON.replace("allow = [", "allow = [\"tls\", ")).start();
+    let gone = nobody();
+    let metrics = probe(&runner, &format!("target={gone}"));
+    for line in [
+        "probe_success 0",
+        "probe_http_status_code 0",
+        "probe_http_version 0",
+        "probe_http_ssl 0",
+        "probe_http_uncompressed_body_length 0",
+        "probe_ip_protocol 4",
+        "probe_ip_addr_hash 3668918509",
+    ] {
+        assert_has(&metrics, line);
+    }
+    let metrics = probe(&runner, &format!("module=grpc_plain&target={gone}"));
+    for line in [
+        "probe_grpc_status_code 14",
+        "probe_grpc_ssl 0",
+        "probe_dns_lookup_time_seconds 0",
+        "probe_grpc_healthcheck_response{serving_status=\"SERVING\"} 0",
+    ] {
+        assert_has(&metrics, line);
+    }
+    let metrics = probe(&runner, &format!("module=dns&target={gone}"));
+    assert_has(&metrics, "probe_dns_query_succeeded 0");
+    assert_has(&metrics, "probe_dns_answer_rrs 0");
+    // Though nothing is known of the target.
+    let metrics = probe(&runner, "target=http://10.1.2.3/");
+    assert_has(&metrics, "probe_fault{kind=\"denied\"} 1");
+    assert_has(&metrics, "probe_http_status_code 0");
+    runner.stop();
+}
+
 #[test]
 fn the_sandbox_holds_it_to_what_is_allowed() {
     let (runner, web) = (Home::new("[probe]\nallow = [\"tcp:127.0.0.1:1\"]\n").start(), web());
@@ -132,6 +168,8 @@ fn the_operator_can_add_modules_and_a_person_can_see_what_a_run_did() {
         &*format!("the module tired examines {target}\n"),
         "1 connections, 1 requests",
         &*format!("healthy: http://{target}/tired answered 503"),
+        "info status = 503\n",
+        &*format!("info url = http://{target}/tired\n"),
         "Metrics that would have been returned:\n",
         "\nprobe_success 1\n",
         "Module configuration:\nprobe: http\n",
@@ -164,14 +202,25 @@ fn a_certificate_is_told_by_its_end() {
     authority.certify(&["localhost"], &home.path(""));
     home.put("ca.pem", authority.pem().as_bytes());
     let watched = home.start();
-    let home = Home::new(&format!("{ON}[defaults.tls]\nca_file = \"ca.pem\"\n"));
+    let on = ON.replace("allow = [", "allow = [\"tls\", \"tcp:localhost:*\", ");
+    let home = Home::new(&format!("{on}[defaults.tls]\nca_file = \"ca.pem\"\n"));
     home.put("ca.pem", authority.pem().as_bytes());
     let runner = home.start();
     let metrics = probe(&runner, &format!("target=https://localhost:{}/livez", watched.address.port()));
     assert_has(&metrics, "probe_success 1");
     assert_has(&metrics, "probe_http_ssl 1");
-    let expiry = metrics.lines().find_map(|line| line.strip_prefix("probe_ssl_earliest_cert_expiry ")).unwrap();
+    let expiry = |metrics: &str| -> f64 {
+        let expiry = metrics.lines().find_map(|line| line.strip_prefix("probe_ssl_earliest_cert_expiry "));
+        expiry.unwrap_or_else(|| panic!("no expiry in {metrics}")).parse().unwrap()
+    };
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();
-    assert!(expiry.parse::<f64>().unwrap() > now, "{metrics}");
+    let of_http = expiry(&metrics);
+    assert!(of_http > now, "{metrics}");
+
+    // And of what speaks no HTTP.
+    let metrics = probe(&runner, &format!("module=tcp_connect_tls&target=localhost:{}", watched.address.port()));
+    assert_has(&metrics, "probe_success 1");
+    assert_has(&metrics, "probe_tls_version_info{version=\"TLS 1.3\"} 1");
+    assert!((expiry(&metrics) - of_http).abs() < 60.0, "it is the same certificate: {metrics}");
     runner.stop();
 }

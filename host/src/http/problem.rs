@@ -267,6 +267,14 @@ impl Problem {
         }
     }
 
+    /// What it takes is not there yet, or is rejected; ask again after so many seconds.
+    pub(super) fn not_ready(retry_after: u32, detail: impl Into<Box<str>>) -> Problem {
+        Problem {
+            retry_after: Some(retry_after),
+            ..Problem::new(StatusCode::SERVICE_UNAVAILABLE, "urn:probity:error:not-ready", "Not ready", detail)
+        }
+    }
+
     /// The runner is to forget what happens.
     pub(super) fn no_history() -> Problem {
         Problem::new(

@@ -291,12 +291,14 @@ impl Probe for Nobody {
             match (target, module) {
                 ("off", _) => return Err(Unprobed::Off("write it down")),
                 ("busy", _) => return Err(Unprobed::Busy),
+                ("loading", _) => return Err(Unprobed::NotReady("it is being loaded".into())),
                 (_, "http_2xx") => {}
                 _ => return Err(Unprobed::NoModule(vec!["http_2xx".into()])),
             }
             let (_, run) = examined(target, if target == "fault" { timeout() } else { healthy() });
             let (probe, settings) = ("http".into(), "{}".into());
-            Ok(Probed { run, calls: Calls::default(), probe, settings, timeout: most, log: vec!["info said".into()] })
+            let log = vec!["info said".into()];
+            Ok(Probed { run, calls: Calls::default(), address: None, probe, settings, timeout: most, log })
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    net::IpAddr,
     path::Path,
     sync::{Arc, OnceLock},
     time::Duration,
@@ -153,6 +154,7 @@ impl Prober {
         Ok(Probed {
             run: Run { started, took, outcome, usage },
             calls,
+            address: target.address(),
             probe: check.probe.clone(),
             settings: check.settings.redact(&check.settings.filled().to_string()).into_owned(),
             timeout: plan.timeout,
@@ -190,6 +192,11 @@ impl Target<'_> {
             Some((host, port)) => Target { whole, host, port: Some(port) },
             None => Target { whole, host: authority, port: None },
         }
+    }
+
+    /// The address that it is named by, if it is by one.
+    fn address(&self) -> Option<IpAddr> {
+        self.host.trim_start_matches('[').trim_end_matches(']').parse().ok()
     }
 
     /// A setting, with the parts of the target filled in.
@@ -251,6 +258,8 @@ mod tests {
             let target = Target::of(whole);
             assert_eq!((target.host, target.port), (host, port), "{whole}");
         }
+        assert_eq!(Target::of("https://[::1]:53/").address(), Some(IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1])));
+        assert_eq!(Target::of("example.org:53").address(), None);
     }
 
     #[test]

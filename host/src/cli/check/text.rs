@@ -8,7 +8,7 @@ use std::{
 
 use probity_core::{
     health::Health,
-    outcome::{Calls, Measurement, Outcome, Value},
+    outcome::{Calls, Measurement, Outcome},
 };
 
 use super::{Ran, Told, health};
@@ -38,7 +38,7 @@ fn write_run(text: &mut String, run: &Ran, colours: bool) -> fmt::Result {
         Outcome::Verdict(verdict) => {
             writeln!(text, "{status}: {}", verdict.message)?;
             for detail in &verdict.details {
-                writeln!(text, "  {} = {}", detail.key, Shown(&detail.value))?;
+                writeln!(text, "  {} = {}", detail.key, detail.value)?;
             }
             for measured in &verdict.measurements {
                 write_measurement(text, measured)?;
@@ -97,17 +97,4 @@ fn write_sum(text: &mut String, told: &Told<'_>) -> fmt::Result {
     }
     let took: Spread<Duration> = told.runs.iter().map(|run| run.took).collect();
     writeln!(text, "; took {:.1?} at the median, {:.1?} at the most", took.p50(), took.most())
-}
-
-struct Shown<'a>(&'a Value);
-
-impl fmt::Display for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Value::Text(text) => f.write_str(text),
-            Value::Integer(number) => number.fmt(f),
-            Value::Number(number) => number.fmt(f),
-            Value::Boolean(boolean) => boolean.fmt(f),
-        }
-    }
 }

@@ -19,6 +19,8 @@ async fn all_errors_have_one_shape() {
         (get("/health/checks/a%2Fb"), 400, "invalid-name", None),
         (post("/health/checks/absent/run"), 404, "unknown-check", None),
         (post("/health/checks/queue/run").peer(ELSEWHERE), 403, "forbidden", None),
+        (get("/probe?target=busy"), 503, "too-many", Some(("retry-after", "1"))),
+        (get("/probe?target=loading"), 503, "not-ready", Some(("retry-after", "1"))),
         (post("/health/checks/absent/run").peer(ELSEWHERE), 403, "forbidden", None),
     ];
     for (ask, status, slug, header) in table {
