@@ -129,6 +129,6 @@ fn draw(view: &View<'_>) -> Drawn {
 }
 
 /// To a ten-thousandth: what is beyond is noise.
-fn rounded(share: f64) -> f64 {
+pub(super) fn rounded(share: f64) -> f64 {
     (share * 1e4).round() / 1e4
 }

@@ -23,6 +23,7 @@ use crate::{
             Kind::{Counter, Gauge, Histogram, Summary},
             Labels, Number,
         },
+        summary::rounded,
         view::View,
     },
 };
@@ -286,8 +287,9 @@ fn score(out: &mut Exposition, checks: &Checks<'_>, view: &View<'_>) {
         }
     }
     let help = "How well the target does, from 0 to 1, as at /health/summary; absent while it is pending.";
-    checks.gauge(out, "probity_check_score", help, Shared::Not, |check| check.score);
-    out.family("probity_score", Gauge, "How well all targets do together, from 0 to 1.").sample(&[], sum.overall());
+    checks.gauge(out, "probity_check_score", help, Shared::Not, |check| check.score.map(rounded));
+    out.family("probity_score", Gauge, "How well all targets do together, from 0 to 1.")
+        .sample(&[], rounded(sum.overall()));
     let word = sum.word(view.board.score_limits(), &view.tally, view.phase);
     let help = "What the score of all comes to: 1 for the status it has.";
     let words = probity_core::health::Overall::ALL.map(probity_core::health::Overall::as_str);

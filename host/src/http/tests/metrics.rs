@@ -193,6 +193,7 @@ async fn what_is_counted_of_each_check_is_told() {
     assert_eq!(of("probity_check_last_latency_seconds", "orders-db"), Some(0.003));
     assert_eq!(of("probity_check_last_fuel", "orders-db"), Some(4096.0));
     assert_eq!([of("probity_check_score", "orders-db"), of("probity_check_score", "new")], [Some(1.0), None]);
+    assert_eq!(of("probity_check_score", "queue"), Some(0.1667), "as the summary has it");
     assert_eq!(metrics.value("probity_score_status", &[("status", "degraded")]), Some(1.0));
     let bucket = |le| metrics.value("probity_check_latency_seconds_bucket", &[("check", "orders-db"), ("le", le)]);
     assert_eq!([bucket("0.001"), bucket("0.005"), bucket("+Inf")], [Some(0.0), Some(1.0), Some(1.0)]);
