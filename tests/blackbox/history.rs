@@ -202,7 +202,7 @@ fn results_are_read_page_by_page_and_bad_questions_are_answered() {
     // A minute may have ended meanwhile.
     let counts = points["points"].as_array().unwrap().iter().map(|point| point["count"].as_u64().unwrap());
     assert!(counts.sum::<u64>() >= 5, "{points}");
-    assert_eq!(runner.json("/uptime?group=none")["checks"], json!({}));
+    assert_eq!(runner.get("/uptime?group=none").status, 404);
     assert!(runner.json("/uptime?days=1")["checks"]["a"]["days"][0]["time"]["up"].as_u64().unwrap() > 0);
     for (path, field) in [
         ("/health/checks/a/history?from=yesterday", "from"),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use probity_core::{
+    health::Mode,
     outcome::{Detail, Fault, Outcome, Run, Value},
     time::nanoseconds,
 };
@@ -86,6 +87,16 @@ impl<'a> Entry<'a> {
             },
             group: check.info.group.as_deref(),
         }
+    }
+}
+
+/// Why a check counts as it does, which is beside what its last run said if its operator decreed otherwise.
+pub(super) fn reason(check: &CheckState) -> &str {
+    match check.snapshot.mode {
+        Mode::ForcedUp => "forced up by its operator",
+        Mode::ForcedDown => "forced down by its operator",
+        Mode::Disabled => "not watched, as its operator disabled it",
+        Mode::Auto => check.snapshot.last.as_deref().map_or(NOT_RUN, |run| run.outcome.message()),
     }
 }
 

@@ -36,6 +36,8 @@ pub(super) struct Forms {
     page: Arc<Rendered>,
     brief: Arc<Rendered>,
     listing: Arc<Rendered>,
+    readyz_brief: Arc<Rendered>,
+    readyz_listing: Arc<Rendered>,
 }
 
 impl Forms {
@@ -46,6 +48,8 @@ impl Forms {
             page: rendered(health_page::DOCUMENT),
             brief: rendered(listing::BRIEF),
             listing: rendered(listing::LISTING),
+            readyz_brief: rendered(listing::READYZ_BRIEF),
+            readyz_listing: rendered(listing::READYZ_LISTING),
         }
     }
 
@@ -73,13 +77,14 @@ pub(super) async fn answer(app: &App, ours: &Arc<Rendered>, headers: &HeaderMap,
     told(app, document, headers, selection).await
 }
 
-/// Answers in text, whatever else is welcome.
-pub(super) async fn answer_in_text(app: &App, headers: &HeaderMap, selection: Selection) -> Response {
-    let document = if selection.verbose { &app.forms.listing } else { &app.forms.brief };
+/// Answers as `/readyz` does: in text, whatever else is welcome.
+pub(super) async fn answer_readyz(app: &App, headers: &HeaderMap, selection: Selection) -> Response {
+    let document = if selection.verbose { &app.forms.readyz_listing } else { &app.forms.readyz_brief };
     told(app, document, headers, selection).await
 }
 
-async fn told(app: &App, document: &Arc<Rendered>, headers: &HeaderMap, selection: Selection) -> Response {
+/// Answers by this document, of what is selected.
+pub(super) async fn told(app: &App, document: &Arc<Rendered>, headers: &HeaderMap, selection: Selection) -> Response {
     if selection.is_of_all() {
         return document.answer(headers).await;
     }
@@ -112,7 +117,14 @@ mod tests {
 
     #[test]
     fn the_marks_differ() {
-        let documents = [health_json::DOCUMENT, health_page::DOCUMENT, listing::BRIEF, listing::LISTING];
+        let documents = [
+            health_json::DOCUMENT,
+            health_page::DOCUMENT,
+            listing::BRIEF,
+            listing::LISTING,
+            listing::READYZ_BRIEF,
+            listing::READYZ_LISTING,
+        ];
         let marks: std::collections::BTreeSet<_> = documents.iter().map(|document| document.mark).collect();
         assert_eq!(marks.len(), documents.len());
         assert!(!marks.contains(""), "that is the one of our own JSON");

@@ -9,7 +9,7 @@ use axum::{
 };
 use jiff::Timestamp;
 use probity_core::{
-    health::{Health, Overall},
+    health::{Health, Mode, Overall},
     outcome::Run,
     time::nanoseconds,
 };
@@ -138,13 +138,18 @@ pub(super) async fn health(
 
 /// The health of one group: as if there were no other checks.
 #[utoipa::path(get, path = "/health/groups/{group}", tag = "health",
-    params(("group" = String, Path, description = "The name of the group")),
+    params(
+        ("group" = String, Path, description = "The name of the group"),
+        ("verbose" = Option<bool>, Query, description = "Whether to tell of each check in a line of its own, as text"),
+        ("exclude" = Option<Vec<String>>, Query, description = "The name of a check that is to be left out of account"),
+    ),
     responses(
         (status = 200, description = "Healthy or degraded", content(
             (Whole = "application/json"), (HealthJson = "application/health+json"),
             (String = "text/html; charset=utf-8"), (String = "text/plain; charset=utf-8"),
         )),
         (status = 304, description = "Nothing changed since the response that had this ETag"),
+        (status = 400, description = "The query is not as described", body = Problem, content_type = PROBLEM),
         (status = 404, description = "There is no such group", body = Problem, content_type = PROBLEM),
         (status = 503, description = "Unhealthy, starting or stopping", content(
             (Whole = "application/json"), (HealthJson = "application/health+json"),
@@ -156,9 +161,10 @@ pub(super) async fn group(
     State(app): State<Arc<App>>,
     _: Reads,
     Path(group): Path<String>,
+    selection: Selection,
     Headers(headers): Headers,
-) -> Response {
-    forms::answer(&app, &app.health, &headers, Selection::of_group(group)).await
+) -> Result<Response, Problem> {
+    Ok(forms::answer(&app, &app.health, &headers, selection.of_group(group)?).await)
 }
 
 /// Whether traffic may be sent to what is probed.
@@ -199,16 +205,29 @@ pub(super) async fn readyz(
     selection: Selection,
     Headers(headers): Headers,
 ) -> Response {
-    forms::answer_in_text(&app, &headers, selection).await
+    forms::answer_readyz(&app, &headers, selection).await
 }
 
-/// Every check, with what it is for and when it runs.
-#[utoipa::path(get, path = "/health/checks", tag = "checks", responses(
-    (status = 200, description = "Every check, however it is", body = All),
-    (status = 304, description = "Nothing changed since the response that had this ETag"),
-))]
-pub(super) async fn checks(State(app): State<Arc<App>>, _: Reads, Headers(headers): Headers) -> Response {
-    app.checks.answer(&headers).await
+/// Every check, with what it is for and when it runs; with `exclude` or `group`, as if there were no other checks.
+#[utoipa::path(get, path = "/health/checks", tag = "checks",
+    params(
+        ("exclude" = Option<Vec<String>>, Query, description = "The name of a check that is to be left out"),
+        ("group" = Option<String>, Query, description = "The only group whose checks are of interest"),
+    ),
+    responses(
+        (status = 200, description = "Every check, however it is", body = All),
+        (status = 304, description = "Nothing changed since the response that had this ETag"),
+        (status = 400, description = "The query is not as described", body = Problem, content_type = PROBLEM),
+        (status = 404, description = "There is no such group", body = Problem, content_type = PROBLEM),
+    )
+)]
+pub(super) async fn checks(
+    State(app): State<Arc<App>>,
+    _: Reads,
+    selection: Selection,
+    Headers(headers): Headers,
+) -> Response {
+    forms::told(&app, &app.checks, &headers, selection).await
 }
 
 fn draw_health(view: &View<'_>) -> Drawn {
@@ -268,11 +287,12 @@ pub(super) fn message(view: &View<'_>) -> String {
     }
 }
 
-/// The worst first: what is critical and failing, what is failing, what is degraded, and what is unknown.
+/// The worst first: what is critical and failing, what is failing, what is degraded, and what is unknown. What was forced down by its
+/// operator does not fail, but counts as if it did.
 fn what_is_wrong(view: &View<'_>) -> String {
     let gravity = |check: &CheckState| match check.snapshot.counts_as() {
-        Health::Unhealthy if check.info.critical => Some((0, "is failing and critical")),
-        Health::Unhealthy => Some((1, "is failing")),
+        Health::Unhealthy if check.info.critical => Some((0, decreed(check).unwrap_or("is failing and critical"))),
+        Health::Unhealthy => Some((1, decreed(check).unwrap_or("is failing"))),
         Health::Degraded => Some((2, "is degraded")),
         Health::Unknown => Some((3, "is unknown, as its probe fails")),
         Health::Pending | Health::Healthy => None,
@@ -283,10 +303,14 @@ fn what_is_wrong(view: &View<'_>) -> String {
     if wrong.len() > NAMED {
         told.push(format!("and {} more", wrong.len() - NAMED));
     }
-    let components = view.board.components();
-    let impaired = components.iter().filter(|(_, component)| !component.healthy);
-    told.extend(impaired.map(|(name, component)| format!("{name}: {}", component.message)));
+    told.extend(view.impaired().map(|(name, component)| format!("{name}: {}", component.message)));
     told.join("; ")
+}
+
+/// What is said of a check that counts as unhealthy because its operator decreed so.
+fn decreed(check: &CheckState) -> Option<&'static str> {
+    let how = if check.info.critical { "is forced down and critical" } else { "is forced down" };
+    (check.snapshot.mode == Mode::ForcedDown).then_some(how)
 }
 
 fn count(checks: usize) -> String {

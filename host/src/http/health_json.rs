@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use probity_core::{
-    health::{Health, Overall},
+    health::{Health, Mode, Overall},
     outcome::{Measurement, Outcome, Run},
 };
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use utoipa::ToSchema;
 
 use super::{
+    entry::reason,
     forms::other,
     health::{message, status},
     rendered::{Document, Drawn},
@@ -70,7 +71,7 @@ struct Observed<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, format = DateTime, required = false)]
     time: Option<jiff::Timestamp>,
-    /// What the probe said; absent if all is well.
+    /// What the probe said, or what its operator decreed; absent if all is well.
     #[serde(skip_serializing_if = "Option::is_none")]
     output: Option<&'a str>,
 }
@@ -108,7 +109,7 @@ fn write_checks<S: Serializer>(checks: &[Arc<CheckState>], serializer: S) -> Res
     for check in checks {
         let name = &*check.info.name;
         let last = check.snapshot.last.as_deref();
-        let status = word(check.snapshot.counts_as());
+        let (status, mode) = (word(check.snapshot.counts_as()), check.snapshot.mode);
         let observed = |value, unit| Observed {
             component_id: name,
             component_type: "component",
@@ -116,7 +117,8 @@ fn write_checks<S: Serializer>(checks: &[Arc<CheckState>], serializer: S) -> Res
             observed_unit: unit,
             status,
             time: last.map(Run::ended),
-            output: last.map(|run| &**run.outcome.message()).filter(|_| status != Some("pass")),
+            // What was not run yet has nothing to tell, unless its operator has.
+            output: (status != Some("pass") && (last.is_some() || mode != Mode::Auto)).then(|| reason(check)),
         };
         let Some(run) = last else {
             map.serialize_entry(&format!("{name}:{RESPONSE_TIME}"), &[observed(f64::NAN, "ms")])?;

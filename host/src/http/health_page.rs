@@ -6,6 +6,7 @@ use std::fmt::{self, Display, Write};
 use probity_core::outcome::Run;
 
 use super::{
+    entry::reason,
     forms::other,
     health::{message, status},
     markup::Escaped,
@@ -60,7 +61,7 @@ fn write_row(page: &mut String, check: &CheckState) -> fmt::Result {
     let critical = if info.critical { ", critical" } else { "" };
     write!(page, "<td>{}{critical}</td>", check.snapshot.counts_as().as_str())?;
     write!(page, "<td>{}</td>", Escaped(info.group.as_deref().unwrap_or_default()))?;
-    write!(page, "<td>{}</td>", Escaped(last.map_or(super::entry::NOT_RUN, |run| run.outcome.message())))?;
+    write!(page, "<td>{}</td>", Escaped(reason(check)))?;
     match last {
         Some(run) => writeln!(page, "<td>{:.1?}</td><td>{}</td></tr>", run.latency(), ended(run)),
         None => writeln!(page, "<td></td><td></td></tr>"),

@@ -28,7 +28,10 @@ use super::{
     parts::{Asked, Name},
     problem::{PROBLEM, Problem},
 };
-use crate::store::{Store, Unreadable};
+use crate::{
+    board::Slot,
+    store::{Store, Unreadable},
+};
 
 /// How many read at a time: more would wait for the same disk.
 pub(super) const READERS: usize = 4;
@@ -106,6 +109,7 @@ pub(super) async fn uptime(
     responses(
         (status = 200, description = "How much of the time each was of use", body = Uptimes),
         (status = 400, description = "A parameter can't be used; `field` says which", body = Problem, content_type = PROBLEM),
+        (status = 404, description = "There is no such group", body = Problem, content_type = PROBLEM),
         (status = 503, description = "No history is kept, or it can't be read now", body = Problem, content_type = PROBLEM),
     )
 )]
@@ -117,9 +121,12 @@ pub(super) async fn everything(
     let (windows, days, groups) = asked.read()?;
     read(&app, move |app, store, now| {
         let slots = app.board.checks();
-        let wanted = slots.iter().filter(|(_, slot)| {
-            groups.is_empty() || slot.state().info.group.as_deref().is_some_and(|group| groups.contains(group))
-        });
+        let in_group = |slot: &Slot, group: &str| slot.state().info.group.as_deref() == Some(group);
+        if let Some(unknown) = groups.iter().find(|group| !slots.values().any(|slot| in_group(slot, group))) {
+            return Err(Problem::unknown_group(unknown, &app.board));
+        }
+        let wanted =
+            slots.iter().filter(|(_, slot)| groups.is_empty() || groups.iter().any(|group| in_group(slot, group)));
         let checks = wanted.map(|(name, _)| Ok((&**name, uptime_of(store, name, &windows, days, now)?)));
         let checks: BTreeMap<&str, UptimeOf> = checks.collect::<Result<_, Problem>>()?;
         json(&Uptimes { timestamp: now, checks })

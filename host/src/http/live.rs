@@ -17,19 +17,19 @@ use super::{
     forms::ours,
     headers::Headers,
     health::message,
-    listing::{line, verdict},
+    listing::{EXCLUDED, HEALTH, line, verdict, warning},
     page::{REVALIDATE, TEXT, json},
     problem::{PROBLEM, Problem},
     rendered::{Document, Drawn},
     schema,
     selection::Selection,
-    view::View,
+    view::{SHUTDOWN, View},
     words::in_words,
 };
 use crate::board::{Board, Part};
 
-/// What is wrong with a runner that is on its way out, beside the names of its parts.
-const SHUTDOWN: &str = "shutdown";
+/// What the last line names where `/livez` was asked.
+const LIVEZ: &str = "livez";
 
 /// Whether the runner itself lives.
 #[derive(Serialize, ToSchema)]
@@ -73,7 +73,7 @@ pub(super) const STARTUP: Document = ours(draw_startup);
 pub(super) async fn live(State(app): State<Arc<App>>, selection: Selection) -> Result<Response, Problem> {
     let flaws = Flaws::of(&app.board, &selection);
     if selection.verbose {
-        return Ok(flaws.listing(true));
+        return Ok(flaws.listing(true, HEALTH, &selection));
     }
     let own = match app.board.phase() {
         Phase::Starting => Overall::Starting,
@@ -98,7 +98,7 @@ pub(super) async fn live(State(app): State<Arc<App>>, selection: Selection) -> R
         content_type = "text/plain; charset=utf-8"),
 ))]
 pub(super) async fn livez(State(app): State<Arc<App>>, selection: Selection) -> Response {
-    Flaws::of(&app.board, &selection).listing(selection.verbose)
+    Flaws::of(&app.board, &selection).listing(selection.verbose, LIVEZ, &selection)
 }
 
 /// Whether the runner has started: every check has had its first run, or its time for it. It does not take that back.
@@ -159,7 +159,7 @@ impl Flaws {
         (!flaws.is_empty()).then(|| flaws.join("; "))
     }
 
-    fn listing(&self, verbose: bool) -> Response {
+    fn listing(&self, verbose: bool, route: &str, selection: &Selection) -> Response {
         let good = self.are_none();
         let mut out = String::new();
         if good && !verbose {
@@ -169,14 +169,19 @@ impl Flaws {
             for (name, told) in &self.0 {
                 match told {
                     Told::Well => line(&mut out, true, name, "ok"),
-                    Told::Excluded => line(&mut out, true, name, "excluded: ok"),
+                    Told::Excluded => line(&mut out, true, name, EXCLUDED),
                     Told::Stopping => line(&mut out, false, name, "failed: the runner is stopping"),
                     Told::Still(span) => {
                         line(&mut out, false, name, &format!("failed: it has not moved for {}", in_words(*span)));
                     }
                 }
             }
-            verdict(&mut out, "livez", good);
+            let is_unknown = |name: &&String| self.0.iter().all(|(known, _)| known != *name);
+            warning(&mut out, &selection.exclude.iter().filter(is_unknown).cloned().collect::<Vec<_>>());
+            if selection.group.is_some() {
+                out.push_str("warn: a group means nothing here: liveness depends on the runner alone\n");
+            }
+            verdict(&mut out, route, good);
         }
         (self.status(), [REVALIDATE, (header::CONTENT_TYPE, TEXT)], out).into_response()
     }

@@ -16,7 +16,8 @@ pub(super) struct Selection {
     /// Whether to tell of each check in a line of its own, as text. `?verbose` alone is enough.
     #[param(value_type = Option<bool>, allow_reserved)]
     pub(super) verbose: bool,
-    /// The name of a check that is to be left out of account. May be given several times.
+    /// The name of a check, or of a part of the runner (`startup`, `shutdown`, `store`), that is to be left out of account. May be
+    /// given several times. A name of nothing is no error, but is told among the lines of `verbose`.
     #[param(schema_with = schema::names, required = false)]
     pub(super) exclude: Vec<String>,
     /// The only group whose checks are of interest.
@@ -35,10 +36,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Selection {
             .await
             .map_err(|rejection| Problem::invalid_value("query", rejection.body_text()))?;
         let mut selection = Selection::default();
+        let mut verbose = None;
         for (key, value) in pairs {
             match &*key {
+                "verbose" if verbose.is_some() => return Err(twice("verbose")),
                 "verbose" => {
-                    selection.verbose = match &*value {
+                    verbose = Some(match &*value {
                         "" | "1" | "true" => true,
                         "0" | "false" => false,
                         _ => {
@@ -47,26 +50,41 @@ impl<S: Send + Sync> FromRequestParts<S> for Selection {
                                 "must be true or false; `?verbose` alone is true",
                             ));
                         }
-                    };
+                    });
                 }
                 "exclude" if is_name(&value) => selection.exclude.push(value),
                 "exclude" => {
-                    let why = "must be the name of a check: lower-case letters, digits, `-`, `_` and `.`";
+                    let why = "must be the name of a check or of a part of the runner: lower-case letters, digits, `-`, `_` and `.`";
                     return Err(Problem::invalid_value("exclude", why));
                 }
+                "group" if selection.group.is_some() => return Err(twice("group")),
                 "group" => selection.group = Some(value),
                 // As Kubernetes does: it has more of them, which mean nothing here.
                 _ => {}
             }
         }
-        Ok(selection)
+        Ok(Selection { verbose: verbose.unwrap_or_default(), ..selection })
     }
 }
 
+fn twice(field: &'static str) -> Problem {
+    Problem::invalid_value(field, "may be given once")
+}
+
 impl Selection {
-    /// The checks of one group.
-    pub(super) fn of_group(group: String) -> Selection {
-        Selection { group: Some(group), ..Selection::default() }
+    /// The same, of the checks of one group.
+    ///
+    /// # Errors
+    ///
+    /// Another group is selected already.
+    pub(super) fn of_group(self, group: String) -> Result<Selection, Problem> {
+        match self.group {
+            Some(other) if other != group => {
+                let why = format!("the path is about the group `{group}` alone; `/health?group=` asks for another");
+                Err(Problem::invalid_value("group", why))
+            }
+            _ => Ok(Selection { group: Some(group), ..self }),
+        }
     }
 
     /// Whether it is about all checks.
@@ -78,7 +96,8 @@ impl Selection {
     ///
     /// # Errors
     ///
-    /// There is no such group. To leave out a check that is not there is no error: it may have been removed just now.
+    /// There is no such group. To leave out a check that is not there is no error: it may have been removed just now. The view
+    /// tells of it.
     pub(super) fn of<'a>(&self, view: View<'a>) -> Result<View<'a>, Problem> {
         if let Some(group) = &self.group
             && !view.checks.iter().any(|check| check.info.group.as_deref() == Some(group))

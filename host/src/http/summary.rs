@@ -11,10 +11,12 @@ use utoipa::ToSchema;
 use super::{
     App,
     auth::Reads,
-    forms::ours,
+    forms::{self, ours},
     headers::Headers,
+    problem::{PROBLEM, Problem},
     rendered::{Document, Drawn},
     schema,
+    selection::Selection,
     view::View,
 };
 
@@ -77,13 +79,27 @@ pub(super) const SUMMARY: Document = ours(draw);
 ///
 /// The score of a check is 0.6 times the mean of its latest 20 verdicts (healthy 1, degraded 0.75, unhealthy 0), and 0.25 times the
 /// share of `fall` that is left of failures in a row, and 0.15 times how fast it is beside its own median: 1 up to twice that, 0
-/// from ten times on. A check of which nothing is known has 0.5. In the score of all, critical checks count three times.
-#[utoipa::path(get, path = "/health/summary", tag = "health", responses(
-    (status = 200, description = "The summary, however all is", body = Summary),
-    (status = 304, description = "Nothing changed since the response that had this ETag"),
-))]
-pub(super) async fn summary(State(app): State<Arc<App>>, _: Reads, Headers(headers): Headers) -> Response {
-    app.summary.answer(&headers).await
+/// from ten times on. A check of which nothing is known has 0.5. In the score of all, critical checks count three times. With `exclude`
+/// or `group` it is as if there were no other checks; only `runs_in_flight` is of all.
+#[utoipa::path(get, path = "/health/summary", tag = "health",
+    params(
+        ("exclude" = Option<Vec<String>>, Query, description = "The name of a check that is to be left out of account"),
+        ("group" = Option<String>, Query, description = "The only group whose checks are of interest"),
+    ),
+    responses(
+        (status = 200, description = "The summary, however all is", body = Summary),
+        (status = 304, description = "Nothing changed since the response that had this ETag"),
+        (status = 400, description = "The query is not as described", body = Problem, content_type = PROBLEM),
+        (status = 404, description = "There is no such group", body = Problem, content_type = PROBLEM),
+    )
+)]
+pub(super) async fn summary(
+    State(app): State<Arc<App>>,
+    _: Reads,
+    selection: Selection,
+    Headers(headers): Headers,
+) -> Response {
+    forms::told(&app, &app.summary, &headers, selection).await
 }
 
 fn draw(view: &View<'_>) -> Drawn {

@@ -30,7 +30,7 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use probity_core::{
     activity,
-    health::{Health, Phase},
+    health::{Health, Mode, Phase},
     machine::{Acquired, Machine, Policy, Unavailable},
     outcome::{Calls, Detail, Fault, FaultKind, Measurement, Outcome, Run, Status, Usage, Value, Verdict},
     schedule::{Every, Schedule},
@@ -182,6 +182,14 @@ impl House {
         let house = House::new();
         house.board.enter(Phase::Running);
         house
+    }
+
+    /// Publishes that a check's operator decreed this.
+    fn decree(&self, name: &str, mode: Mode) {
+        let slot = self.board.check(name).unwrap();
+        let mut state = CheckState::clone(&slot.state());
+        state.snapshot.mode = mode;
+        self.board.publish(&slot, state, None);
     }
 
     /// Publishes that a check has this health now.

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::board::{Part, STILL};
+use crate::board::{Component, Part, STILL};
 
 #[tokio::test]
 async fn the_form_is_the_one_that_is_most_welcome() {
@@ -102,9 +102,14 @@ async fn kubernetes_is_told_in_its_own_way() {
     let all = "[+]startup ok\n[+]shutdown ok\n[+]cache degraded: it is degraded\n[+]dns unknown: 10s were not enough\n\
                [+]new pending: not run yet\n[+]orders-db ok\n[-]queue failed, but is not critical: it is unhealthy\n\
                readyz check passed\n";
-    for path in ["/readyz?verbose", "/readyz?verbose=true", "/health?verbose", "/health/ready?verbose=1"] {
+    for path in ["/readyz?verbose", "/readyz?verbose=true"] {
         assert_eq!(ask(path).await, (200, all.into()), "{path}");
     }
+    for path in ["/health?verbose", "/health/ready?verbose=1"] {
+        assert_eq!(ask(path).await, (200, all.replace("readyz", "health")), "{path}");
+    }
+    let group = ask("/health/groups/storage?verbose").await.1;
+    assert!(group.ends_with("[+]orders-db ok\nhealth check passed\n"), "{group}");
     assert_eq!(ask("/readyz?verbose=false").await, (200, "ok".into()));
     let storage = "[+]startup ok\n[+]shutdown ok\n[+]orders-db ok\nreadyz check passed\n";
     assert_eq!(ask("/readyz?verbose&group=storage").await, (200, storage.into()));
@@ -116,7 +121,11 @@ async fn kubernetes_is_told_in_its_own_way() {
     let excluded =
         all.replace("[+]orders-db ok\n", "").replace("[-]queue failed, but is not critical: it is unhealthy\n", "");
     let excluded = excluded.replace("readyz", "[+]orders-db excluded: ok\n[+]queue excluded: ok\nreadyz");
-    assert_eq!(ask("/readyz?verbose&exclude=orders-db&exclude=queue&exclude=none&timeout=5s").await, (200, excluded));
+    assert_eq!(ask("/readyz?verbose&exclude=orders-db&exclude=queue&timeout=5s").await, (200, excluded.clone()));
+    // In the words of Kubernetes.
+    let warning = "warn: some health checks cannot be excluded: no matches for \"none\", \"other\"\nreadyz";
+    let query = "/readyz?verbose&exclude=orders-db&exclude=queue&exclude=none&exclude=other";
+    assert_eq!(ask(query).await, (200, excluded.replace("readyz", warning)));
     assert_eq!(ask("/readyz?exclude=orders-db").await, (200, "ok".into()));
 
     house.board.enter(Phase::Stopping);
@@ -126,6 +135,60 @@ async fn kubernetes_is_told_in_its_own_way() {
     let starting = House::new();
     let text = get("/readyz").of(&starting.router).await;
     assert!(text.text().starts_with("[-]startup failed: 4 of 5 checks have had their first run\n"), "{}", text.text());
+}
+
+#[tokio::test]
+async fn parts_of_the_runner_can_be_left_out_of_account_as_checks_can() {
+    let house = House::new();
+    house.change("queue", Health::Healthy);
+    house.board.take_component("store", Component { healthy: false, message: "the disk is full".into() });
+    let ask = async |path: &str| {
+        let answer = get(path).of(&house.router).await;
+        (answer.status.as_u16(), answer.text().to_owned())
+    };
+    assert_eq!(ask("/readyz").await.0, 503);
+    assert_eq!(ask("/readyz?exclude=startup").await, (200, "ok".into()));
+    let all = ask("/readyz?verbose&exclude=startup&exclude=store").await.1;
+    assert!(all.starts_with("[+]startup excluded: ok\n[+]shutdown ok\n[+]store excluded: ok\n[+]cache"), "{all}");
+    assert!(!all.contains("warn:"), "{all}");
+    let rest = "exclude=startup&exclude=cache&exclude=dns";
+    let message = async |query: &str| {
+        let whole = get(&format!("/health?{query}")).of(&house.router).await.json();
+        (whole["status"].as_str().unwrap().to_owned(), whole["message"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(message(rest).await, ("degraded".into(), "store: the disk is full".into()));
+    assert_eq!(message(&format!("{rest}&exclude=store")).await.0, "healthy");
+    // A group has no parts of the runner.
+    let group = ask("/readyz?verbose&group=storage&exclude=store").await.1;
+    assert!(group.contains("no matches for \"store\"") && !group.contains("[+]store"), "{group}");
+
+    house.board.enter(Phase::Stopping);
+    assert_eq!(ask("/readyz?exclude=shutdown").await, (200, "ok".into()));
+}
+
+#[tokio::test]
+async fn what_was_decreed_is_told_as_such_in_every_form() {
+    let house = House::running();
+    house.decree("orders-db", Mode::ForcedDown);
+    house.decree("cache", Mode::Disabled);
+    house.decree("queue", Mode::ForcedUp);
+    let listing = get("/readyz?verbose").of(&house.router).await;
+    for line in [
+        "[-]orders-db failed: forced down by its operator\n",
+        "[+]cache pending: not watched, as its operator disabled it\n",
+        "[+]queue ok: forced up by its operator\n",
+    ] {
+        assert!(listing.text().contains(line), "{}", listing.text());
+    }
+    let whole = get("/health").of(&house.router).await.json();
+    assert_eq!(whole["message"], "orders-db is forced down and critical; dns is unknown, as its probe fails");
+    let draft = get("/health").header("accept", "application/health+json").of(&house.router).await.json();
+    let output = |name: &str| draft["checks"][format!("{name}:responseTime")][0]["output"].clone();
+    assert_eq!(output("orders-db"), "forced down by its operator");
+    assert_eq!(output("cache"), "not watched, as its operator disabled it");
+    let page = get("/health").header("accept", "text/html").of(&house.router).await;
+    assert!(page.text().contains("<td>unhealthy, critical</td><td>storage</td><td>forced down by its operator</td>"));
+    assert!(!page.text().contains("version 15"), "{}", page.text());
 }
 
 /// Asks until the answer is as expected: a rendering is used for a while after it was made.
@@ -152,6 +215,11 @@ async fn what_is_selected_counts_as_if_there_were_nothing_else() {
     assert_eq!(ask("/health/groups/storage").await, storage);
     assert_eq!(ask("/health?group=storage").await, storage);
     assert_eq!(ask("/health?exclude=cache&exclude=dns&exclude=queue&exclude=new").await, storage);
+    assert_eq!(ask("/health/groups/storage?exclude=none").await, storage);
+    assert_eq!(ask("/health/groups/storage?exclude=orders-db").await.2, [""; 0]);
+    assert_eq!(ask("/health/checks?group=storage").await.2, ["orders-db"]);
+    let summary = get("/health/summary?exclude=queue&exclude=dns").of(&house.router).await.json();
+    assert_eq!(summary["total_checks"], 3, "{summary}");
     house.change("orders-db", Health::Unhealthy);
     let (status, word, _) = ask("/health/groups/storage").await;
     assert_eq!((status, &*word), (503, "unhealthy"));
@@ -172,6 +240,11 @@ async fn what_is_selected_counts_as_if_there_were_nothing_else() {
         ("/health/live?verbose=maybe", 400, "verbose"),
         ("/livez?exclude=A", 400, "exclude"),
         ("/health?exclude=", 400, "exclude"),
+        ("/health?group=storage&group=storage", 400, "group"),
+        ("/health?verbose&verbose", 400, "verbose"),
+        ("/health/groups/storage?group=other", 400, "group"),
+        ("/health/checks?group=storrage", 404, "group"),
+        ("/health/summary?group=storrage", 404, "group"),
     ] {
         let answer = get(path).of(&house.router).await;
         assert_eq!((answer.status.as_u16(), &answer.json()["field"]), (status, &json!(field)), "{path}");
@@ -195,7 +268,10 @@ async fn a_runner_that_stands_still_does_not_live() {
     assert_eq!(ask("/livez").await, (200, "ok".into()));
     let all = "[+]ping ok\n[+]scheduler ok\n[+]epoch-ticker ok\n[+]shutdown ok\nlivez check passed\n";
     assert_eq!(ask("/livez?verbose").await, (200, all.into()));
-    assert_eq!(ask("/health/live?verbose").await, (200, all.into()));
+    assert_eq!(ask("/health/live?verbose").await, (200, all.replace("livez", "health")));
+    let (status, warned) = ask("/livez?verbose&exclude=none&group=storage").await;
+    assert_eq!(status, 200, "what others are called has nothing to do with it");
+    assert!(warned.contains("no matches for \"none\"\n") && warned.contains("a group means nothing here"), "{warned}");
 
     still.store(true, std::sync::atomic::Ordering::Relaxed);
     let dead = all.replace("[+]epoch-ticker ok", "[-]epoch-ticker failed: it has not moved for 15s");

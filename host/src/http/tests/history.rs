@@ -60,7 +60,13 @@ impl Keeping {
                 (route, get(&format!("/health/checks/qeue/{plain}"))),
             ]
         });
-        of_a_check.chain([("/uptime", get("/uptime?days=2")), ("/uptime", get("/uptime?days=x"))]).collect()
+        of_a_check
+            .chain([
+                ("/uptime", get("/uptime?days=2")),
+                ("/uptime", get("/uptime?days=x")),
+                ("/uptime", get("/uptime?group=storage,none")),
+            ])
+            .collect()
     }
 }
 
