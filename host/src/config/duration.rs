@@ -10,6 +10,9 @@ use super::kind::{Flaw, Scalar};
 /// The units, from the largest, and their milliseconds. A day is none: twice a year it does not have 24 hours.
 const UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
+/// How many letters a span of time has at least. All units of the pattern are optional, but one must be there.
+pub const SHORTEST: usize = 2;
+
 /// A span of time within a range.
 pub(super) struct Span(pub(super) RangeInclusive<Duration>);
 
@@ -28,12 +31,10 @@ impl Scalar for Span {
     }
 
     fn schema(&self) -> Value {
-        let units: String = UNITS.iter().map(|(unit, _)| format!("([0-9]+{unit})?")).collect();
-        // All units are optional, but one must be there.
         json!({
             "type": "string",
-            "pattern": format!("^{units}$"),
-            "minLength": 2,
+            "pattern": pattern(),
+            "minLength": SHORTEST,
             "description": format!("From {}.", self.range()),
         })
     }
@@ -44,6 +45,12 @@ impl Span {
     fn range(&self) -> String {
         format!("{} to {}", text(*self.0.start()), text(*self.0.end()))
     }
+}
+
+/// What every span of time matches, as a regular expression.
+pub(super) fn pattern() -> String {
+    let units: String = UNITS.iter().map(|(unit, _)| format!("([0-9]+{unit})?")).collect();
+    format!("^{units}$")
 }
 
 /// Whole numbers with units, from the largest unit to the smallest, without anything between.

@@ -16,8 +16,8 @@ use super::{
     App,
     auth::{Controls, Reads},
     page::json,
-    parts::Said,
-    problem::Problem,
+    parts::{Asked, SaidIfAny, listed},
+    problem::{PROBLEM, Problem},
     schema,
 };
 use crate::config::parse_duration;
@@ -187,33 +187,66 @@ impl Stands {
     }
 }
 
-/// All trouble, whether somebody was told of it or not.
-#[utoipa::path(get, path = "/alerts", tag = "alerts", responses(
-    (status = 200, description = "Every alert that goes on", body = All),
-))]
-pub(super) async fn alerts(Shared(app): Shared<Arc<App>>, _: Reads) -> Result<Response, Problem> {
-    let alerts: Vec<Shown> = app.alerts.list().values().map(Shown::of).collect();
+/// Whose trouble is wanted.
+#[derive(Deserialize)]
+pub(super) struct Wanted {
+    check: Option<String>,
+    group: Option<String>,
+}
+
+/// All trouble, or that of some checks, whether somebody was told of it or not.
+#[utoipa::path(get, path = "/alerts", tag = "alerts",
+    params(
+        ("check" = Option<String>, Query, description = "Only alerts of these checks, separated by commas"),
+        ("group" = Option<String>, Query, description = "Only alerts of checks in these groups, separated by commas"),
+    ),
+    responses(
+        (status = 200, description = "Every alert that goes on", body = All),
+        (status = 404, description = "There is no such check, or no such group", body = Problem, content_type = PROBLEM),
+    )
+)]
+pub(super) async fn alerts(
+    Shared(app): Shared<Arc<App>>,
+    _: Reads,
+    Asked(wanted): Asked<Wanted>,
+) -> Result<Response, Problem> {
+    let checks: Vec<&str> = listed(wanted.check.as_deref()).collect();
+    let groups: Vec<&str> = listed(wanted.group.as_deref()).collect();
+    let slots = app.board.checks();
+    if let Some(unknown) = checks.iter().find(|check| !slots.contains_key(**check)) {
+        return Err(Problem::unknown_check(unknown, &app.board).in_field("check"));
+    }
+    let is_there = |group: &str| slots.values().any(|slot| slot.state().info.group.as_deref() == Some(group));
+    if let Some(unknown) = groups.iter().find(|group| !is_there(group)) {
+        return Err(Problem::unknown_group(unknown, &app.board));
+    }
+    let is_wanted = |alert: &&Alert| {
+        let subject = &alert.subject;
+        (checks.is_empty() || checks.contains(&&*subject.check))
+            && (groups.is_empty() || subject.group.as_deref().is_some_and(|group| groups.contains(&group)))
+    };
+    let alerts: Vec<Shown> = app.alerts.list().values().filter(is_wanted).map(Shown::of).collect();
     json(&All { total: alerts.len(), alerts, timestamp: app.board.wall() })
 }
 
 /// That somebody takes care.
-#[derive(Deserialize, ToSchema)]
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Caring {
     /// Who; at most 200 bytes.
     by: Option<String>,
     /// What they say; at most 4096 bytes.
     comment: Option<String>,
-    /// For how long, such as `2h`; unless given: until the alert is over.
+    /// For how long, such as `2h`: more than no time, and at most 366 days; unless given, until the alert is over.
     #[serde(rename = "for")]
-    #[schema(rename = "for", pattern = "^[1-9][0-9]{0,2}[smh]$")]
+    #[schema(rename = "for", schema_with = schema::span, required = false)]
     span: Option<String>,
 }
 
-/// Takes care of an alert: no more is told of it until it is over, or gets worse.
+/// Takes care of an alert: no more is told of it until it is over, or gets worse. Nothing need be said of that: there may be no body.
 #[utoipa::path(post, path = "/alerts/{id}/acknowledge", tag = "alerts",
     params(("id" = String, Path, description = "The id of the alert")),
-    request_body = Caring,
+    request_body = Option<Caring>,
     responses(
         (status = 200, description = "The alert after that", body = Shown),
         Decreed,
@@ -224,7 +257,7 @@ pub(super) async fn acknowledge(
     Shared(app): Shared<Arc<App>>,
     _: Controls,
     Id(id): Id,
-    Said(Caring { by, comment, span }): Said<Caring>,
+    SaidIfAny(Caring { by, comment, span }): SaidIfAny<Caring>,
 ) -> Result<Response, Problem> {
     let now = app.board.wall();
     let until = span.map(|span| until(now, &span)).transpose()?;

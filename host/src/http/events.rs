@@ -28,7 +28,7 @@ use tokio::{
 use super::{
     App,
     auth::{KnownPage, Reads},
-    parts::Asked,
+    parts::{Asked, listed},
     problem::{PROBLEM, Problem},
 };
 use crate::events::{Events, Followed, Follower, GAP, Gap, Notice, RELOAD, Record};
@@ -66,10 +66,8 @@ struct Filter {
 
 impl Filter {
     fn read(wanted: &Wanted) -> Result<Filter, Problem> {
-        let names = |list: &Option<String>| -> BTreeSet<String> {
-            let names = list.iter().flat_map(|list| list.split(',')).map(str::trim);
-            names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
-        };
+        let names =
+            |list: &Option<String>| -> BTreeSet<String> { listed(list.as_deref()).map(str::to_owned).collect() };
         let kinds = names(&wanted.kind);
         let known = || Event::KINDS.into_iter().chain(Notice::KINDS).chain([RELOAD]);
         if let Some(unknown) = kinds.iter().find(|kind| known().all(|known| known != **kind)) {

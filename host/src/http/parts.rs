@@ -7,6 +7,7 @@ use axum::{
     extract::{FromRequest, FromRequestParts, Path, Query, Request, rejection::PathRejection},
     http::request::Parts,
 };
+use bytes::Bytes;
 use serde::{
     Deserialize, Deserializer,
     de::{self, DeserializeOwned, Visitor},
@@ -79,9 +80,29 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Said<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Said<T>, Problem> {
-        let bytes = to_bytes(request.into_body(), BODY).await.map_err(|error| body::problem(&error, BODY))?;
-        read_json(&bytes).map(Said)
+        read_json(&read_body(request).await?).map(Said)
     }
+}
+
+/// The body likewise, of which nothing need be said: none at all is as good as an empty object.
+pub(super) struct SaidIfAny<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for SaidIfAny<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<SaidIfAny<T>, Problem> {
+        let bytes = read_body(request).await?;
+        if bytes.is_empty() { Ok(SaidIfAny(T::default())) } else { read_json(&bytes).map(SaidIfAny) }
+    }
+}
+
+async fn read_body(request: Request) -> Result<Bytes, Problem> {
+    to_bytes(request.into_body(), BODY).await.map_err(|error| body::problem(&error, BODY))
+}
+
+/// The names that a list in a query has, separated by commas.
+pub(super) fn listed(list: Option<&str>) -> impl Iterator<Item = &str> {
+    list.into_iter().flat_map(|list| list.split(',')).map(str::trim).filter(|name| !name.is_empty())
 }
 
 /// What JSON says, if it is as `T` has it; otherwise, which part of it is not.
@@ -98,6 +119,7 @@ pub(super) fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem>
     reader.end().map_err(|error| Problem::invalid_body(format!("there is more than one value: {error}")))?;
     Ok(said)
 }
+
 /// A whole number, however it is written: `5e9` and `5.0` are such as well, and what many languages make of a product.
 pub(super) fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     struct Whole;

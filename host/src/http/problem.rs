@@ -142,6 +142,11 @@ impl Problem {
         }
     }
 
+    /// The same, where another part of the request names it.
+    pub(super) fn in_field(self, field: &'static str) -> Problem {
+        Problem { field: Some(field.into()), ..self }
+    }
+
     pub(super) fn invalid_name(detail: impl Into<Box<str>>) -> Problem {
         Problem {
             field: Some("name".into()),

@@ -19,6 +19,7 @@ use utoipa::{
 };
 
 use super::{auth, control, probes, problem::PROBLEM};
+use crate::config::{SHORTEST_DURATION, duration_pattern};
 
 /// The name, given in the description of the route, of the way in which a request shows that it may change something.
 const TOKEN: &str = "token";
@@ -101,6 +102,12 @@ pub(super) fn health_json_status() -> Schema {
 pub(super) fn names() -> Schema {
     let name = ObjectBuilder::new().schema_type(Type::String).pattern(Some(NAME));
     ArrayBuilder::new().items(name).build().into()
+}
+
+/// A span of time, as people write it.
+pub(super) fn span() -> Schema {
+    let span = ObjectBuilder::new().schema_type(Type::String);
+    span.pattern(Some(duration_pattern())).min_length(Some(SHORTEST_DURATION)).examples(["2h", "1h30m"]).build().into()
 }
 
 pub(super) fn health() -> Schema {

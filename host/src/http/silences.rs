@@ -15,6 +15,7 @@ use super::{
     page::json,
     parts::Said,
     problem::{PROBLEM, Problem},
+    schema,
 };
 
 /// How many silences there can be: each is looked at for each alert.
@@ -91,9 +92,9 @@ pub(super) async fn silences(Shared(app): Shared<Arc<App>>, _: Reads) -> Result<
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Silencing {
-    /// For how long, such as `2h`.
+    /// For how long, such as `2h`; more than no time, and at most 366 days.
     #[serde(rename = "for")]
-    #[schema(rename = "for", pattern = "^[1-9][0-9]{0,2}[smh]$")]
+    #[schema(rename = "for", schema_with = schema::span)]
     span: String,
     /// Names of checks, in which `*` stands for any letters; unless given: all.
     #[serde(default)]

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use probity_core::{health::Health, rollup::Level};
 use serde::Deserialize;
 
-use super::super::problem::Problem;
+use super::super::{parts::listed, problem::Problem};
 use crate::store::Asked;
 
 /// How many entries a page has unless told otherwise: what people read in one go.
@@ -33,7 +33,7 @@ pub(in crate::http) struct HistoryAsked {
 impl HistoryAsked {
     pub(super) fn read(self) -> Result<(Asked, BTreeSet<&'static str>), Problem> {
         let known = Health::ALL.map(Health::as_str);
-        let statuses = list(self.status.as_deref()).map(|status| {
+        let statuses = listed(self.status.as_deref()).map(|status| {
             known.into_iter().find(|known| *known == status).ok_or_else(|| {
                 let detail = format!("there is no status `{status}`; there are {}", known.join(", "));
                 Problem::invalid_value("status", detail)
@@ -97,7 +97,7 @@ pub(in crate::http) struct UptimesAsked {
 impl UptimesAsked {
     pub(super) fn read(self) -> Result<(Vec<Window>, Days, BTreeSet<String>), Problem> {
         let windows = windows(self.window.as_deref().unwrap_or(DAY))?;
-        let groups = list(self.group.as_deref()).map(str::to_owned).collect();
+        let groups = listed(self.group.as_deref()).map(str::to_owned).collect();
         Ok((windows, Days::read(self.days.as_deref())?, groups))
     }
 }
@@ -170,7 +170,7 @@ impl Window {
 }
 
 fn windows(text: &str) -> Result<Vec<Window>, Problem> {
-    let windows: Vec<Window> = list(Some(text)).map(Window::read).collect::<Result<_, _>>()?;
+    let windows: Vec<Window> = listed(Some(text)).map(Window::read).collect::<Result<_, _>>()?;
     if windows.is_empty() || windows.len() > MOST_WINDOWS {
         let detail = format!("must be 1 to {MOST_WINDOWS} windows, separated by commas, such as `24h,7d`");
         return Err(Problem::invalid_value("window", detail));
@@ -186,10 +186,6 @@ fn time(field: &'static str, text: Option<&str>) -> Result<Option<Timestamp>, Pr
         })
     };
     text.map(read).transpose()
-}
-
-fn list(text: Option<&str>) -> impl Iterator<Item = &str> {
-    text.into_iter().flat_map(|list| list.split(',')).map(str::trim).filter(|item| !item.is_empty())
 }
 
 #[cfg(test)]

@@ -36,6 +36,7 @@ pub(super) async fn decrees() -> (Vec<(&'static str, Ask, bool)>, Router) {
     let unsilence = |path: &str| get(path).method(Method::DELETE);
     let asked = vec![
         ("/alerts", get("/alerts"), true),
+        ("/alerts", get("/alerts?check=nobody"), true),
         (care, acknowledge(&id), true),
         (care, acknowledge("A"), true),
         (care, acknowledge("nobody-1"), true),
@@ -71,8 +72,52 @@ async fn an_alert_can_be_taken_care_of_and_left_again() {
     let cared = post(&path).trusted().body(r#"{"by": "ann", "comment": "on it", "for": "2h"}"#).of(&router).await;
     let care = &cared.json()["acknowledged"];
     assert_eq!((&care["by"], &care["comment"], care["until"].is_string()), (&json!("ann"), &json!("on it"), true));
+    // All of that may be left out, and the body with it.
+    let cared = post(&path).trusted().of(&router).await;
+    let care = cared.json()["acknowledged"].clone();
+    assert_eq!((cared.status.as_u16(), &care["by"], &care["until"]), (200, &json!(""), &Json::Null));
     let left = get(&path).method(Method::DELETE).trusted().of(&router).await;
     assert_eq!((left.status.as_u16(), &left.json()["acknowledged"]), (200, &Json::Null));
+}
+
+#[tokio::test]
+async fn alerts_can_be_asked_for_by_check_and_by_group() {
+    let (router, alerts) = troubled().await;
+    let ask = async |query: &str| {
+        let answer = get(&format!("/alerts?{query}")).of(&router).await;
+        (answer.status.as_u16(), answer.json())
+    };
+    let names = |all: &Json| -> Vec<String> {
+        all["alerts"].as_array().unwrap().iter().map(|alert| alert["check"].as_str().unwrap().to_owned()).collect()
+    };
+    let troubled: Vec<String> = alerts.list().keys().map(ToString::to_string).collect();
+    let first = &troubled[0];
+    assert_eq!(names(&ask("").await.1), troubled);
+    let (status, one) = ask(&format!("check={first},orders-db")).await;
+    assert_eq!((status, names(&one), one["total"].as_u64()), (200, vec![first.clone()], Some(1)));
+    assert_eq!(names(&ask("group=storage").await.1), [""; 0], "nothing is wrong there");
+    for (query, field, kind) in [
+        ("check=nobody", "check", "urn:probity:error:unknown-check"),
+        ("group=none", "group", "urn:probity:error:unknown-group"),
+    ] {
+        let (status, problem) = ask(query).await;
+        assert_eq!((status, &problem["field"], &problem["type"]), (404, &json!(field), &json!(kind)), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn how_long_is_described_as_it_is_taken() {
+    let (router, _) = troubled().await;
+    let described = crate::http::openapi();
+    let of = |name: &str| described["components"]["schemas"][name]["properties"]["for"].clone();
+    let pattern = json!("^([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$");
+    assert_eq!((&of("Silencing")["pattern"], &of("Caring")["pattern"]), (&pattern, &pattern));
+    for (span, is_taken) in
+        [("1h30m", true), ("2000h", true), ("500ms", true), ("2h", true), ("2d", false), ("1m1h", false)]
+    {
+        let answer = post("/silences").trusted().body(&json!({ "for": span }).to_string()).of(&router).await;
+        assert_eq!(answer.status == 200, is_taken, "{span}");
+    }
 }
 
 #[tokio::test]
