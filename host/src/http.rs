@@ -37,6 +37,7 @@ mod past;
 mod probe;
 mod probes;
 mod problem;
+mod problem_page;
 mod process;
 mod pulse;
 mod rendered;

@@ -66,6 +66,19 @@ impl Problem {
         }
     }
 
+    pub(super) fn title(&self) -> &'static str {
+        self.title
+    }
+
+    pub(super) fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// The status of the response.
+    pub(super) fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
     fn no_such_route(path: &str, paths: &[String]) -> Problem {
         Problem {
             nearest: nearest(path, paths.iter().map(String::as_str)),
@@ -355,7 +368,7 @@ impl From<serde_json::Error> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status = self.status();
         // All of its keys are texts, so it can always be written.
         let body = serde_json::to_vec(&self).unwrap_or_default();
         let media_type = (header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM));

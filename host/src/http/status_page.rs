@@ -25,7 +25,8 @@ use super::{
     markup::Escaped,
     page::{HTML, Page, tag_of},
     past::{self, DAYS},
-    problem::{PROBLEM, Problem},
+    problem::Problem,
+    problem_page,
     signs::sign,
     view::View,
 };
@@ -60,10 +61,10 @@ struct Made {
 )]
 pub(super) async fn status_page(
     State(app): State<Arc<App>>,
-    _: SeesStatus,
+    sees: Result<SeesStatus, Problem>,
     headers: HeaderMap,
-) -> Result<Response, Problem> {
-    answer(&app, None, &headers).await
+) -> Response {
+    answer(&app, sees, Ok(None), &headers).await
 }
 
 /// The same of one group.
@@ -72,28 +73,47 @@ pub(super) async fn status_page(
     responses(
         (status = 200, description = "The page, however they are", body = String, content_type = "text/html; charset=utf-8"),
         (status = 304, description = "The same as in the response that had this ETag"),
-        (status = 400, description = "This can't be a group", body = Problem, content_type = PROBLEM),
-        (status = 404, description = "The page shows no such group", body = Problem, content_type = PROBLEM),
+        (status = 400, description = "This can't be a group", content(
+            (Problem = "application/problem+json"), (String = "text/html; charset=utf-8"),
+        )),
+        (status = 404, description = "The page shows no such group", content(
+            (Problem = "application/problem+json"), (String = "text/html; charset=utf-8"),
+        )),
     )
 )]
 pub(super) async fn status_page_of_group(
     State(app): State<Arc<App>>,
-    _: SeesStatus,
+    sees: Result<SeesStatus, Problem>,
     group: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
-) -> Result<Response, Problem> {
-    let Path(group) = group.map_err(|rejection| Problem::invalid_value("group", rejection.body_text()))?;
-    answer(&app, Some(group), &headers).await
+) -> Response {
+    let group = group.map(|Path(group)| Some(group));
+    let group = group.map_err(|rejection| Problem::invalid_value("group", rejection.body_text()));
+    answer(&app, sees, group, &headers).await
 }
 
-async fn answer(app: &Arc<App>, group: Option<String>, headers: &HeaderMap) -> Result<Response, Problem> {
+async fn answer(
+    app: &Arc<App>,
+    sees: Result<SeesStatus, Problem>,
+    group: Result<Option<String>, Problem>,
+    headers: &HeaderMap,
+) -> Response {
+    let page = match sees.and(group) {
+        Ok(group) => page(app, group).await,
+        Err(problem) => Err(problem),
+    };
+    page.map_or_else(|problem| problem_page::answer(problem, headers), |page| page.answer(headers))
+}
+
+/// The page, made anew if it is not good any more.
+async fn page(app: &Arc<App>, group: Option<String>) -> Result<Arc<Page>, Problem> {
     let rules = app.auth.rules.load().status_page.clone();
     let mut kept = Arc::clone(&app.status_pages.0).lock_owned().await;
     let (version, now) = (app.board.version(), app.board.uptime());
     if let Some(made) = kept.get(&group) {
         let age = now.saturating_sub(made.at);
         if made.rules == rules && (age < FRESH || (made.version == version && age < CURRENT)) {
-            return Ok(made.page.answer(headers));
+            return Ok(Arc::clone(&made.page));
         }
     }
     let app = Arc::clone(app);
@@ -106,9 +126,7 @@ async fn answer(app: &Arc<App>, group: Option<String>, headers: &HeaderMap) -> R
         kept.insert(group, Made { page: Arc::clone(&page), version, rules, at: now });
         Ok(page)
     };
-    let page: Result<Arc<Page>, Problem> =
-        tokio::task::spawn_blocking(work).await.map_err(|error| Problem::internal(&error))?;
-    Ok(page?.answer(headers))
+    tokio::task::spawn_blocking(work).await.map_err(|error| Problem::internal(&error))?
 }
 
 fn make(app: &App, group: Option<&str>, rules: &StatusPage) -> Result<Page, Problem> {

@@ -169,6 +169,37 @@ async fn the_status_page_shows_what_everybody_may_know() {
 }
 
 #[tokio::test]
+async fn who_is_led_to_no_status_page_is_told_so_as_a_page() {
+    let house = marked_up();
+    let protected = guarded(StatusPage::default());
+    for (router, path, status, part) in [
+        (
+            &house.router,
+            "/status/%3Cb%3E",
+            404,
+            "<p>the status page shows no group `&lt;b&gt;`; /status shows all that it does</p>",
+        ),
+        (&house.router, "/status/%ff", 400, "<a href=\"/status\">"),
+        (&protected, "/status", 401, "<a href=\"/\">Log in at the dashboard</a>"),
+    ] {
+        let page = get(path).header("accept", BROWSER).of(router).await;
+        assert_eq!(
+            (page.status.as_u16(), page.header("content-type")),
+            (status, Some("text/html; charset=utf-8")),
+            "{path}"
+        );
+        assert!(page.text().contains(part), "{path}: {}", page.text());
+        assert!(page.header("content-security-policy").is_some() && page.header("vary") == Some("accept"), "{path}");
+        let told = get(path).of(router).await;
+        assert_eq!(
+            (told.status.as_u16(), told.header("content-type")),
+            (status, Some("application/problem+json")),
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn the_operator_says_what_the_status_page_shows_and_to_whom() {
     let house = marked_up();
     let with = |status_page| router_with(&house.board, config::Auth { status_page, ..Default::default() });

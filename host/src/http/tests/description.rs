@@ -108,6 +108,7 @@ async fn every_response_is_as_described() {
         ("/status", get("/status"), &running.router),
         ("/status/{group}", get("/status/storage"), &running.router),
         ("/status/{group}", get("/status/none"), &running.router),
+        ("/status/{group}", get("/status/none").header("accept", "text/html"), &running.router),
         ("/status/{group}", get("/status/%ff"), &running.router),
         ("/badge/{check}/status.svg", get("/badge/queue/status.svg"), &running.router),
         ("/badge/{check}/status.svg", get("/badge/A/status.svg"), &running.router),
