@@ -95,6 +95,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The watched folder.
     pub probes: PathBuf,
+    /// Whether somebody named that folder, and so means it to be there.
+    pub probes_named: bool,
     /// Where it keeps what must outlive it.
     pub data_dir: PathBuf,
     /// What it calls itself.
@@ -227,7 +229,9 @@ impl Config {
 
         let listen = overrides.listen.or(At::value(top.listen)).unwrap_or(LISTEN);
         let filler = Filler::new(path, surroundings, listen);
-        let probes = At::value(top.probes).unwrap_or_else(|| PROBES.into());
+        let probes = At::value(top.probes);
+        let probes_named = overrides.probes.is_some() || probes.is_some();
+        let probes = probes.unwrap_or_else(|| PROBES.into());
         let data_dir = At::value(top.data_dir).map(|configured| filler.folder.join(configured));
         let data_dir = overrides.data_dir.clone().or(data_dir).or_else(|| usual_data_dir(surroundings));
         if data_dir.is_none() {
@@ -263,6 +267,7 @@ impl Config {
         let config = Config {
             listen,
             probes: overrides.probes.clone().unwrap_or_else(|| filler.folder.join(probes)),
+            probes_named,
             data_dir: data_dir.unwrap_or_default(),
             node_id: At::value(top.node_id).unwrap_or_else(host_name),
             startup_grace: At::value(top.startup_grace).unwrap_or(layout::STARTUP_GRACE),

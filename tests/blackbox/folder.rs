@@ -170,7 +170,7 @@ fn a_folder_can_be_swapped_for_another() {
 
 #[test]
 fn a_folder_that_is_missing_at_the_start_is_told_of_and_found_later() {
-    let home = Home::new(BRISK);
+    let home = Home::new(&format!("probes = \"probes.d\"\n{BRISK}"));
     fs::remove_dir(home.path("probes.d")).unwrap();
     let runner = home.start();
     let flaw = runner.wait_for_flaw("probes.d");
@@ -181,6 +181,25 @@ fn a_folder_that_is_missing_at_the_start_is_told_of_and_found_later() {
     runner.home.drop_in("a", &guest::saying("found"));
     runner.wait_for_message("a", "found");
     runner.wait_for_no_flaw("probes.d");
+    runner.stop();
+}
+
+#[test]
+fn a_folder_that_nobody_named_need_not_be_there() {
+    let home = Home::new(BRISK);
+    fs::remove_dir(home.path("probes.d")).unwrap();
+    let runner = home.start();
+    // It is told of once somebody has looked for it.
+    runner.wait_for_no_flaw("probes.d");
+    assert!(runner.get("/metrics").text().contains("probity_reloads_total{result=\"failed\"} 0\n"));
+
+    // Once it was there, it is missed.
+    fs::create_dir(runner.home.path("probes.d")).unwrap();
+    runner.home.drop_in("a", &guest::saying("found"));
+    runner.wait_for_message("a", "found");
+    fs::remove_dir_all(runner.home.path("probes.d")).unwrap();
+    let flaw = runner.wait_for_flaw("probes.d");
+    assert!(flaw.contains("No such file or directory"), "{flaw}");
     runner.stop();
 }
 

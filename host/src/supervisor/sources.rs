@@ -24,7 +24,19 @@ pub(super) struct Sources {
     sidecars: BTreeMap<PathBuf, Seen>,
     /// What can't be had, as something else has its place, by where it is written.
     conflicts: BTreeMap<PathBuf, String>,
-    folder_error: Option<String>,
+    folder: Folder,
+}
+
+/// How the folder was found.
+enum Folder {
+    /// Nobody has looked yet.
+    Unseen,
+    /// It is not there and never was, which is as good as an empty one if nobody named it.
+    Awaited,
+    /// It was read.
+    Read,
+    /// It can't be read, and why.
+    Unreadable(String),
 }
 
 /// What became of a configuration file.
@@ -44,7 +56,7 @@ impl Sources {
             seen: Seen { text, ..Seen::default() },
             sidecars: BTreeMap::new(),
             conflicts: BTreeMap::new(),
-            folder_error: None,
+            folder: Folder::Unseen,
         }
     }
 
@@ -58,20 +70,38 @@ impl Sources {
     pub(super) fn take_folder(&mut self, read: io::Result<()>, reloads: &mut Reloads) -> bool {
         match read {
             Ok(()) => {
-                if self.folder_error.take().is_some() {
-                    tracing::info!("the folder {} is back", self.config.probes.display());
+                let shown = self.config.probes.display();
+                match self.folder {
+                    Folder::Awaited => tracing::info!("the folder {shown} is there now"),
+                    Folder::Unreadable(_) => tracing::info!("the folder {shown} is back"),
+                    Folder::Unseen | Folder::Read => {}
                 }
+                self.folder = Folder::Read;
                 true
+            }
+            Err(error) if self.may_be_missing(&error) => {
+                if !matches!(self.folder, Folder::Awaited) {
+                    let shown = self.config.probes.display();
+                    tracing::info!("there is no folder {shown}; probes that are dropped there count once there is");
+                    self.folder = Folder::Awaited;
+                }
+                false
             }
             Err(error) => {
                 let error = format!("the folder can't be read: {error}; what was loaded from it goes on");
-                if self.folder_error.as_ref() != Some(&error) {
+                if !matches!(&self.folder, Folder::Unreadable(known) if *known == error) {
                     reloads.rejected(self.config.probes.display(), &*error);
-                    self.folder_error = Some(error);
+                    self.folder = Folder::Unreadable(error);
                 }
                 false
             }
         }
+    }
+
+    /// Whether it is no error that the folder can't be read: whoever has no probes of their own needs none.
+    fn may_be_missing(&self, error: &io::Error) -> bool {
+        let never_there = matches!(self.folder, Folder::Unseen | Folder::Awaited);
+        error.kind() == io::ErrorKind::NotFound && never_there && !self.config.probes_named
     }
 
     /// Reads the configuration; whether there is another one in force now.
@@ -91,6 +121,7 @@ impl Sources {
                 warn_of_what_needs_a_restart(&self.config, &config);
                 self.config = Config {
                     probes: self.config.probes.clone(),
+                    probes_named: self.config.probes_named,
                     bounds: self.config.bounds,
                     experiments: self.config.experiments,
                     ..config
@@ -173,7 +204,11 @@ impl Sources {
 
     /// Every file of configuration, and the folder, each with what is wrong with it.
     pub(super) fn publish(&self, loader: &Loader, listing: &Listing) -> Vec<Source> {
-        let folder = Source { path: self.config.probes.clone(), error: self.folder_error.clone() };
+        let error = match &self.folder {
+            Folder::Unreadable(error) => Some(error.clone()),
+            Folder::Unseen | Folder::Awaited | Folder::Read => None,
+        };
+        let folder = Source { path: self.config.probes.clone(), error };
         let config = loader.path.iter().map(|path| Source {
             path: path.clone(),
             error: self.seen.error.clone().or_else(|| self.conflicts.get(path).cloned()),
