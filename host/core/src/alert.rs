@@ -167,7 +167,7 @@ pub struct Standing {
 /// What was told of an alert.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Telling {
-    /// The worst that was told.
+    /// How bad it is as far as was told: the worst, or how it was when it was known to be better than that.
     pub severity: Severity,
     /// When it was told first.
     pub first: Timestamp,

@@ -260,10 +260,14 @@ impl Keeper {
         let Some(mut alert) = self.memory.alerts.remove(check) else {
             return;
         };
-        if alert.acknowledged.as_ref().is_some_and(|acknowledged| {
+        if let Some(acknowledged) = alert.acknowledged.take_if(|acknowledged| {
             acknowledged.severity < alert.severity || acknowledged.until.is_some_and(|until| until <= now)
         }) {
-            alert.acknowledged = None;
+            // Whoever took care of less than this has not heard of it, whatever was told before.
+            if acknowledged.severity < alert.severity {
+                let tellings = alert.rules.values_mut().filter_map(|standing| standing.told.as_mut());
+                tellings.for_each(|telling| telling.severity = telling.severity.min(acknowledged.severity));
+            }
             self.changed = true;
         }
         let policy = Arc::clone(&self.policy);
@@ -319,6 +323,14 @@ impl Keeper {
         }
         // A clock that was set back must not keep anybody waiting for years.
         standing.since = standing.since.min(now);
+        // Once it is better, whoever was told of worse believes that it is over. What is not known is not better.
+        if let Some(telling) = &mut standing.told
+            && alert.severity != Severity::Unknown
+            && alert.severity < telling.severity
+        {
+            telling.severity = alert.severity;
+            self.changed = true;
+        }
         let due = match &mut standing.told {
             None => Some((later(standing.since, trouble.hold), ItemKind::Alert)),
             Some(telling) if telling.severity < alert.severity => Some((now, ItemKind::Worse)),

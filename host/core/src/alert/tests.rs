@@ -161,7 +161,9 @@ fn what_gets_worse_is_told_again_and_what_gets_better_is_not() {
         .see_as(&critical, Unhealthy)
         .see_as(&critical, Degraded);
     scene.expect(&["alert a unknown", "worse a degraded", "worse a critical"]);
-    scene.see_as(&critical, Unhealthy).expect(&[]);
+    scene.see_as(&critical, Unhealthy).expect(&["worse a critical"]);
+    // What is not known is no better than what was told.
+    scene.see_as(&critical, Unknown).see_as(&critical, Unhealthy).expect(&[]);
     scene.see_as(&critical, Healthy).expect(&["resolved a critical"]);
 }
 
@@ -300,6 +302,9 @@ fn whoever_takes_care_hears_no_more_until_it_is_worse_or_over() {
     scene.expect(&["alert a degraded"]).expect_log(&["alert a r", "acknowledged a ann"]);
     scene.see_as(&critical, Unhealthy).expect(&["worse a critical"]);
     assert_eq!(scene.keeper.alerts()["a"].acknowledged, None);
+    // What was told already was of another time than what somebody takes care of.
+    scene.see_as(&critical, Degraded).acknowledge("a", None).see_as(&critical, Unhealthy).expect(&["worse a critical"]);
+    scene.see_as(&critical, Unknown).acknowledge("a", None).see_as(&critical, Unhealthy).expect(&["worse a critical"]);
     scene.acknowledge("a", None).pass(MINUTE * 5).see_as(&critical, Healthy).expect(&["resolved a critical"]);
     // For a while, and taken back.
     scene.see("b", Unhealthy).acknowledge("b", Some(MINUTE * 3)).pass(MINUTE * 2).expect(&["alert b unhealthy"]);
