@@ -27,6 +27,9 @@ const KINDS = {
   resolved: "Resolved",
   suppressed: "Suppressed",
   acknowledged: "Acknowledged",
+  unacknowledged: "Acknowledgement taken back",
+  silenced: "Silenced",
+  unsilenced: "Silence ended",
   "delivery-failed": "Not delivered",
   reload: "Reload",
 };
@@ -143,6 +146,8 @@ function gravity(kind, data) {
     case "fault": return "unknown";
     case "alert": case "resolved": return data.message;
     case "suppressed": return `by ${data.suppressed_by.join(", ")}: ${data.message}`;
+    case "unacknowledged": return `by ${data.by}`;
+    case "silenced": case "unsilenced": return `${whatIsSilent(data)}, by ${data.by}${data.comment ? `: ${data.comment}` : ""}`;
     case "acknowledged": return `by ${data.by}${data.comment ? `: ${data.comment}` : ""}`;
     case "delivery-failed": return `${data.title}, to ${data.sink}: ${data.error}`;
     case "reload": return data.ok ? "healthy" : "unhealthy";
@@ -151,6 +156,13 @@ function gravity(kind, data) {
     case "state-change": return { CONNECTED: "healthy", FAILED: "unhealthy", RECONNECTING: "degraded" }[data.to] ?? "pending";
     default: return "pending";
   }
+}
+
+/** Which checks a silence is about. */
+function whatIsSilent({ checks, groups, labels }) {
+  const of = Object.entries(labels).map(([name, said]) => `${name}=${said}`);
+  const parts = [["checks", checks], ["groups", groups], ["labels", of]].filter(([, names]) => names.length > 0);
+  return parts.map(([what, names]) => `${what} ${names.join(", ")}`).join("; ");
 }
 
 /** What happened, in one line. */

@@ -146,9 +146,9 @@ impl Alerts {
         self.change(|keeper, now, told| keeper.acknowledge(id, acknowledgement, now, told)).await
     }
 
-    /// Takes back that somebody takes care of an alert; `false` if nobody does. It is on disk when this returns.
-    pub async fn disown(&self, id: &str) -> bool {
-        self.change(|keeper, now, told| keeper.disown(id, now, told)).await
+    /// Takes back, as somebody says, that somebody takes care of an alert; `false` if nobody does. It is on disk when this returns.
+    pub async fn disown(&self, id: &str, by: &str) -> bool {
+        self.change(|keeper, now, told| keeper.disown(id, by, now, told)).await
     }
 
     /// Silences some checks. It is on disk when this returns.
@@ -156,9 +156,9 @@ impl Alerts {
         self.change(|keeper, now, told| keeper.silence(silence, now, told)).await;
     }
 
-    /// Ends a silence; `false` if there is none of that id. It is on disk when this returns.
-    pub async fn unsilence(&self, id: &str) -> bool {
-        self.change(|keeper, now, told| keeper.unsilence(id, now, told)).await
+    /// Ends a silence, as somebody says; `false` if there is none of that id. It is on disk when this returns.
+    pub async fn unsilence(&self, id: &str, by: &str) -> bool {
+        self.change(|keeper, now, told| keeper.unsilence(id, by, now, told)).await
     }
 
     /// How it all fares, in numbers.

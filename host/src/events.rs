@@ -54,10 +54,10 @@ pub enum Fact {
     Notice(Notice),
 }
 
-/// What became of an alert, or of a message of one.
+/// What became of an alert, or of a message of one, and what somebody decreed of them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Notice {
-    /// Of an alert.
+    /// Of an alert, or of those that are silenced.
     Alert(Happening),
     /// A message did not arrive.
     DeliveryFailed {
@@ -76,7 +76,16 @@ pub enum Notice {
 
 impl Notice {
     /// The words of each kind of notice.
-    pub const KINDS: [&str; 5] = ["alert", "resolved", "suppressed", "acknowledged", "delivery-failed"];
+    pub const KINDS: [&str; 8] = [
+        "alert",
+        "resolved",
+        "suppressed",
+        "acknowledged",
+        "unacknowledged",
+        "silenced",
+        "unsilenced",
+        "delivery-failed",
+    ];
 
     /// The word for its kind.
     #[must_use]
@@ -86,6 +95,9 @@ impl Notice {
             Notice::Alert(Happening::Resolved { .. }) => "resolved",
             Notice::Alert(Happening::Suppressed { .. }) => "suppressed",
             Notice::Alert(Happening::Acknowledged { .. }) => "acknowledged",
+            Notice::Alert(Happening::Disowned { .. }) => "unacknowledged",
+            Notice::Alert(Happening::Silenced(_)) => "silenced",
+            Notice::Alert(Happening::Unsilenced { .. }) => "unsilenced",
             Notice::DeliveryFailed { .. } => "delivery-failed",
         }
     }
@@ -98,9 +110,12 @@ impl Notice {
                 Happening::Alert { alert, .. }
                 | Happening::Resolved { alert, .. }
                 | Happening::Suppressed { alert, .. }
-                | Happening::Acknowledged { alert, .. },
+                | Happening::Acknowledged { alert, .. }
+                | Happening::Disowned { alert, .. },
             ) => Some(alert),
-            Notice::DeliveryFailed { .. } => None,
+            Notice::Alert(Happening::Silenced(_) | Happening::Unsilenced { .. }) | Notice::DeliveryFailed { .. } => {
+                None
+            }
         }
     }
 }

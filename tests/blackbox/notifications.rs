@@ -199,6 +199,11 @@ fn trouble_can_be_taken_care_of_and_silenced() {
     // A silence outlives the runner, and so does what was acknowledged.
     let silence = runner.change("POST", "/silences", r#"{"checks": ["oth*"], "for": "1h", "comment": "moving"}"#);
     assert_eq!(silence.status, 200, "{}", silence.text());
+    let decreed = notice(&runner, "silenced");
+    assert_eq!(
+        (&decreed["checks"], &decreed["by"], &decreed["comment"]),
+        (&json!(["oth*"]), &json!("token"), &json!("moving"))
+    );
     let mut runner = runner;
     runner.signal(Signal::KILL);
     runner.wait_for_exit();
@@ -221,6 +226,12 @@ fn trouble_can_be_taken_care_of_and_silenced() {
 
     let ended = runner.change("DELETE", &format!("/silences/{}", silence.json()["id"].as_str().unwrap()), "");
     assert_eq!((ended.status, &ended.json()["total"]), (200, &json!(0)));
+    assert_eq!(runner.change("DELETE", &path, "").status, 200);
+    // Whoever did what is told.
+    for kind in ["unsilenced", "unacknowledged"] {
+        assert_eq!(notice(&runner, kind)["by"], "token");
+    }
+    runner.wait_for_log("checks oth* can be heard of again");
     receiver.wait_until(&runner, "the alert", |received| received.iter().any(|one| told(one) == "alert other"));
     runner.stop();
 }

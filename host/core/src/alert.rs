@@ -46,7 +46,7 @@ pub use self::{
     family::Family,
     keeper::{Keeper, Memory},
     letter::Letter,
-    message::{Happening, Item, ItemKind, Message, Told},
+    message::{Decree, Happening, Item, ItemKind, Message, Told},
     period::Period,
     policy::{Maintenance, Policy, Rule, Trouble, Watches},
     selector::{Pattern, Selector},

@@ -94,9 +94,9 @@ section! {
         /// To whom, by the names of sinks.
         sinks: AtLeastOne<Name> = AtLeastOne(Name), example ["ops"];
         /// Names of checks, in which `*` stands for any letters. Unless given: all.
-        checks: List<Line> = List(Line(PATTERN)), example ["orders-*"];
+        checks: AtLeastOne<Line> = AtLeastOne(Line(PATTERN)), example ["orders-*"];
         /// Names of groups, in which `*` stands for any letters. Unless given: all, and checks without one.
-        groups: List<Line> = List(Line(PATTERN)), example ["storage"];
+        groups: AtLeastOne<Line> = AtLeastOne(Line(PATTERN)), example ["storage"];
         /// Labels that a check must have, and what they say; `*` stands for any letters.
         labels: LabelTable = LabelTable, example { team = "orders" };
         /// How bad it must be: "unhealthy" is of a check that is not critical, and "critical" of one that is. Unless given: all.
@@ -155,9 +155,9 @@ section! {
         /// The name of it; no other has it.
         name: Name = Name, example "backup";
         /// Names of checks, in which `*` stands for any letters. Unless given: all.
-        checks: List<Line> = List(Line(PATTERN)), example ["orders-*"];
+        checks: AtLeastOne<Line> = AtLeastOne(Line(PATTERN)), example ["orders-*"];
         /// Names of groups, in which `*` stands for any letters. Unless given: all, and checks without one.
-        groups: List<Line> = List(Line(PATTERN)), example ["storage"];
+        groups: AtLeastOne<Line> = AtLeastOne(Line(PATTERN)), example ["storage"];
         /// Labels that a check must have, and what they say; `*` stands for any letters.
         labels: LabelTable = LabelTable, example { team = "orders" };
         also period: Period;

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use jiff::Timestamp;
 use probity_core::{
-    alert::{Alert, Happening},
+    alert::{Alert, Decree, Happening, Pattern},
     event::Event,
     time::nanoseconds,
 };
@@ -162,6 +162,15 @@ fn write_notice<M: SerializeMap>(map: &mut M, notice: &Notice) -> Result<(), M::
         map.serialize_entry("alert", &alert.id)?;
         map.serialize_entry("severity", alert.severity.as_str())
     };
+    let decree = |map: &mut M, silence: &Decree| {
+        let names =
+            |patterns: &[Pattern]| patterns.iter().map(|pattern| pattern.as_str().to_owned()).collect::<Vec<_>>();
+        map.serialize_entry("silence", &silence.id)?;
+        map.serialize_entry("checks", &names(&silence.selector.checks))?;
+        map.serialize_entry("groups", &names(&silence.selector.groups))?;
+        map.serialize_entry("labels", &silence.selector.labels)?;
+        map.serialize_entry("until", &silence.until)
+    };
     match notice {
         Notice::Alert(Happening::Alert { alert, rule }) => {
             about(map, alert)?;
@@ -183,6 +192,19 @@ fn write_notice<M: SerializeMap>(map: &mut M, notice: &Notice) -> Result<(), M::
             about(map, alert)?;
             map.serialize_entry("by", by)?;
             map.serialize_entry("comment", comment)
+        }
+        Notice::Alert(Happening::Disowned { alert, by }) => {
+            about(map, alert)?;
+            map.serialize_entry("by", by)
+        }
+        Notice::Alert(Happening::Silenced(silence)) => {
+            decree(map, silence)?;
+            map.serialize_entry("by", &silence.by)?;
+            map.serialize_entry("comment", &silence.comment)
+        }
+        Notice::Alert(Happening::Unsilenced { silence, by }) => {
+            decree(map, silence)?;
+            map.serialize_entry("by", by)
         }
         Notice::DeliveryFailed { sink, id, title, error, dropped } => {
             map.serialize_entry("sink", sink)?;

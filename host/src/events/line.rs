@@ -1,6 +1,10 @@
 //! One event as one line of the runner's log.
 
-use probity_core::{alert::Happening, event::Event, health::Health};
+use probity_core::{
+    alert::{Decree, Happening},
+    event::Event,
+    health::Health,
+};
 
 use super::{Fact, Notice, Record, Reload};
 
@@ -38,6 +42,16 @@ fn write_notice(seq: u64, kind: &str, notice: &Notice) {
         }
         Notice::Alert(Happening::Acknowledged { by, comment, .. }) => {
             tracing::info!(target: TARGET, seq, check, kind, by, "{comment}");
+        }
+        Notice::Alert(Happening::Disowned { by, .. }) => {
+            tracing::info!(target: TARGET, seq, check, kind, by, "nobody takes care of it any more");
+        }
+        Notice::Alert(Happening::Silenced(silence)) => {
+            let Decree { id, selector, until, by, comment } = silence;
+            tracing::warn!(target: TARGET, seq, kind, silence = id, by, "{selector} until {until:.0}: {comment}");
+        }
+        Notice::Alert(Happening::Unsilenced { silence, by }) => {
+            tracing::info!(target: TARGET, seq, kind, silence = silence.id, by, "{} can be heard of again", silence.selector);
         }
         Notice::DeliveryFailed { sink, id, title, error, dropped: true } => {
             tracing::error!(target: TARGET, seq, kind, %sink, %id, "\"{title}\" is dropped: {error}");

@@ -15,8 +15,10 @@ use super::{
     cloud::{JSON, SPEC_VERSION, TYPE},
 };
 
-/// The one kind of notice that is not of a check.
+/// The kinds of notices that are not of a check.
 const DELIVERY_FAILED: &str = "delivery-failed";
+const SILENCED: &str = "silenced";
+const UNSILENCED: &str = "unsilenced";
 
 /// The JSON Schema (2020-12) of one event: a CloudEvent whose `type` says what is in its `data`.
 #[must_use]
@@ -47,7 +49,7 @@ pub fn schema() -> Value {
 
 /// What `data` is for a type of event.
 fn kind(kind: &str) -> Value {
-    let of_check = !matches!(kind, RELOAD | GAP | DELIVERY_FAILED);
+    let of_check = !matches!(kind, RELOAD | GAP | DELIVERY_FAILED | SILENCED | UNSILENCED);
     let mut properties = Map::new();
     if of_check {
         properties.insert("check".to_owned(), text("Its name."));
@@ -116,6 +118,32 @@ fn own(kind: &str) -> Vec<(&'static str, Value)> {
             ("by", text("Who takes care of it.")),
             ("comment", text("What they say.")),
         ],
+        "unacknowledged" => vec![
+            ("alert", text("Names the alert.")),
+            ("severity", severity),
+            ("by", text("Who says that nobody takes care of it any more.")),
+        ],
+        SILENCED | UNSILENCED => {
+            let names = || json!({ "type": "array", "items": text("A name, in which `*` stands for any letters.") });
+            let mut decreed = vec![
+                ("silence", text("Names the silence.")),
+                ("checks", names()),
+                ("groups", names()),
+                (
+                    "labels",
+                    json!({ "type": "object", "description": "Labels that a check must have, and what they say." }),
+                ),
+                (
+                    "until",
+                    json!({ "type": "string", "format": "date-time", "description": "When it is over, or was to be." }),
+                ),
+                ("by", text("Who said so.")),
+            ];
+            if kind == SILENCED {
+                decreed.push(("comment", text("Why.")));
+            }
+            decreed
+        }
         DELIVERY_FAILED => vec![
             ("sink", text("The sink that the message was for.")),
             ("id", text("Names the message.")),
@@ -165,7 +193,7 @@ mod tests {
 
     use jiff::Timestamp;
     use probity_core::{
-        alert::{Happening, Keeper, Subject, Told},
+        alert::{Decree, Happening, Keeper, Pattern, Selector, Subject, Told},
         connection::{Cause, Change},
         event::Breaker,
         outcome::Fault,
@@ -200,19 +228,30 @@ mod tests {
     }
 
     /// One notice of each kind.
-    fn notices() -> [Notice; 5] {
+    fn notices() -> [Notice; 8] {
         let mut keeper = Keeper::new(Arc::default(), Arc::default());
         let (subject, now) = (Subject::new("db"), Timestamp::UNIX_EPOCH);
         keeper.observe(&subject, Health::Unhealthy, &"m".into(), now, &mut Told::default());
         let alert = Arc::new(keeper.alerts()["db"].clone());
         let of = || (Arc::clone(&alert), Arc::from("page"));
         let ((one, rule), (two, other), (three, third)) = (of(), of(), of());
+        let four = Arc::clone(&alert);
+        let silence = Decree {
+            id: "5f".into(),
+            selector: Selector { checks: vec![Pattern::new("a*")], ..Selector::default() },
+            until: now,
+            by: "ann".into(),
+            comment: "moving".into(),
+        };
         let (by, comment) = ("ann".to_owned(), "on it".to_owned());
         [
             Notice::Alert(Happening::Alert { alert: one, rule }),
             Notice::Alert(Happening::Resolved { alert: two, rule: other, message: "well".into() }),
             Notice::Alert(Happening::Suppressed { alert: three, rule: third, by: vec!["check:router".into()] }),
             Notice::Alert(Happening::Acknowledged { alert, by, comment }),
+            Notice::Alert(Happening::Disowned { alert: four, by: "bob".into() }),
+            Notice::Alert(Happening::Silenced(silence.clone())),
+            Notice::Alert(Happening::Unsilenced { silence, by: "bob".into() }),
             Notice::DeliveryFailed {
                 sink: "ops".into(),
                 id: "msg_1".into(),

@@ -14,7 +14,7 @@ use utoipa::{IntoResponses, ToSchema};
 
 use super::{
     App,
-    auth::{Controls, Reads},
+    auth::{Caller, Controls, Reads},
     page::json,
     parts::{Asked, SaidIfAny, listed},
     problem::{PROBLEM, Problem},
@@ -233,7 +233,7 @@ pub(super) async fn alerts(
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Caring {
-    /// Who; at most 200 bytes.
+    /// Who; at most 200 bytes. Unless given: the name of the token.
     by: Option<String>,
     /// What they say; at most 4096 bytes.
     comment: Option<String>,
@@ -256,12 +256,13 @@ pub(super) struct Caring {
 pub(super) async fn acknowledge(
     Shared(app): Shared<Arc<App>>,
     _: Controls,
+    caller: Caller,
     Id(id): Id,
     SaidIfAny(Caring { by, comment, span }): SaidIfAny<Caring>,
 ) -> Result<Response, Problem> {
     let now = app.board.wall();
     let until = span.map(|span| until(now, &span)).transpose()?;
-    let (by, comment) = said(by, comment)?;
+    let (by, comment) = said(&caller, by, comment)?;
     let found = app.alerts.find(&id).ok_or_else(|| unknown(&id))?;
     let care = Acknowledgement { at: now, until, by, comment, severity: found.severity };
     if !app.alerts.acknowledge(&id, care).await {
@@ -279,8 +280,13 @@ pub(super) async fn acknowledge(
     ),
     security(("token" = ["control"]))
 )]
-pub(super) async fn disown(Shared(app): Shared<Arc<App>>, _: Controls, Id(id): Id) -> Result<Response, Problem> {
-    app.alerts.disown(&id).await;
+pub(super) async fn disown(
+    Shared(app): Shared<Arc<App>>,
+    _: Controls,
+    caller: Caller,
+    Id(id): Id,
+) -> Result<Response, Problem> {
+    app.alerts.disown(&id, caller.name()).await;
     shown(&app, &id)
 }
 
@@ -299,14 +305,14 @@ pub(super) fn until(now: Timestamp, span: &str) -> Result<Timestamp, Problem> {
     until.ok_or_else(|| Problem::invalid_value("for", "must be a duration of up to a year, such as `30m` or `2h`"))
 }
 
-/// Who says what, within bounds.
-pub(super) fn said(by: Option<String>, comment: Option<String>) -> Result<(String, String), Problem> {
-    let bounded = |field: &'static str, text: Option<String>, most: usize| {
-        let text = text.unwrap_or_default();
+/// Who says what, within bounds. Who does not give a name goes by that of the token.
+pub(super) fn said(caller: &Caller, by: Option<String>, comment: Option<String>) -> Result<(String, String), Problem> {
+    let by = by.filter(|by| !by.is_empty()).unwrap_or_else(|| caller.name().to_owned());
+    let bounded = |field: &'static str, text: String, most: usize| {
         if text.len() > most {
             return Err(Problem::invalid_value(field, format!("may have {most} bytes, and has {}", text.len())));
         }
         Ok(text)
     };
-    Ok((bounded("by", by, BY)?, bounded("comment", comment, COMMENT)?))
+    Ok((bounded("by", by, BY)?, bounded("comment", comment.unwrap_or_default(), COMMENT)?))
 }

@@ -188,6 +188,13 @@ pub(super) struct Caller {
     pub(super) may: Vec<&'static str>,
 }
 
+impl Caller {
+    /// Who it is by the token that came along; empty if none did.
+    pub(super) fn name(&self) -> &str {
+        self.token.as_deref().unwrap_or_default()
+    }
+}
+
 /// What somebody may do.
 pub(super) const POWERS: [&str; 4] = ["read", "report", "run", "control"];
 

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::{
     App,
     alerts::{Decreed, Id, said, until},
-    auth::{Controls, Reads},
+    auth::{Caller, Controls, Reads},
     page::json,
     parts::Said,
     problem::{PROBLEM, Problem},
@@ -24,6 +24,8 @@ const MOST: usize = 1_000;
 const NAMES: usize = 20;
 /// Characters of a name, with wild cards.
 const NAME: usize = 100;
+/// Characters of what a label says: as many as one can say.
+const LABEL: usize = 255;
 
 /// All silences.
 #[derive(Serialize, ToSchema)]
@@ -88,7 +90,7 @@ pub(super) async fn silences(Shared(app): Shared<Arc<App>>, _: Reads) -> Result<
     json(&All { total: silences.len(), silences, timestamp: app.board.wall() })
 }
 
-/// What is to be silent, and for how long.
+/// What is to be silent, and for how long. It names something: whatever it does not name is not looked at.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Silencing {
@@ -96,18 +98,15 @@ pub(super) struct Silencing {
     #[serde(rename = "for")]
     #[schema(rename = "for", schema_with = schema::span)]
     span: String,
-    /// Names of checks, in which `*` stands for any letters; unless given: all.
-    #[serde(default)]
+    /// Names of checks, in which `*` stands for any letters, and by itself for all. One of `checks`, `groups` and `labels` is needed.
     #[schema(schema_with = names)]
-    checks: Vec<String>,
+    checks: Option<Vec<String>>,
     /// Names of groups, in which `*` stands for any letters; unless given: all, and checks without one.
-    #[serde(default)]
     #[schema(schema_with = names)]
-    groups: Vec<String>,
-    /// Labels that a check must have, and what they say; `*` stands for any letters.
-    #[serde(default)]
-    labels: BTreeMap<String, String>,
-    /// Who says so; at most 200 bytes.
+    groups: Option<Vec<String>>,
+    /// Labels that a check must have, one at least, and what they say; `*` stands for any letters.
+    labels: Option<BTreeMap<String, String>>,
+    /// Who says so; at most 200 bytes. Unless given: the name of the token.
     by: Option<String>,
     /// Why; at most 4096 bytes.
     comment: Option<String>,
@@ -117,7 +116,7 @@ pub(super) struct Silencing {
 fn names() -> utoipa::openapi::Schema {
     use utoipa::openapi::{ArrayBuilder, ObjectBuilder, Type};
     let name = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(NAME));
-    ArrayBuilder::new().items(name).max_items(Some(NAMES)).build().into()
+    ArrayBuilder::new().items(name).min_items(Some(1)).max_items(Some(NAMES)).build().into()
 }
 
 /// Silences some checks: their trouble is noticed, and not told. The end of what was told before is told all the same.
@@ -136,24 +135,13 @@ fn names() -> utoipa::openapi::Schema {
 pub(super) async fn silence(
     Shared(app): Shared<Arc<App>>,
     _: Controls,
+    caller: Caller,
     Said(Silencing { span, checks, groups, labels, by, comment }): Said<Silencing>,
 ) -> Result<Response, Problem> {
     let now = app.board.wall();
     let until = until(now, &span)?;
-    let (by, comment) = said(by, comment)?;
-    let patterns = |field: &'static str, names: Vec<String>| {
-        let fits = |name: &String| (1..=NAME).contains(&name.chars().count());
-        if names.len() > NAMES || !names.iter().all(fits) {
-            let detail = format!("must be a list of up to {NAMES} names of 1 to {NAME} characters");
-            return Err(Problem::invalid_value(field, detail));
-        }
-        Ok(names.into_iter().map(Pattern::new).collect())
-    };
-    let selector = Selector {
-        checks: patterns("checks", checks)?,
-        groups: patterns("groups", groups)?,
-        labels: labels.into_iter().map(|(name, said)| (name, Pattern::new(said))).collect(),
-    };
+    let (by, comment) = said(&caller, by, comment)?;
+    let selector = selector(checks, groups, labels)?;
     if app.alerts.silences().len() >= MOST {
         return Err(Problem::too_many(60, format!("there are {MOST} silences already; end one, or wait for its end")));
     }
@@ -162,6 +150,44 @@ pub(super) async fn silence(
     let shown = Shown::of(&silence);
     app.alerts.silence(silence).await;
     json(&shown)
+}
+
+/// Which checks are meant. A list that is given and empty is what a script makes that found nothing, and never means all.
+fn selector(
+    checks: Option<Vec<String>>,
+    groups: Option<Vec<String>>,
+    labels: Option<BTreeMap<String, String>>,
+) -> Result<Selector, Problem> {
+    if checks.is_none() && groups.is_none() && labels.is_none() {
+        let detail = "must say which; `groups` or `labels` can stand in its place, and `[\"*\"]` is all checks";
+        return Err(Problem::invalid_value("checks", detail));
+    }
+    let fits = |name: &str| (1..=NAME).contains(&name.chars().count());
+    let patterns = |field: &'static str, names: Option<Vec<String>>| {
+        if names
+            .as_ref()
+            .is_some_and(|names| !(1..=NAMES).contains(&names.len()) || !names.iter().all(|name| fits(name)))
+        {
+            let detail =
+                format!("must be a list of 1 to {NAMES} names of 1 to {NAME} characters; `[\"*\"]` is all of them");
+            return Err(Problem::invalid_value(field, detail));
+        }
+        Ok(names.into_iter().flatten().map(Pattern::new).collect())
+    };
+    let (checks, groups) = (patterns("checks", checks)?, patterns("groups", groups)?);
+    let named = |labels: &BTreeMap<String, String>| {
+        (1..=NAMES).contains(&labels.len())
+            && labels.iter().all(|(name, said)| fits(name) && said.chars().count() <= LABEL)
+    };
+    if labels.as_ref().is_some_and(|labels| !named(labels)) {
+        let detail = format!(
+            "must be 1 to {NAMES} labels with names of 1 to {NAME} characters, which say up to {LABEL}, such as \
+             {{\"team\": \"orders\"}}; leave it out if none are meant"
+        );
+        return Err(Problem::invalid_value("labels", detail));
+    }
+    let labels = labels.into_iter().flatten().map(|(name, said)| (name, Pattern::new(said))).collect();
+    Ok(Selector { checks, groups, labels })
 }
 
 /// Ends a silence.
@@ -173,8 +199,13 @@ pub(super) async fn silence(
     ),
     security(("token" = ["control"]))
 )]
-pub(super) async fn unsilence(shared: Shared<Arc<App>>, _: Controls, Id(id): Id) -> Result<Response, Problem> {
-    if !shared.alerts.unsilence(&id).await {
+pub(super) async fn unsilence(
+    shared: Shared<Arc<App>>,
+    _: Controls,
+    caller: Caller,
+    Id(id): Id,
+) -> Result<Response, Problem> {
+    if !shared.alerts.unsilence(&id, caller.name()).await {
         return Err(Problem::unknown_id("silence", &id, "/silences"));
     }
     silences(shared, Reads).await

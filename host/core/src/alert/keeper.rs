@@ -14,8 +14,8 @@ use self::{
     wakes::{Wakes, earlier},
 };
 use super::{
-    Acknowledgement, Alert, Family, Happening, Item, ItemKind, Policy, Rule, Severity, Silence, Standing, Subject,
-    Told, Trouble, Watches,
+    Acknowledgement, Alert, Decree, Family, Happening, Item, ItemKind, Policy, Rule, Severity, Silence, Standing,
+    Subject, Told, Trouble, Watches,
     batch::{Batch, later},
 };
 use crate::health::Health;
@@ -157,14 +157,16 @@ impl Keeper {
         true
     }
 
-    /// Takes back that somebody takes care of the alert of that id. `false` if nobody does, or there is no such alert.
-    pub fn disown(&mut self, id: &str, now: Timestamp, told: &mut Told) -> bool {
+    /// Takes back, as somebody says, that somebody takes care of the alert of that id. `false` if nobody does, or there is no such
+    /// alert.
+    pub fn disown(&mut self, id: &str, by: &str, now: Timestamp, told: &mut Told) -> bool {
         let found = self.memory.alerts.values_mut().find(|alert| *alert.id == *id && alert.acknowledged.is_some());
         let Some(alert) = found else {
             return false;
         };
         alert.acknowledged = None;
-        let check = Arc::clone(&alert.subject.check);
+        let (check, alert) = (Arc::clone(&alert.subject.check), Arc::new(alert.clone()));
+        told.happened.push(Happening::Disowned { alert, by: by.to_owned() });
         self.changed = true;
         self.evaluate(&check, now, told);
         true
@@ -172,19 +174,21 @@ impl Keeper {
 
     /// Silences some checks until a moment.
     pub fn silence(&mut self, silence: Silence, now: Timestamp, told: &mut Told) {
+        told.happened.push(Happening::Silenced(Decree::from(&silence)));
         self.memory.silences.insert(silence.id.clone(), silence);
         self.changed = true;
         self.evaluate_all(now, told);
     }
 
-    /// Ends a silence. `false` if there is none of that id.
-    pub fn unsilence(&mut self, id: &str, now: Timestamp, told: &mut Told) -> bool {
-        let known = self.memory.silences.remove(id).is_some();
-        if known {
-            self.changed = true;
-            self.evaluate_all(now, told);
-        }
-        known
+    /// Ends a silence, as somebody says. `false` if there is none of that id.
+    pub fn unsilence(&mut self, id: &str, by: &str, now: Timestamp, told: &mut Told) -> bool {
+        let Some(silence) = self.memory.silences.remove(id) else {
+            return false;
+        };
+        told.happened.push(Happening::Unsilenced { silence: Decree::from(&silence), by: by.to_owned() });
+        self.changed = true;
+        self.evaluate_all(now, told);
+        true
     }
 
     /// When to [`poll`](Self::poll) next; `None`: not before something happens.

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Alert, Severity, Subject};
+use super::{Alert, Selector, Severity, Silence, Subject};
 
 /// What a message says of one thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -167,6 +167,44 @@ pub enum Happening {
         /// What they say; may be empty.
         comment: String,
     },
+    /// Nobody takes care of it any more, for somebody said so.
+    Disowned {
+        /// The alert, as it is now.
+        alert: Arc<Alert>,
+        /// Who said so; may be empty.
+        by: String,
+    },
+    /// Nothing is told of some checks, by decree.
+    Silenced(Decree),
+    /// A silence was ended before its time.
+    Unsilenced {
+        /// The silence, as it was.
+        silence: Decree,
+        /// Who ended it; may be empty.
+        by: String,
+    },
+}
+
+/// A silence, as the log has it: each value by itself, so that any format can hold it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Decree {
+    /// What names it.
+    pub id: String,
+    /// Which checks it is about.
+    pub selector: Selector,
+    /// When it is over.
+    pub until: Timestamp,
+    /// Who said so; may be empty.
+    pub by: String,
+    /// Why; may be empty.
+    pub comment: String,
+}
+
+impl From<&Silence> for Decree {
+    fn from(silence: &Silence) -> Decree {
+        let Silence { id, selector, created: _, until, by, comment } = silence.clone();
+        Decree { id, selector, until, by, comment }
+    }
 }
 
 /// What comes of something: news for people, and events for the log.

@@ -1,6 +1,6 @@
 //! Which checks something is about.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
@@ -82,6 +82,20 @@ impl Selector {
     }
 }
 
+impl fmt::Display for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let listed = |what: &str, patterns: &[Pattern]| {
+            let names: Vec<&str> = patterns.iter().map(Pattern::as_str).collect();
+            (!names.is_empty()).then(|| format!("{what} {}", names.join(", ")))
+        };
+        let labels: Vec<String> = self.labels.iter().map(|(name, said)| format!("{name}={}", said.as_str())).collect();
+        let labels = (!labels.is_empty()).then(|| format!("labels {}", labels.join(", ")));
+        let parts: Vec<String> =
+            [listed("checks", &self.checks), listed("groups", &self.groups), labels].into_iter().flatten().collect();
+        f.write_str(if parts.is_empty() { "all checks".to_owned() } else { parts.join("; ") }.as_str())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -112,6 +126,15 @@ mod tests {
         for (pattern, name, expected) in table {
             assert_eq!(Pattern::new(pattern).matches(name), expected, "{pattern} {name}");
         }
+    }
+
+    #[test]
+    fn what_is_selected_is_put_into_words() {
+        let patterns = |names: &[&str]| names.iter().map(|name| Pattern::new(*name)).collect::<Vec<_>>();
+        let labels = [("team".to_owned(), Pattern::new("shop"))].into();
+        let selector = Selector { checks: patterns(&["a*", "b"]), groups: patterns(&["front"]), labels };
+        assert_eq!(selector.to_string(), "checks a*, b; groups front; labels team=shop");
+        assert_eq!(Selector::default().to_string(), "all checks");
     }
 
     /// The same, by trying everything that each star could be.

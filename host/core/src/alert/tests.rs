@@ -59,6 +59,9 @@ impl Scene {
                     format!("suppressed {} {}", alert.subject.check, by.join(","))
                 }
                 Happening::Acknowledged { alert, by, .. } => format!("acknowledged {} {by}", alert.subject.check),
+                Happening::Disowned { alert, by } => format!("disowned {} {by}", alert.subject.check),
+                Happening::Silenced(silence) => format!("silenced {} {}", silence.id, silence.selector),
+                Happening::Unsilenced { silence, by } => format!("unsilenced {} {by}", silence.id),
             });
         }
     }
@@ -248,15 +251,18 @@ fn a_silence_suppresses_trouble_and_not_its_end() {
     scene.see("a2", Healthy).expect(&["resolved a2 unhealthy"]);
     // One that is taken back ends at once.
     scene.silence("t", "*", MINUTE).see("c", Unhealthy).expect(&[]);
-    scene.act(|keeper, now, told| assert!(keeper.unsilence("t", now, told) && !keeper.unsilence("t", now, told)));
-    scene.expect(&["alert c unhealthy"]);
+    scene.log.clear();
+    scene.act(|keeper, now, told| {
+        assert!(keeper.unsilence("t", "ann", now, told) && !keeper.unsilence("t", "ann", now, told));
+    });
+    scene.expect(&["alert c unhealthy"]).expect_log(&["unsilenced t ann", "alert c r"]);
 }
 
 #[test]
 fn a_silence_that_comes_within_the_window_still_counts() {
     let mut scene = Scene::new(Policy { window: MINUTE, ..policy(vec![rule(Trouble::default())]) });
     scene.see("a", Unhealthy).pass(MINUTE / 2).silence("s", "a", MINUTE * 2).pass(MINUTE).expect(&[]);
-    scene.expect_log(&["suppressed a silence:s"]);
+    scene.expect_log(&["silenced s checks a", "suppressed a silence:s"]);
     scene.pass(MINUTE * 2).expect(&["alert a unhealthy"]);
 }
 
@@ -311,8 +317,11 @@ fn whoever_takes_care_hears_no_more_until_it_is_worse_or_over() {
     scene.pass(MINUTE).expect(&["reminder b unhealthy"]);
     let id = scene.id("b");
     scene.acknowledge("b", None).pass(MINUTE * 2).expect(&[]);
-    scene.act(|keeper, now, told| assert!(keeper.disown(&id, now, told) && !keeper.disown(&id, now, told)));
-    scene.expect(&["reminder b unhealthy"]);
+    scene.log.clear();
+    scene.act(|keeper, now, told| {
+        assert!(keeper.disown(&id, "bob", now, told) && !keeper.disown(&id, "bob", now, told));
+    });
+    scene.expect(&["reminder b unhealthy"]).expect_log(&["disowned b bob"]);
     let mut told = Told::default();
     let nobody =
         Acknowledgement { at: start(), until: None, by: "".into(), comment: "".into(), severity: Severity::Critical };

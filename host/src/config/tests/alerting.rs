@@ -165,6 +165,10 @@ fn everything_wrong_is_told_with_what_would_be_right() {
             "4: to: it is over before it begins; give a later moment than that of `from`",
         ),
         (
+            work("checks = []\ncron = \"0 2 * * *\"\nduration = \"1h\""),
+            "3: checks = []: must have one at least, for example checks = [\"orders-*\"]",
+        ),
+        (
             work("from = \"tomorrow\"\nto = \"2026-01-01T00:00\""),
             "3: from = \"tomorrow\": must be a date and a time, with or without an offset from UTC, for example from = \
              \"2026-12-24T18:00\"",

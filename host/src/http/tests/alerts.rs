@@ -48,7 +48,7 @@ pub(super) async fn decrees() -> (Vec<(&'static str, Ask, bool)>, Router) {
         (care, disown(&id), true),
         (care, disown(&id), false),
         ("/silences", get("/silences"), true),
-        ("/silences", post("/silences").trusted().body(r#"{"for": "2h"}"#), true),
+        ("/silences", post("/silences").trusted().body(r#"{"for": "2h", "labels": {"team": "*"}}"#), true),
         ("/silences", post("/silences").trusted().body("{}"), true),
         ("/silences", post("/silences").body("{}"), true),
         ("/silences", post("/silences").body("{}"), false),
@@ -115,9 +115,21 @@ async fn how_long_is_described_as_it_is_taken() {
     for (span, is_taken) in
         [("1h30m", true), ("2000h", true), ("500ms", true), ("2h", true), ("2d", false), ("1m1h", false)]
     {
-        let answer = post("/silences").trusted().body(&json!({ "for": span }).to_string()).of(&router).await;
+        let answer = post("/silences").trusted().body(&json!({ "checks": ["*"], "for": span }).to_string()).of(&router).await;
         assert_eq!(answer.status == 200, is_taken, "{span}");
     }
+}
+
+#[tokio::test]
+async fn who_gives_no_name_goes_by_that_of_the_token() {
+    let (router, alerts) = troubled().await;
+    let care = format!("/alerts/{}/acknowledge", alerts.list().values().next().unwrap().id);
+    for (body, by) in [(r"{}", "its-name"), (r#"{"by": ""}"#, "its-name"), (r#"{"by": "ann"}"#, "ann")] {
+        let cared = post(&care).trusted().body(body).of(&router).await.json();
+        assert_eq!(cared["acknowledged"]["by"], by, "as `/whoami` has it");
+    }
+    let silence = post("/silences").trusted().body(r#"{"for": "2h", "checks": ["*"]}"#).of(&router).await.json();
+    assert_eq!(silence["by"], "its-name");
 }
 
 #[tokio::test]
@@ -129,10 +141,20 @@ async fn what_makes_no_sense_is_refused_with_what_would() {
         (json!({ "for": "soon" }).to_string(), "for", "such as `30m` or `2h`"),
         (json!({ "for": "0s" }).to_string(), "for", "such as `30m` or `2h`"),
         (json!({ "for": "9999h" }).to_string(), "for", "up to a year"),
+        (json!({ "for": "1h" }).to_string(), "checks", "`[\"*\"]` is all checks"),
+        (json!({ "for": "1h", "checks": [] }).to_string(), "checks", "1 to 20 names"),
+        (json!({ "for": "1h", "checks": [], "groups": ["a"] }).to_string(), "checks", "1 to 20 names"),
+        (json!({ "for": "1h", "groups": [] }).to_string(), "groups", "1 to 20 names"),
+        (json!({ "for": "1h", "labels": {} }).to_string(), "labels", "leave it out"),
+        (json!({ "for": "1h", "labels": { "": "x" } }).to_string(), "labels", "names of 1 to 100 characters"),
         (json!({ "for": "1h", "checks": [""] }).to_string(), "checks", "1 to 100 characters"),
         (json!({ "for": "1h", "groups": [long] }).to_string(), "groups", "1 to 100 characters"),
-        (json!({ "for": "1h", "by": long }).to_string(), "by", "may have 200 bytes, and has 201"),
-        (json!({ "for": "1h", "comment": "x".repeat(5_000) }).to_string(), "comment", "may have 4096 bytes"),
+        (json!({ "for": "1h", "checks": ["*"], "by": long }).to_string(), "by", "may have 200 bytes, and has 201"),
+        (
+            json!({ "for": "1h", "checks": ["*"], "comment": "x".repeat(5_000) }).to_string(),
+            "comment",
+            "may have 4096 bytes",
+        ),
         (json!({ "for": "1h", "check": ["a"] }).to_string(), "check", "unknown field"),
     ] {
         let answer = post("/silences").trusted().body(&body).of(&router).await;
@@ -147,8 +169,8 @@ async fn what_makes_no_sense_is_refused_with_what_would() {
 async fn there_are_only_so_many_silences() {
     let (router, alerts) = troubled().await;
     for _ in 0..1_000 {
-        assert_eq!(post("/silences").trusted().body(r#"{"for": "1h"}"#).of(&router).await.status, 200);
+        assert_eq!(post("/silences").trusted().body(r#"{"for": "1h", "checks": ["*"]}"#).of(&router).await.status, 200);
     }
-    let answer = post("/silences").trusted().body(r#"{"for": "1h"}"#).of(&router).await;
+    let answer = post("/silences").trusted().body(r#"{"for": "1h", "checks": ["*"]}"#).of(&router).await;
     assert_eq!((answer.status.as_u16(), alerts.silences().len()), (503, 1_000));
 }

@@ -109,7 +109,7 @@ impl Model {
                 self.act(|keeper, now, told| keeper.silence(silence, now, told))
             }
             Step::Unsilence(check) => self.act(|keeper, now, told| {
-                keeper.unsilence(CHECKS[check], now, told);
+                keeper.unsilence(CHECKS[check], "", now, told);
             }),
             Step::Acknowledge(check, seconds) => {
                 let Some(alert) = self.scene.keeper.alerts().get(CHECKS[check]).cloned() else { return Ok(()) };
