@@ -6,6 +6,7 @@
 mod delivery;
 mod follow;
 mod hook;
+mod parents;
 mod sinks;
 mod spool;
 mod web;
@@ -28,6 +29,7 @@ pub use self::{
     delivery::Failure,
     follow::follow,
     hook::{Call, Hooks, NoHooks},
+    parents::{NoRuns, RunChecks},
     sinks::test,
 };
 use self::{

@@ -1,6 +1,7 @@
 //! A runner, from its configuration to its end.
 
 mod critical;
+mod parents;
 
 use std::{
     collections::BTreeSet,
@@ -207,7 +208,8 @@ pub async fn run_beside(configuration: Configuration, started: impl FnOnce(&Arc<
         reaction: Arc::clone(&reaction),
         prober: Arc::clone(&prober),
     };
-    let telling = tokio::spawn(alerts::follow(Arc::clone(&alerts)));
+    let runs = Arc::clone(&shared);
+    let telling = tokio::spawn(alerts::follow(Arc::clone(&alerts), runs));
     let (supervisor, settled) = Supervisor::new(engine, Arc::clone(&shared), loader, config, text);
     // On a thread of its own: with a hundred thousand checks, what it does at once takes longer than runs may be late.
     let supervisor = tokio::task::spawn_blocking(|| Handle::current().block_on(supervisor.run(inbox)));

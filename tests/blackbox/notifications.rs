@@ -4,6 +4,7 @@ mod alertmanager;
 mod chat;
 mod hooks;
 mod mail;
+mod parents;
 mod receiver;
 
 use std::{fs, net::TcpListener};

@@ -9,7 +9,11 @@ use probity_core::{
     health::{Health, Phase},
 };
 
-use super::{Alerts, words};
+use super::{
+    Alerts,
+    parents::{RunChecks, Suspect, suspects},
+    words,
+};
 use crate::{
     board::{Board, CheckInfo, CheckState},
     events::{Fact, Followed, Gap, RELOAD, Record, Reload},
@@ -29,8 +33,8 @@ const GONE: &str = "the check is gone";
 /// What is said of a check that runs no more.
 const UNWATCHED: &str = "nobody watches it any more";
 
-/// Keeps the alerts until there are no more events.
-pub async fn follow(alerts: Arc<Alerts>) {
+/// Keeps the alerts until there are no more events. Checks that may be what is wrong with others are run by `runs`.
+pub async fn follow(alerts: Arc<Alerts>, runs: Arc<dyn RunChecks>) {
     let mut follower = alerts.events.follow(alerts.before);
     let mut in_force = alerts.in_force.subscribe();
     in_force.mark_unchanged();
@@ -74,7 +78,8 @@ pub async fn follow(alerts: Arc<Alerts>) {
                         next = follower.next().now_or_never();
                     }
                 }
-                alerts.take_in(&records, missed).await;
+                let suspects = alerts.take_in(&records, missed).await;
+                alerts.pursue(&runs, suspects);
                 if ended {
                     alerts.save().await;
                     return;
@@ -88,7 +93,10 @@ pub async fn follow(alerts: Arc<Alerts>) {
                 let policy = Arc::clone(&new.alerting.policy);
                 alerts.act(false, |keeper, now, told| keeper.adopt(policy, new.family, now, told)).await;
             }
-            _ = all.tick() => alerts.take_in(&[], true).await,
+            _ = all.tick() => {
+                let suspects = alerts.take_in(&[], true).await;
+                alerts.pursue(&runs, suspects);
+            }
             _ = unsaved.tick() => {
                 alerts.save().await;
                 alerts.mend().await;
@@ -99,30 +107,33 @@ pub async fn follow(alerts: Arc<Alerts>) {
 }
 
 impl Alerts {
-    /// Takes in what events tell of, and if some of them are missing, how everything is.
-    async fn take_in(&self, records: &[Arc<Record>], missed: bool) {
+    /// Takes in what events tell of, and if some of them are missing, how everything is. Returns whom to suspect for it.
+    async fn take_in(&self, records: &[Arc<Record>], missed: bool) -> Vec<Suspect> {
         let relevant = missed || records.iter().any(|record| !matches!(record.fact, Fact::Notice(_)));
         if !relevant {
-            return;
+            return Vec::new();
         }
         let board = Arc::clone(&self.board);
         self.act(false, |keeper, now, told| {
+            let mut found = Vec::new();
             for record in records {
-                take_in(keeper, &board, record, now, told);
+                found.extend(take_in(keeper, &board, record, now, told));
             }
             if missed {
-                look_at_all(keeper, &board, now, told);
+                found.extend(look_at_all(keeper, &board, now, told));
             }
+            found
         })
-        .await;
+        .await
     }
 }
 
-fn take_in(keeper: &mut Keeper, board: &Board, record: &Record, now: Timestamp, told: &mut Told) {
+fn take_in(keeper: &mut Keeper, board: &Board, record: &Record, now: Timestamp, told: &mut Told) -> Vec<Suspect> {
+    let mut found = Vec::new();
     match &record.fact {
         Fact::Check { check, event, .. } => {
-            let Some(state) = board.check(check).map(|slot| slot.state()) else { return };
-            look(keeper, &state, now, told);
+            let Some(state) = board.check(check).map(|slot| slot.state()) else { return found };
+            found = look(keeper, board, &state, now, told);
             if is_wanted(keeper, event.kind()) {
                 keeper.happened(Some(&subject(&state.info)), event.kind(), &words::of(event).into(), now);
             }
@@ -136,6 +147,7 @@ fn take_in(keeper: &mut Keeper, board: &Board, record: &Record, now: Timestamp, 
         }
         Fact::Reload(_) | Fact::Notice(_) => {}
     }
+    found
 }
 
 /// Whether a rule tells of such events at all.
@@ -144,19 +156,29 @@ fn is_wanted(keeper: &Keeper, kind: &str) -> bool {
     keeper.policy().rules.iter().any(|rule| wants(&rule.watches))
 }
 
-fn look_at_all(keeper: &mut Keeper, board: &Board, now: Timestamp, told: &mut Told) {
+fn look_at_all(keeper: &mut Keeper, board: &Board, now: Timestamp, told: &mut Told) -> Vec<Suspect> {
     let checks = board.checks();
+    let mut found = Vec::new();
     for slot in checks.values() {
-        look(keeper, &slot.state(), now, told);
+        found.extend(look(keeper, board, &slot.state(), now, told));
     }
     // What is recalled of an earlier life may be of a check that is about to begin.
     if board.phase() == Phase::Running {
         let gone: Vec<Arc<str>> = keeper.alerts().keys().filter(|name| !checks.contains_key(*name)).cloned().collect();
         gone.iter().for_each(|name| keeper.forget(name, &GONE.into(), now, told));
     }
+    found
 }
 
-fn look(keeper: &mut Keeper, state: &CheckState, now: Timestamp, told: &mut Told) {
+/// Takes in how a check is. Returns whom to suspect for it.
+fn look(keeper: &mut Keeper, board: &Board, state: &CheckState, now: Timestamp, told: &mut Told) -> Vec<Suspect> {
+    let found = suspects(keeper, board, state, now, told);
+    see(keeper, state, now, told);
+    found
+}
+
+/// Takes in how a check is, whoever's fault that may be.
+pub(super) fn see(keeper: &mut Keeper, state: &CheckState, now: Timestamp, told: &mut Told) {
     let (info, snapshot) = (&state.info, &state.snapshot);
     let health = snapshot.counts_as();
     let has_alert = keeper.alerts().contains_key(&info.name);

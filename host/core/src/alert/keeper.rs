@@ -1,6 +1,7 @@
 //! All alerts, and what becomes of them.
 
 mod suppression;
+mod suspects;
 mod telling;
 mod wakes;
 
@@ -35,6 +36,8 @@ pub struct Keeper {
     family: Arc<Family>,
     memory: Memory,
     wakes: Wakes,
+    /// Checks of which it is to be found out how they are, each with the moment until which that may take.
+    suspects: BTreeMap<Arc<str>, Timestamp>,
     /// Whether there is something in the memory that was not taken out yet.
     changed: bool,
 }
@@ -43,7 +46,8 @@ impl Keeper {
     /// A keeper without alerts.
     #[must_use]
     pub fn new(policy: Arc<Policy>, family: Arc<Family>) -> Keeper {
-        Keeper { policy, family, memory: Memory::default(), wakes: Wakes::default(), changed: false }
+        let (memory, wakes, suspects) = (Memory::default(), Wakes::default(), BTreeMap::new());
+        Keeper { policy, family, memory, wakes, suspects, changed: false }
     }
 
     /// Takes over what another one remembered. What is due by then is told by the next [`poll`](Self::poll).
@@ -352,6 +356,10 @@ impl Keeper {
             if now < at {
                 again = Some(at);
                 self.note(&mut standing, Vec::new());
+            } else if let Some(until) = suppression.awaits.filter(|_| suppression.by.is_empty()) {
+                again = Some(until);
+                self.note(&mut standing, Vec::new());
+                self.withdraw(rule, &alert.id);
             } else if suppression.by.is_empty() {
                 self.note(&mut standing, Vec::new());
                 self.queue_once(alert, rule, kind, now);

@@ -1,6 +1,7 @@
 //! The rules for telling, by scenes; `model` holds them to what must be true of any.
 #![allow(clippy::unwrap_used)]
 
+mod family;
 mod model;
 
 use std::time::Duration;
@@ -326,37 +327,6 @@ fn whoever_takes_care_hears_no_more_until_it_is_worse_or_over() {
     let nobody =
         Acknowledgement { at: start(), until: None, by: "".into(), comment: "".into(), severity: Severity::Critical };
     assert!(!scene.keeper.acknowledge("no-such-id", nobody, start(), &mut told));
-}
-
-#[test]
-fn who_depends_on_what_is_down_is_not_told_of() {
-    let mut scene =
-        Scene::with_family(policy(vec![rule(Trouble::default())]), &[("child", "parent"), ("grandchild", "child")]);
-    scene.see("child", Unhealthy).expect(&["alert child unhealthy"]);
-    scene.see("parent", Unhealthy).see("grandchild", Unhealthy).expect(&["alert parent unhealthy"]);
-    scene.expect_log(&["alert child r", "alert parent r", "suppressed grandchild check:child,check:parent"]);
-    // Resolution is never suppressed.
-    scene.see("child", Healthy).expect(&["resolved child unhealthy"]);
-    // A parent of which nothing is known was down when it was last known.
-    scene.see("parent", Unknown).expect(&[]);
-    scene.see("parent", Healthy).expect(&["resolved parent unknown", "alert grandchild unhealthy"]);
-    scene.see("parent", Degraded).expect(&["alert parent degraded"]);
-    scene.see("child", Unhealthy).expect(&["alert child unhealthy"]);
-}
-
-#[test]
-fn a_parent_that_fails_within_the_window_takes_the_blame() {
-    let mut scene =
-        Scene::with_family(Policy { window: MINUTE, ..policy(vec![rule(Trouble::default())]) }, &[("child", "parent")]);
-    scene.see("child", Unhealthy).pass(MINUTE / 2).see("parent", Unhealthy).pass(MINUTE * 2);
-    scene.expect(&["alert parent unhealthy"]);
-    // The child has time to be found well, too.
-    scene
-        .see("parent", Healthy)
-        .pass(MINUTE / 2)
-        .see("child", Healthy)
-        .pass(MINUTE)
-        .expect(&["resolved parent unhealthy"]);
 }
 
 #[test]

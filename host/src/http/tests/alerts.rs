@@ -9,7 +9,7 @@ async fn troubled() -> (Router, Arc<Alerts>) {
     let house = House::running();
     let log = events();
     let alerts = Alerts::untold(Arc::clone(&house.board), Arc::clone(&log));
-    tokio::spawn(crate::alerts::follow(Arc::clone(&alerts)));
+    tokio::spawn(crate::alerts::follow(Arc::clone(&alerts), Arc::new(crate::alerts::NoRuns)));
     while alerts.list().is_empty() {
         tokio::task::yield_now().await;
     }

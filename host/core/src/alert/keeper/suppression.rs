@@ -15,6 +15,8 @@ const ACKNOWLEDGEMENT: &str = "acknowledgement";
 pub(super) struct Suppression {
     pub(super) by: Vec<Arc<str>>,
     pub(super) until: Option<Timestamp>,
+    /// Until when it is to be found out whether something else does.
+    pub(super) awaits: Option<Timestamp>,
 }
 
 impl Suppression {
@@ -31,6 +33,7 @@ impl Keeper {
         if let Some(acknowledged) = &alert.acknowledged {
             suppression.add(ACKNOWLEDGEMENT, acknowledged.until);
         }
+        suppression.awaits = self.awaits(&alert.subject.check, now);
         suppression
     }
 

@@ -16,6 +16,8 @@ enum Step {
     Unsilence(usize),
     Acknowledge(usize, Option<u64>),
     Forget(usize),
+    Suspect(u64),
+    Clear,
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -28,6 +30,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => check.clone().prop_map(Step::Unsilence),
         1 => (check.clone(), prop::option::of(1u64..300)).prop_map(|(check, span)| Step::Acknowledge(check, span)),
         1 => check.prop_map(Step::Forget),
+        1 => (1u64..100).prop_map(Step::Suspect),
+        1 => Just(Step::Clear),
     ];
     prop::collection::vec(step, 1..60)
 }
@@ -74,6 +78,7 @@ impl Model {
         let silenced = keeper.silences().values().any(|silence| silence.selector.selects(&alert.subject));
         let parent_down = *check == *"child" && keeper.alerts().get("parent").is_some_and(|parent| parent.down);
         prop_assert!(!silenced && !parent_down && alert.acknowledged.is_none(), "it was suppressed");
+        prop_assert!(*check != *"child" || !keeper.is_suspect("parent", now), "its parent was to be looked at first");
         let before = self.believed.open.insert(id, now);
         prop_assert_eq!(before.is_some(), item.kind != ItemKind::Alert, "the first word is an alert, and no other is");
         if item.kind == ItemKind::Reminder {
@@ -120,6 +125,11 @@ impl Model {
                     keeper.acknowledge(&alert.id, acknowledgement, now, told);
                 })
             }
+            Step::Suspect(seconds) => {
+                let until = batch::later(now, Duration::from_secs(seconds));
+                self.act(|keeper, _, _| keeper.suspect(&CHECKS[0].into(), until))
+            }
+            Step::Clear => self.act(|keeper, now, told| keeper.clear(CHECKS[0], now, told)),
             Step::Forget(check) => {
                 self.act(|keeper, now, told| keeper.forget(CHECKS[check], &"gone".into(), now, told))
             }
