@@ -4,6 +4,7 @@
 //! comes back is bounded in time and size.
 
 mod answer;
+mod refusal;
 
 use std::{error::Error, io, sync::Arc, time::Duration};
 
@@ -28,7 +29,10 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
-pub use self::answer::Answer;
+pub use self::{
+    answer::Answer,
+    refusal::{Refusal, refusal},
+};
 use crate::identity::{Identity, system_roots};
 
 /// What the runner calls itself.
@@ -48,7 +52,15 @@ pub enum Failure {
     /// There is nothing that a certificate could prove.
     #[error("`{0}` is no name that a certificate can have")]
     Nameless(String),
-    /// Whoever is there is not trusted, or speaks no TLS.
+    /// Whoever is there has no certificate that is trusted.
+    #[error("no TLS with {server}: {why}")]
+    Distrusted {
+        /// Its host and port.
+        server: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Whoever is there speaks no TLS, or none that this runner can.
     #[error("no TLS with {server}: {why}")]
     Tls {
         /// Its host and port.
@@ -246,8 +258,12 @@ impl Client {
         }
         let name = ServerName::try_from(self.host.clone()).map_err(|_| Failure::Nameless(self.host.clone()))?;
         let connector = self.tls.get_or_try_init(|| connector(&self.identity)).await?;
-        let distrusted = |error: io::Error| Failure::Tls { server: self.name(), why: error.to_string() };
-        Ok(Box::new(connector.connect(name, stream).await.map_err(distrusted)?))
+        let secured = connector.connect(name, stream).await;
+        Ok(Box::new(secured.map_err(|error| match (self.name(), refusal(&error)) {
+            (server, Some(Refusal { why, of_certificate: true })) => Failure::Distrusted { server, why },
+            (server, Some(Refusal { why, of_certificate: false })) => Failure::Tls { server, why },
+            (server, None) => Failure::Tls { server, why: error.to_string() },
+        })?))
     }
 
     fn broken(&self, error: &hyper::Error) -> Failure {

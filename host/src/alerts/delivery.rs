@@ -307,6 +307,10 @@ async fn serve(
         if failure.permanent || too_old {
             desk.take(&letter.id);
             world.give_up(&desk, &letter, &failure.message).await;
+            if failure.permanent {
+                // It was about this message alone: what happens to the next is an outage of its own.
+                *lock(&desk.error) = None;
+            }
             continue;
         }
         // Of an outage, the first failure is told, and not each.

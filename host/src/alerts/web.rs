@@ -69,11 +69,13 @@ impl Place {
 
 fn unsent(failure: client::Failure) -> Failure {
     let permanent = failure.is_permanent();
-    let message = match failure {
-        client::Failure::Tls { .. } => format!("{failure}; `tls.ca_file` says who vouches for the server"),
-        failure => failure.to_string(),
-    };
+    let message = unvouched(failure.to_string(), matches!(failure, client::Failure::Distrusted { .. }));
     Failure { permanent, ..Failure::passing(message) }
+}
+
+/// What went wrong with TLS, and where it is a certificate, how its server is trusted.
+pub(super) fn unvouched(message: String, of_certificate: bool) -> String {
+    if of_certificate { format!("{message}; `tls.ca_file` says who vouches for the server") } else { message }
 }
 
 fn judge(server: &str, answer: &Answer, now: Timestamp) -> Result<(), Failure> {

@@ -165,7 +165,8 @@ impl Runner {
                 Failure::Unreachable { .. } => {
                     format!("{url} is not to be reached; if the runner is elsewhere, name its URL")
                 }
-                Failure::Tls { .. } => format!("{url} is not trusted"),
+                Failure::Distrusted { .. } => format!("{url} is not trusted"),
+                Failure::Tls { .. } => format!("{url} can't be spoken to over TLS"),
                 _ => format!("{url} does not answer{}", self.remedy),
             };
             anyhow!(failure).context(why)

@@ -2,13 +2,14 @@
 
 use std::{fs, process::Command};
 
-use rcgen::{CertifiedKey, generate_simple_self_signed};
-use serde_json::Value;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedKey, IsCa, KeyPair, generate_simple_self_signed};
+use serde_json::{Value, json};
 
-use super::{check, listening_at, silent_port};
+use super::{check, listening_at, notice, silent_port};
 use crate::{
-    runner::{BRISK, Home},
+    runner::{BRISK, Home, Runner},
     servers::{self, Server},
+    target::Target,
 };
 
 /// Takes mail, and writes each as a line of JSON. Its arguments: port, how it is secured, and the folder of its certificate.
@@ -20,7 +21,20 @@ from aiosmtpd.smtp import AuthResult
 port, security, folder = int(sys.argv[1]), sys.argv[2], sys.argv[3]
 
 class Handler:
+    deferred = set()
+
+    async def handle_RCPT(self, server, session, envelope, address, options):
+        if address.startswith("nobody"):
+            return "550 5.1.1 no such mailbox"
+        if address.startswith("later") and address not in self.deferred:
+            self.deferred.add(address)
+            return "451 4.7.1 come again"
+        envelope.rcpt_tos.append(address)
+        return "250 taken"
+
     async def handle_DATA(self, server, session, envelope):
+        if b"poison" in envelope.content:
+            return "554 5.6.0 no such words here"
         login = session.auth_data if getattr(session, "authenticated", False) else None
         with open(folder + "/mails", "a") as mails:
             mails.write(json.dumps({
@@ -47,9 +61,12 @@ threading.Event().wait()
 "#;
 
 fn serve(security: &'static str) -> Option<Server> {
+    serve_as(security, generate_simple_self_signed(["localhost".to_owned()]).unwrap())
+}
+
+fn serve_as(security: &'static str, CertifiedKey { cert, signing_key }: CertifiedKey<KeyPair>) -> Option<Server> {
     let (python, package) = (servers::find("python3")?, servers::python_package("aiosmtpd")?);
     let folder = servers::folder();
-    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     fs::write(folder.path().join("cert.pem"), cert.pem()).unwrap();
     fs::write(folder.path().join("key.pem"), signing_key.serialize_pem()).unwrap();
     fs::write(folder.path().join("mails"), "").unwrap();
@@ -73,6 +90,99 @@ fn sink(server: &Server, security: &str, more: &str) -> String {
          from = \"Probity <probity@example.com>\"\nto = [\"ops@example.com\", \"Ann <ann@example.com>\"]\n{more}",
         server.port()
     )
+}
+
+/// A runner that sends mail at once, of a check of this name whose target is gone.
+fn sending(server: &Server, to: &str, name: &str, target: u16) -> Home {
+    let all = "to = [\"ops@example.com\", \"Ann <ann@example.com>\"]\n";
+    let sink = sink(server, "none", "").replace(all, &format!("to = {to}\n"));
+    Home::new(&format!(
+        "{BRISK}[notify]\nwindow = \"0s\"\n[[notify.rule]]\nname = \"page\"\nsinks = [\"mail\"]\n{sink}{}",
+        check(name, target, "")
+    ))
+}
+
+/// Whom each mail was for; waits for so many.
+fn recipients(server: &Server, runner: &Runner, count: usize) -> Vec<Value> {
+    runner.wait_for("mail", || {
+        let all: Vec<Value> = mails(server).into_iter().map(|mail| mail["to"].clone()).collect();
+        if all.len() >= count { Ok(all) } else { Err(format!("{all:?}")) }
+    })
+}
+
+#[test]
+fn who_is_refused_keeps_the_mail_from_nobody_else() {
+    let Some(server) = serve("none") else { return };
+    let target = silent_port();
+    let home = sending(&server, r#"["nobody@example.com", "ops@example.com"]"#, "door", target);
+    let tried = home.run(&["notify", "test", "mail"]);
+    assert_eq!(tried.code, Some(1), "{tried:?}");
+    assert!(tried.stdout.contains("did not take it for nobody@example.com (permanent error (550)"), "{tried:?}");
+    assert!(tried.stdout.contains("it took it for 1 of 2; a runner would give such a message up"), "{tried:?}");
+    let runner = home.start();
+    recipients(&server, &runner, 2);
+    let failed = notice(&runner, "delivery-failed");
+    assert_eq!(failed["dropped"], true, "{failed}");
+    assert!(failed["error"].as_str().unwrap().contains("nobody@example.com"), "{failed}");
+    // What comes after is not kept waiting.
+    let _open = listening_at(target);
+    assert_eq!(recipients(&server, &runner, 3), vec![json!(["ops@example.com"]); 3]);
+    runner.stop();
+}
+
+#[test]
+fn who_is_to_come_again_later_does_and_nobody_else_gets_it_twice() {
+    let Some(server) = serve("none") else { return };
+    let runner = sending(&server, r#"["ops@example.com", "later@example.com"]"#, "door", silent_port()).start();
+    let all = recipients(&server, &runner, 2);
+    assert_eq!(all, [json!(["ops@example.com"]), json!(["later@example.com"])]);
+    let ids = mails(&server);
+    let id = |mail: &Value| {
+        mail["text"].as_str().unwrap().lines().find(|line| line.starts_with("Message-ID")).unwrap().to_owned()
+    };
+    assert_eq!(id(&ids[0]), id(&ids[1]), "it is one message");
+    runner.stop();
+}
+
+#[test]
+fn a_message_that_will_never_be_taken_keeps_no_other_waiting() {
+    let Some(server) = serve("none") else { return };
+    let runner = sending(&server, r#"["ops@example.com"]"#, "poison", silent_port()).start();
+    let failed = notice(&runner, "delivery-failed");
+    assert_eq!(failed["dropped"], true, "{failed}");
+    assert!(failed["error"].as_str().unwrap().contains("554"), "{failed}");
+    let text = fs::read_to_string(runner.home.path("probity.toml")).unwrap();
+    runner.home.put("probity.toml", (text + &check("door", silent_port(), "")).as_bytes());
+    recipients(&server, &runner, 1);
+    assert!(mails(&server)[0]["text"].as_str().unwrap().contains("door is unhealthy"));
+    runner.stop();
+}
+
+#[test]
+fn what_is_wrong_is_said_once_and_with_what_would_be_right() {
+    let key = KeyPair::generate().unwrap();
+    let mut authority = CertificateParams::new(["localhost".to_owned()]).unwrap();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let cert = authority.self_signed(&key).unwrap();
+    let Some(server) = serve_as("tls", CertifiedKey { cert, signing_key: key }) else { return };
+    let once = |home: &Home, part: &str, more: &str| {
+        let tried = home.run(&["notify", "test", "mail"]);
+        assert_eq!((tried.code, tried.stdout.matches(part).count()), (Some(1), 1), "{part}: {tried:?}");
+        assert!(tried.stdout.contains(more), "{more}: {tried:?}");
+    };
+    let trusting = format!("tls = {{ ca_file = \"{}\" }}\n", server.folder().join("cert.pem").display());
+    let home = Home::new(&sink(&server, "tls", &trusting));
+    once(&home, "its certificate is that of an authority", "`tls.ca_file` says who vouches for the server");
+    let nowhere = sink(&server, "none", "").replace(&server.port().to_string(), &silent_port().to_string());
+    home.put("probity.toml", nowhere.as_bytes());
+    once(&home, "Connection refused", "can't talk to localhost:");
+    // Over TLS to whoever speaks HTTP in the clear.
+    let clear = Target::greeting("HTTP/1.1 400 Bad Request\r\n\r\n");
+    let url = format!("https://127.0.0.1:{}/", clear.port());
+    let webhook = format!("[[notify.sink]]\nname = \"mail\"\ntype = \"webhook\"\nurl = \"{url}\"\n");
+    home.put("probity.toml", webhook.as_bytes());
+    let tried = home.run(&["notify", "test", "mail"]);
+    assert!(tried.stdout.contains("no TLS with 127.0.0.1") && !tried.stdout.contains("ca_file"), "{tried:?}");
 }
 
 #[test]
@@ -133,6 +243,7 @@ fn mail_goes_over_tls_to_whom_it_can_be_sure_of() {
             home.put("probity.toml", sink(&server, security, &trusting("wrong")).as_bytes());
             let refused = home.run(&["notify", "test", "mail"]);
             assert!(refused.code == Some(1) && refused.stdout.contains("535"), "{refused:?}");
+            assert_eq!(refused.stdout.matches("invalid").count(), 1, "it is said once: {refused:?}");
             assert!(!refused.stdout.contains("wrong"), "{refused:?}");
         }
         assert_eq!(mails(&server).len(), 1);

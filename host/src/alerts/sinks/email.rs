@@ -1,29 +1,41 @@
 //! Mail, handed to a server that sends it on.
 
+mod submission;
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError},
+};
+
 use futures_util::future::BoxFuture;
 use lettre::{
-    AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
+    Address, Message,
     message::header::{self, ContentType, HeaderName, HeaderValue},
-    transport::smtp::{
-        authentication::Credentials,
-        client::{Certificate, CertificateStore, Tls, TlsParameters},
-    },
 };
 use probity_core::alert::Letter;
 
+use self::submission::{Refused, Submission};
 use crate::{
     alerts::delivery::{Deliver, Failure},
-    config::{Email, Security},
+    config::Email,
 };
 
 pub(super) struct ByEmail {
     email: Email,
-    transport: Result<AsyncSmtpTransport<Tokio1Executor>, String>,
+    /// Whom the message that is tried now has reached already, so that nobody gets it again because another did not.
+    reached: Mutex<Reached>,
+}
+
+#[derive(Default)]
+struct Reached {
+    /// What names the message.
+    id: Option<Arc<str>>,
+    who: BTreeSet<Address>,
 }
 
 impl ByEmail {
     pub(super) fn new(email: &Email) -> ByEmail {
-        ByEmail { transport: transport(email), email: email.clone() }
+        ByEmail { email: email.clone(), reached: Mutex::default() }
     }
 
     fn write(&self, letter: &Letter) -> Result<Message, String> {
@@ -39,50 +51,56 @@ impl ByEmail {
         }
         message.body(letter.text.clone()).map_err(|error| error.to_string())
     }
+
+    /// Who has not got this message yet.
+    fn left(&self, id: &Arc<str>) -> Vec<Address> {
+        let mut reached = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
+        if reached.id.as_ref() != Some(id) {
+            *reached = Reached { id: Some(Arc::clone(id)), who: BTreeSet::new() };
+        }
+        let all = self.email.to.iter().map(|mailbox| &mailbox.email);
+        all.filter(|who| !reached.who.contains(*who)).cloned().collect()
+    }
+
+    fn reach(&self, who: Vec<Address>) -> usize {
+        let mut reached = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
+        reached.who.extend(who);
+        reached.who.len()
+    }
+
+    async fn submit(&self, letter: &Letter) -> Result<(), Failure> {
+        let message =
+            self.write(letter).map_err(|error| Failure::permanent(format!("no mail can be made of it: {error}")))?;
+        let mut submission = Submission::open(&self.email).await?;
+        let (accepted, refused) = submission.address(&self.email.from.email, self.left(&letter.id)).await?;
+        let mut reached = self.reach(Vec::new());
+        if !accepted.is_empty() {
+            submission.hand_over(&message.formatted()).await?;
+            reached = self.reach(accepted);
+        }
+        submission.close().await;
+        if refused.is_empty() { Ok(()) } else { Err(self.incomplete(&refused, reached)) }
+    }
+
+    /// What is to be said of those who are refused, where so many others have the message.
+    fn incomplete(&self, refused: &[Refused], reached: usize) -> Failure {
+        let Email { host, port, .. } = &self.email;
+        let who = refused.iter().map(|one| format!("{} ({})", one.who, one.why)).collect::<Vec<_>>().join(", ");
+        let message = format!("{host}:{port} did not take it for {who}");
+        if reached == 0 {
+            // What is wrong with each of them is put right in the configuration, and then it is sent.
+            return Failure::passing(message);
+        }
+        let message = format!("{message}; it took it for {reached} of {}", self.email.to.len());
+        let passing = refused.iter().any(|one| !one.permanent);
+        Failure { permanent: !passing, ..Failure::passing(message) }
+    }
 }
 
 impl Deliver for ByEmail {
     fn deliver<'a>(&'a self, letter: &'a Letter) -> BoxFuture<'a, Result<(), Failure>> {
-        Box::pin(async move {
-            let transport = self.transport.as_ref().map_err(Failure::passing)?;
-            let message = self
-                .write(letter)
-                .map_err(|error| Failure::permanent(format!("no mail can be made of it: {error}")))?;
-            let sent = transport.send(message).await;
-            let Email { host, port, .. } = &self.email;
-            sent.map(|_| ()).map_err(|error| {
-                let source = std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
-                let message = format!("{host}:{port} did not take it: {error}{source}");
-                // A refusal by which a mailbox is unknown is put right in the configuration, and then it is sent.
-                Failure::passing(message)
-            })
-        })
+        Box::pin(self.submit(letter))
     }
-}
-
-fn transport(email: &Email) -> Result<AsyncSmtpTransport<Tokio1Executor>, String> {
-    let parameters = || {
-        let mut parameters = TlsParameters::builder(email.host.clone());
-        if let Some(authorities) = &email.tls.authorities {
-            parameters = parameters.certificate_store(CertificateStore::None);
-            for der in authorities.der() {
-                let certificate = Certificate::from_der(der.to_vec()).map_err(|error| error.to_string())?;
-                parameters = parameters.add_root_certificate(certificate);
-            }
-        }
-        parameters.build_rustls().map_err(|error| format!("TLS can't be set up: {error}"))
-    };
-    let tls = match email.security {
-        Security::Tls => Tls::Wrapper(parameters()?),
-        Security::StartTls => Tls::Required(parameters()?),
-        Security::Nothing => Tls::None,
-    };
-    // It is dangerous for those who leave out what is given here.
-    let mut transport = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&email.host).port(email.port).tls(tls);
-    if let Some((name, password)) = &email.login {
-        transport = transport.credentials(Credentials::new(name.clone(), password.reveal().to_owned()));
-    }
-    Ok(transport.build())
 }
 
 /// What stands behind the `@` of a message's id.
