@@ -58,6 +58,11 @@ impl Deliver for ToAlertmanager {
     }
 }
 
+/// What a label of the check is named there that is named as one of ours: as Prometheus has it for labels of targets.
+const EXPORTED: &str = "exported_";
+/// The labels whose word is the operator's, if they say one: routes go by them, and no alert is known by them alone.
+const YIELDING: [&str; 2] = ["alertname", "severity"];
+
 /// An alert, as Alertmanager has it. It is known by its labels, so that they say nothing that changes while it goes on.
 fn alert(item: &Item, node_id: &str, now: Timestamp) -> Value {
     let mut labels: Map<String, Value> =
@@ -67,12 +72,21 @@ fn alert(item: &Item, node_id: &str, now: Timestamp) -> Value {
         ItemKind::Test => "ProbityTest",
         _ => "ProbityCheck",
     };
-    labels.insert("alertname".into(), name.into());
-    labels.insert("node_id".into(), node_id.into());
-    labels.insert("severity".into(), if item.critical { "critical" } else { "warning" }.into());
-    let own = [("check", &item.check), ("group", &item.group), ("event", &item.event)];
-    for (name, said) in own.into_iter().filter_map(|(name, said)| Some((name, said.as_ref()?))) {
-        labels.insert(name.into(), (**said).into());
+    let own = [
+        ("alertname", Some(name)),
+        ("severity", Some(if item.critical { "critical" } else { "warning" })),
+        ("node_id", Some(node_id)),
+        ("check", item.check.as_deref()),
+        ("group", item.group.as_deref()),
+        ("event", item.event.as_deref()),
+    ];
+    for (name, said) in own.into_iter().filter_map(|(name, said)| Some((name, said?))) {
+        if YIELDING.contains(&name) && labels.contains_key(name) {
+            continue;
+        }
+        if let Some(other) = labels.insert(name.into(), said.into()) {
+            labels.insert(format!("{EXPORTED}{name}"), other);
+        }
     }
     let over = item.kind == ItemKind::Resolved;
     let ends = if over { item.time } else { now.checked_add(RESEND * MISSED).unwrap_or(Timestamp::MAX) };
@@ -125,5 +139,18 @@ mod tests {
         assert_eq!(bad["labels"], expected);
         assert_eq!((&bad["endsAt"], &over["endsAt"]), (&json!("2026-03-01T13:04:00Z"), &json!("2026-03-01T13:00:00Z")));
         assert_eq!(bad["startsAt"], "2026-03-01T12:00:00Z");
+    }
+
+    #[test]
+    fn what_the_operator_says_is_not_overwritten() {
+        let now = "2026-03-01T13:00:00Z".parse().unwrap();
+        let labels =
+            ["severity", "alertname", "check", "group", "node_id"].map(|name| (name.to_owned(), "mine".to_owned()));
+        let item = Item { kind: ItemKind::Alert, check: Some("db".into()), labels: labels.into(), ..Item::test(now) };
+        let expected = json!({
+            "severity": "mine", "alertname": "mine", "check": "db", "exported_check": "mine", "group": "mine",
+            "node_id": "node", "exported_node_id": "mine",
+        });
+        assert_eq!(alert(&item, "node", now)["labels"], expected);
     }
 }
