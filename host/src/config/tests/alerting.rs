@@ -213,6 +213,16 @@ fn everything_wrong_is_told_with_what_would_be_right() {
              ${env:WEBHOOK_TOKEN}\" }",
         ),
         (
+            sink("type = \"ntfy\"\nurl = \"https://ntfy.example\""),
+            "4: url: must end in a topic of 1 to 64 letters, digits, `-` and `_`, for example url = \
+             \"https://ntfy.sh/my-alerts\"",
+        ),
+        (
+            sink("type = \"ntfy\"\nurl = \"https://ntfy.example/a/b\""),
+            "4: url: must end in a topic of 1 to 64 letters, digits, `-` and `_`, for example url = \
+             \"https://ntfy.sh/my-alerts\"",
+        ),
+        (
             sink("type = \"ntfy\"\nurl = \"http://a/t\"\ntoken = \"${env:SPACES}\\n\""),
             "5: token: must be visible ASCII, or it fits no header of HTTP",
         ),

@@ -24,6 +24,8 @@ use crate::{
 
 /// What the secret of a Standard Webhook begins with, before base64.
 const WEBHOOK_SECRET: &str = "whsec_";
+/// Characters of the name of a topic of ntfy.
+const TOPIC: usize = 64;
 /// The port of mail over TLS from the start (RFC 8314, section 3.3).
 const SUBMISSIONS: u16 = 465;
 
@@ -58,6 +60,7 @@ pub(in crate::config::alerting) fn read(
     });
     let tls = Arc::new(tls.unwrap_or_default().resolve());
     let name = At::value(sink.name);
+    let url_at = sink.url.as_ref().map_or(at, |url| url.at);
     let url = sink.url.and_then(|url| read_url(&url, context, problems));
     let headers = sink.headers.map(|headers| {
         let origin = headers.at;
@@ -125,7 +128,7 @@ pub(in crate::config::alerting) fn read(
         "slack" => SinkKind::Slack(web(url)?),
         "discord" => SinkKind::Discord(web(url)?),
         "teams" => SinkKind::Teams(web(url)?),
-        "ntfy" => SinkKind::Ntfy(web(url)?),
+        "ntfy" => SinkKind::Ntfy(web(url.filter(|url| has_topic(url, url_at, context, problems)))?),
         "email" => {
             let (host, port) = server?;
             let security = match At::value(sink.security) {
@@ -228,6 +231,22 @@ fn read_url(url: &At<String>, context: &Context<'_>, problems: &mut Report) -> O
         problems.push(context.source.origin(url.at), message);
     }
     known
+}
+
+/// Whether the address of a sink of ntfy is that of a topic (its `server/server.go` has the names that one can have); if not, that is
+/// reported.
+fn has_topic(url: &Uri, at: usize, context: &Context<'_>, problems: &mut Report) -> bool {
+    let topic = url.path().trim_matches('/');
+    let letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let is_topic = (1..=TOPIC).contains(&topic.len()) && topic.bytes().all(letter);
+    if !is_topic {
+        // It is not shown: who knows a topic can read it.
+        let message = format!(
+            "url: must end in a topic of 1 to {TOPIC} letters, digits, `-` and `_`, for example url = \"https://ntfy.sh/my-alerts\""
+        );
+        problems.push(context.source.origin(at), message);
+    }
+    is_topic
 }
 
 fn read_key(secret: &At<String>, context: &Context<'_>, problems: &mut Report) -> Key {
