@@ -6,6 +6,7 @@ mod checks;
 pub mod dependencies;
 mod examiner;
 mod hooks;
+mod orphans;
 mod prober;
 mod probes;
 mod reloads;
@@ -25,6 +26,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use self::{
     checks::{Checks, With},
+    orphans::Orphans,
     probes::{Found, Job, Probes},
     reloads::Reloads,
     sources::Sources,
@@ -91,6 +93,7 @@ pub struct Supervisor {
     listing: Listing,
     probes: Probes,
     checks: Checks,
+    orphans: Orphans,
     results: (mpsc::UnboundedSender<Loaded>, mpsc::UnboundedReceiver<Loaded>),
     published: Inventory,
     settled: Option<oneshot::Sender<()>>,
@@ -116,6 +119,7 @@ impl Supervisor {
             catalog: Some(Catalog::new(config.probes.clone(), loader.path.clone(), limit, Arc::clone(&config.trust))),
             probes: Probes::new(limit, Reloads::new(Arc::clone(&shared))),
             checks: Checks::new(Arc::clone(&engine), Arc::clone(&shared)),
+            orphans: Orphans::default(),
             engine,
             shared,
             loader,
@@ -221,6 +225,9 @@ impl Supervisor {
     /// Has run what is to run.
     fn reconcile(&mut self) {
         let wanted = self.sources.wanted(self.probes.dropped());
+        if self.listing.settled() {
+            self.orphans.tell(&wanted);
+        }
         let dependent = wanted.iter().filter(|check| !check.depends_on.is_empty());
         let family = Arc::new(Family::new(dependent.map(|check| check.dependencies())));
         self.loader.alerts.adopt(InForce { alerting: Arc::clone(&self.sources.config.alerting), family });

@@ -62,3 +62,12 @@ fn a_child_whose_parent_is_well_is_told_of() {
     assert!((before + 1..=before + 2).contains(&runs()), "it was looked at for both, and not again and again");
     runner.stop();
 }
+
+#[test]
+fn a_parent_that_nobody_has_is_warned_of_at_the_start_and_when_it_is_written() {
+    let runner = Home::new(&check("server", 1, "depends_on = [\"ruoter\"]\n")).start();
+    runner.wait_for_log("check `server`: depends_on: no check `ruoter` runs here");
+    runner.home.put("probity.toml", check("server", 1, "depends_on = [\"switch\"]\n").as_bytes());
+    runner.wait_for_log("check `server`: depends_on: no check `switch` runs here");
+    runner.stop();
+}
