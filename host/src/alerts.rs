@@ -250,7 +250,14 @@ impl Alerts {
     fn letters(&self, messages: &[Message]) -> Vec<(Arc<str>, Arc<Letter>)> {
         let mut letters = Vec::new();
         for message in messages {
-            let letter = Arc::new(Letter::new(new_id(), &self.board.node_id, message));
+            let mut letter = Letter::new(new_id(), &self.board.node_id, message);
+            let info = letter
+                .check
+                .as_ref()
+                .and_then(|check| self.board.check(check))
+                .map(|slot| Arc::clone(&slot.state().info));
+            letter.description = info.map(|info| info.description.clone()).filter(|said| !said.is_empty());
+            let letter = Arc::new(letter);
             letters.extend(message.sinks.iter().map(|sink| (Arc::clone(sink), Arc::clone(&letter))));
         }
         letters

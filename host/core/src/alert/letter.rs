@@ -39,8 +39,14 @@ pub struct Letter {
     pub group: Option<Arc<str>>,
     /// What the probe said, or what happened.
     pub message: Option<Arc<str>>,
+    /// What the operator says the check is for; whoever knows fills it in.
+    #[serde(default)]
+    pub description: Option<String>,
     /// When the trouble began, or the event happened.
     pub since: Option<Timestamp>,
+    /// When the trouble ended.
+    #[serde(default)]
+    pub ended: Option<Timestamp>,
     /// The labels of the check.
     pub labels: BTreeMap<String, String>,
 }
@@ -68,7 +74,9 @@ impl Letter {
             check: single.and_then(|item| item.check.clone()),
             group: single.and_then(|item| item.group.clone()),
             message: single.map(|item| Arc::clone(&item.message)),
+            description: None,
             since: single.map(|item| item.since),
+            ended: single.and_then(|item| item.ended),
             labels: single.map(|item| item.labels.clone()).unwrap_or_default(),
             items: items.clone(),
         }
@@ -103,8 +111,12 @@ fn title(item: &Item) -> String {
 /// One thing in some lines, without its title.
 fn text(item: &Item, node_id: &str) -> String {
     let mut lines = vec![item.message.to_string()];
-    if item.alert.is_some() {
-        lines.push(format!("since {:.0}", item.since));
+    match item.ended {
+        Some(ended) => {
+            lines.push(format!("from {:.0} to {ended:.0}, for {}", item.since, span(item.since, ended)));
+        }
+        None if item.alert.is_some() => lines.push(format!("since {:.0}", item.since)),
+        None => {}
     }
     if let Some(group) = &item.group {
         lines.push(format!("group: {group}"));
@@ -112,6 +124,15 @@ fn text(item: &Item, node_id: &str) -> String {
     lines.extend(item.labels.iter().map(|(name, said)| format!("{name}: {said}")));
     lines.push(format!("told by {node_id}"));
     lines.join("\n")
+}
+
+/// How long it is from one moment to another, in the two largest units that there is anything of.
+fn span(from: Timestamp, to: Timestamp) -> String {
+    let seconds = to.duration_since(from).as_secs().max(0);
+    let units = [(seconds / 86_400, "d"), (seconds / 3_600 % 24, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")];
+    let first = units.iter().position(|(count, _)| *count > 0).unwrap_or(units.len() - 1);
+    let shown = units.iter().skip(first).take(2).filter(|(count, _)| *count > 0 || first == units.len() - 1);
+    shown.map(|(count, unit)| format!("{count}{unit}")).collect::<Vec<_>>().join(" ")
 }
 
 fn summary_title(items: &[Item]) -> String {
@@ -175,8 +196,23 @@ mod tests {
         let told = letter(vec![item(ItemKind::Alert, "db", bad)], false);
         assert_eq!(told.text, "m\nsince 2026-03-01T12:00:00Z\ngroup: storage\ntold by node");
         assert_eq!((told.firing, told.severity, told.kind.as_str()), (true, bad, "alert"));
-        let over = letter(vec![item(ItemKind::Resolved, "db", bad)], false);
+        let resolved = item(ItemKind::Resolved, "db", bad);
+        let over = Item { ended: Some("2026-03-01T14:00:05Z".parse().unwrap()), ..resolved };
+        let over = letter(vec![over], false);
         assert_eq!((over.firing, over.severity), (false, None));
+        let lasted = "from 2026-03-01T12:00:00Z to 2026-03-01T14:00:05Z, for 2h";
+        assert_eq!(over.text.lines().nth(1), Some(lasted));
+    }
+
+    #[test]
+    fn a_span_is_told_in_its_two_largest_units() {
+        let from: Timestamp = "2026-03-01T12:00:00Z".parse().unwrap();
+        for (seconds, told) in
+            [(0, "0s"), (59, "59s"), (61, "1m 1s"), (7_205, "2h"), (3_660, "1h 1m"), (180_000, "2d 2h"), (-5, "0s")]
+        {
+            let to = from.checked_add(jiff::SignedDuration::from_secs(seconds)).unwrap();
+            assert_eq!(span(from, to), told);
+        }
     }
 
     #[test]

@@ -69,6 +69,9 @@ pub struct Item {
     pub message: Arc<str>,
     /// When the trouble began, or the event happened.
     pub since: Timestamp,
+    /// When the trouble ended; `None`: it goes on, or there was none.
+    #[serde(default)]
+    pub ended: Option<Timestamp>,
     /// When it is told, or was to be.
     pub time: Timestamp,
 }
@@ -82,6 +85,7 @@ impl Item {
             alert: Some(Arc::clone(&alert.id)),
             event: None,
             severity: Some(alert.severity),
+            ended: (kind == ItemKind::Resolved).then_some(now),
             ..Item::about(Some(&alert.subject), kind, message, alert.since, now)
         }
     }
@@ -110,6 +114,7 @@ impl Item {
             severity: None,
             message: Arc::clone(message),
             since,
+            ended: None,
             time,
         }
     }

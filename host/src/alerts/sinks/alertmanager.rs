@@ -89,7 +89,8 @@ fn alert(item: &Item, node_id: &str, now: Timestamp) -> Value {
         }
     }
     let over = item.kind == ItemKind::Resolved;
-    let ends = if over { item.time } else { now.checked_add(RESEND * MISSED).unwrap_or(Timestamp::MAX) };
+    let ends =
+        if over { item.ended.unwrap_or(item.time) } else { now.checked_add(RESEND * MISSED).unwrap_or(Timestamp::MAX) };
     let mut annotations = Map::new();
     annotations.insert("description".into(), (*item.message).into());
     annotations.insert("status".into(), item.severity.map_or("", Severity::as_str).into());
