@@ -205,7 +205,8 @@ fn everything_wrong_is_told_with_what_would_be_right() {
         ),
         (
             sink("type = \"webhook\"\nurl = \"http://a\"\nbody = '{{ titel }}'"),
-            "5: body: undefined value in line 1 of the template",
+            "5: body: there is no `titel`; there is `check`, `description`, `ended`, `firing`, `group`, `id`, `items`, `kind`, \
+             `labels`, `message`, `node_id`, `rule`, `severity`, `since`, `text`, `time`, `title`",
         ),
         (
             sink("type = \"webhook\"\nurl = \"http://a\"\nheaders = { \"a b\" = \"c\" }"),

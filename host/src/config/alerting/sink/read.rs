@@ -269,7 +269,7 @@ fn read_key(secret: &At<String>, context: &Context<'_>, problems: &mut Report) -
 fn read_template(body: &At<String>, context: &Context<'_>, problems: &mut Report) -> Option<Template> {
     // Of a message like any other: what it names that there is not is found now.
     let sample = Letter::test("msg".into(), "node", context.now);
-    match Template::parse(&body.value).and_then(|template| template.render(&sample).map(|_| template)) {
+    match Template::parse(&body.value).and_then(|template| template.try_out(&sample).map(|()| template)) {
         Ok(template) => Some(template),
         Err(error) => {
             problems.push(context.source.origin(body.at), format!("body: {error}"));
