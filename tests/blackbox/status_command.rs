@@ -56,10 +56,19 @@ fn the_status_of_a_runner_is_a_table() {
     assert_eq!((ended.code, &told["status"]), (Some(1), &"degraded".into()), "{ended:?}");
     assert_eq!(told["checks"].as_object().unwrap().keys().collect::<Vec<_>>(), ["slow"]);
 
-    // Its address may be in the environment.
-    let mut command = runner.home.command(&["status"]);
-    command.env("PROBITY_URL", &url);
-    assert_eq!(run_to_end(command).code, Some(1));
+    // Nothing to show is not all well.
+    for format in ["text", "json"] {
+        let ended = runner.home.run(&["status", &url, "--group", "wbe", "-o", format]);
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(3), ""), "{ended:?}");
+        assert!(ended.stderr.contains("has no group `wbe`; there are web"), "{ended:?}");
+    }
+
+    // Its address may be in the environment, and is its host and port if it says no more.
+    for address in [url, runner.address.to_string()] {
+        let mut command = runner.home.command(&["status"]);
+        command.env("PROBITY_URL", address);
+        assert_eq!(run_to_end(command).code, Some(1));
+    }
     runner.stop();
 }
 

@@ -30,7 +30,7 @@ const TOKEN: &str = "PROBITY_TOKEN";
 /// Which runner, and by what right.
 #[derive(Debug, Args)]
 pub(super) struct Remote {
-    /// The runner.
+    /// The runner; `HOST:PORT` is one that speaks HTTP there.
     #[arg(env = "PROBITY_URL", default_value = USUAL, value_name = "URL")]
     url: String,
     #[command(flatten)]
@@ -87,6 +87,10 @@ impl Access {
     pub(super) fn runner(&self, url: &str) -> Result<Runner> {
         let wrong = || format!("`{}` is no URL of a runner; write one such as {USUAL}", shown(url));
         let uri: Uri = url.parse().with_context(wrong)?;
+        // A host and a port, as the runner's own `listen` has them.
+        if uri.scheme().is_none() && uri.port().is_some() && uri.path().is_empty() {
+            return self.runner(&format!("http://{url}"));
+        }
         let scheme = uri.scheme_str().with_context(wrong)?;
         let has_host = uri.host().is_some_and(|host| !host.is_empty());
         ensure!(has_host && uri.query().is_none() && matches!(scheme, "http" | "https"), wrong());

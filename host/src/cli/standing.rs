@@ -4,6 +4,7 @@ use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 use serde::Deserialize;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// All that is shown of a runner.
 #[derive(Debug, Deserialize)]
@@ -114,6 +115,28 @@ pub(super) fn one_line(text: &str) -> Cow<'_, str> {
     } else {
         text.into()
     }
+}
+
+/// A text in just so many columns: cut, or filled up.
+pub(super) fn fit(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return format!("{text}{}", " ".repeat(width - text.width()));
+    }
+    let mut cut = String::new();
+    let mut taken = 0;
+    for letter in text.chars() {
+        let wide = letter.width().unwrap_or_default();
+        if taken + wide + 1 > width {
+            break;
+        }
+        cut.push(letter);
+        taken += wide;
+    }
+    if taken < width {
+        cut.push('…');
+        taken += 1;
+    }
+    cut + &" ".repeat(width - taken)
 }
 
 #[cfg(test)]

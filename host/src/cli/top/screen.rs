@@ -4,9 +4,9 @@ use std::{cmp::Reverse, ops::ControlFlow};
 
 use anyhow::Result;
 use jiff::Timestamp;
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthStr;
 
-use crate::cli::standing::{CONDITIONS, Entry, Standing, one_line};
+use crate::cli::standing::{CONDITIONS, Entry, Standing, fit, one_line};
 
 /// Lines that are not rows: two above with the heads of the columns, and two below.
 const FRAME: usize = 6;
@@ -302,28 +302,6 @@ fn columns(fields: &[String; 6], width: usize) -> String {
         message
     );
     fit(&text, width)
-}
-
-/// A text in just so many columns: cut, or filled up.
-fn fit(text: &str, width: usize) -> String {
-    if text.width() <= width {
-        return format!("{text}{}", " ".repeat(width - text.width()));
-    }
-    let mut cut = String::new();
-    let mut taken = 0;
-    for letter in text.chars() {
-        let wide = letter.width().unwrap_or_default();
-        if taken + wide + 1 > width {
-            break;
-        }
-        cut.push(letter);
-        taken += wide;
-    }
-    if taken < width {
-        cut.push('…');
-        taken += 1;
-    }
-    cut + &" ".repeat(width - taken)
 }
 
 fn fit_right(text: &str, width: usize) -> String {
