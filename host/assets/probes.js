@@ -10,6 +10,13 @@ const RELOADS = 50;
 
 const SHAPES = { loaded: "healthy", loading: "pending", available: "pending", rejected: "unhealthy" };
 const WORDS = { loaded: "Loaded", loading: "Loading", available: "Available", rejected: "Rejected" };
+/** What of a file of configuration is in force. */
+const IN_FORCE = {
+  whole: "in force",
+  part: "in force, but for what can’t be had",
+  earlier: "has a flaw; what it said before stays in force",
+  nothing: "has a flaw; nothing of it is in force",
+};
 /** What needs somebody comes first, what nobody uses last. */
 const ORDER = ["rejected", "loading", "loaded", "available"];
 
@@ -39,8 +46,8 @@ export function show({ query, signal }) {
     const available = wanted.filter(({ state }) => state === "available");
     unused.hidden = available.length === 0;
     unused.lastChild.replaceChildren(...available.map(({ name }) => h("li", { class: "tag" }, name)));
-    sources.replaceChildren(...told.sources.map(({ path, error }) =>
-      h("li", { class: error ? "unhealthy" : "healthy" }, sign(error ? "unhealthy" : "healthy"), h("code", {}, path), h("span", { class: "word" }, error ? "has a flaw; what it said before stays in force" : "in force"), error && h("pre", {}, error))));
+    sources.replaceChildren(...told.sources.map(({ path, error, in_force }) =>
+      h("li", { class: error ? "unhealthy" : "healthy" }, sign(error ? "unhealthy" : "healthy"), h("code", {}, path), h("span", { class: "word" }, IN_FORCE[in_force]), error && h("pre", {}, error))));
   }
 
   function entry(probe) {

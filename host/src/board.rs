@@ -37,7 +37,7 @@ pub use self::{
     check::{CheckInfo, CheckState},
     components::Component,
     figures::{Figures, MetricLimits, Notifications, SinkFigures},
-    inventory::{Inventory, ProbeInfo, ProbeSource, ProbeState, Source},
+    inventory::{InForce, Inventory, ProbeInfo, ProbeSource, ProbeState, Source},
     lag::{LAG_BUCKETS, Lag},
     slot::Slot,
     vitals::{Part, STILL, Vitals},

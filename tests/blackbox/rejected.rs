@@ -123,6 +123,9 @@ fn of_two_checks_of_one_name_the_first_counts_and_the_other_is_told_of() {
     runner.wait_for_message("shared", "the one of a");
     let flaw = runner.wait_for_flaw("b.toml");
     assert!(flaw.contains("a check `shared` is already defined at") && flaw.contains("a.toml:1"), "{flaw}");
+    let sources = runner.json("/probes")["sources"].clone();
+    let b = sources.as_array().unwrap().iter().find(|source| source["path"].as_str().unwrap().ends_with("b.toml"));
+    assert_eq!(b.unwrap()["in_force"], "part", "{sources}");
     runner.wait_for_checks(&["shared"]);
 
     // A side-car takes the name that a bare component would have.

@@ -135,6 +135,28 @@ fn a_side_car_says_how_its_component_is_used() {
 }
 
 #[test]
+fn of_a_side_car_that_was_never_right_nothing_is_in_force() {
+    let home = Home::new(BRISK);
+    home.drop_in("a", &guest::saying("hello"));
+    home.put("probes.d/a.toml", b"[[check]]\ncolor = 1\n");
+    let runner = home.start();
+    let in_force = |what: &str| {
+        runner.wait_for_json("/probes", &format!("a.toml to be in force: {what}"), |probes| {
+            let mut sources = probes["sources"].as_array().unwrap().iter();
+            sources.any(|source| source["path"].as_str().unwrap().ends_with("a.toml") && source["in_force"] == what)
+        });
+    };
+    in_force("nothing");
+    runner.wait_for_log("nothing of it is in force, as it is wrong:");
+    runner.home.put("probes.d/a.toml", b"[[check]]\ncritical = true\n");
+    in_force("whole");
+    runner.home.put("probes.d/a.toml", b"[[check]]\ncolor = 1\n");
+    in_force("earlier");
+    runner.wait_for_log("the last good one stays in force, as this one is wrong:");
+    runner.stop();
+}
+
+#[test]
 fn a_hangup_reads_secrets_again() {
     let (one, two) = (Target::greeting("one"), Target::greeting("two"));
     let config = "[defaults]\ninterval = \"200ms\"\n[[check]]\nname = \"door\"\nprobe = \"tcp\"\n\

@@ -56,8 +56,39 @@ pub struct ProbeInfo {
 pub struct Source {
     /// The file or folder.
     pub path: PathBuf,
-    /// What is wrong with it; the last good one stays in force.
+    /// What is wrong with it.
     pub error: Option<String>,
+    /// What of it is in force.
+    pub in_force: InForce,
+}
+
+/// What of a configuration file is in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InForce {
+    /// What it says.
+    Whole,
+    /// What it says, but for what is wrong with it.
+    Part,
+    /// What it said before.
+    Earlier,
+    /// Nothing: it has been wrong ever since it was found.
+    Nothing,
+}
+
+impl InForce {
+    /// Every value.
+    pub const ALL: [InForce; 4] = [InForce::Whole, InForce::Part, InForce::Earlier, InForce::Nothing];
+
+    /// The word used in HTTP.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            InForce::Whole => "whole",
+            InForce::Part => "part",
+            InForce::Earlier => "earlier",
+            InForce::Nothing => "nothing",
+        }
+    }
 }
 
 /// What the supervisor publishes beside the checks.

@@ -96,9 +96,12 @@ struct Source<'a> {
     /// The file or folder.
     #[schema(value_type = String)]
     path: Cow<'a, str>,
-    /// What is wrong with it, if anything is; what it said before stays in force.
+    /// What is wrong with it, if anything is.
     #[schema(required)]
     error: Option<&'a str>,
+    /// What of it is in force: the whole of it, all but what is wrong with it, what it said before, or nothing.
+    #[schema(schema_with = schema::in_force)]
+    in_force: &'static str,
 }
 
 /// How often a changed probe or configuration was found.
@@ -135,7 +138,11 @@ fn draw(view: &View<'_>) -> Drawn {
         sources: inventory
             .sources
             .iter()
-            .map(|source| Source { path: source.path.to_string_lossy(), error: source.error.as_deref() })
+            .map(|source| Source {
+                path: source.path.to_string_lossy(),
+                error: source.error.as_deref(),
+                in_force: source.in_force.as_str(),
+            })
             .collect(),
         reloads: Reloads { ok: inventory.reloads_ok, failed: inventory.reloads_failed },
     })?;

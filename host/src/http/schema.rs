@@ -19,7 +19,10 @@ use utoipa::{
 };
 
 use super::{auth, control, probes, problem::PROBLEM};
-use crate::config::{SHORTEST_DURATION, duration_pattern};
+use crate::{
+    board::InForce,
+    config::{SHORTEST_DURATION, duration_pattern},
+};
 
 /// The name, given in the description of the route, of the way in which a request shows that it may change something.
 const TOKEN: &str = "token";
@@ -149,6 +152,10 @@ pub(super) fn report_kind() -> Schema {
 
 pub(super) fn severity() -> Schema {
     one_of(Severity::WORDS)
+}
+
+pub(super) fn in_force() -> Schema {
+    one_of(InForce::ALL.map(InForce::as_str))
 }
 
 pub(super) fn origin() -> Schema {

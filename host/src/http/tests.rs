@@ -41,7 +41,7 @@ use tower::ServiceExt;
 use super::{Auth, Control, Refused, State, router};
 use crate::{
     alerts::Alerts,
-    board::{Board, CheckInfo, CheckState, Inventory, ProbeInfo, ProbeSource, ProbeState, Slot, Source},
+    board::{Board, CheckInfo, CheckState, InForce, Inventory, ProbeInfo, ProbeSource, ProbeState, Slot, Source},
     clock::Clock,
     config::{self, KnownToken, Scopes, TokenDigest},
     events::{Events, Fact, Reload},
@@ -425,8 +425,8 @@ fn inventory() -> Inventory {
     Inventory {
         probes: vec![rejected, standard],
         sources: vec![
-            Source { path: "/etc/probity.toml".into(), error: None },
-            Source { path: "/probes.d/foo.toml".into(), error: Some("line 1: no".into()) },
+            Source { path: "/etc/probity.toml".into(), error: None, in_force: InForce::Whole },
+            Source { path: "/probes.d/foo.toml".into(), error: Some("line 1: no".into()), in_force: InForce::Earlier },
         ],
         reloads_ok: 3,
         reloads_failed: 1,

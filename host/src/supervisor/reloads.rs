@@ -31,7 +31,7 @@ impl Reloads {
         self.last_ok = self.tell(Reload { what: what.to_string(), generation, error: None });
     }
 
-    /// This probe, configuration or folder can't be used, and what was in use before goes on.
+    /// This probe, configuration or folder can't be used, and what was in use before, if anything was, goes on.
     pub(super) fn rejected(&mut self, what: impl ToString, error: impl Into<String>) {
         self.failed += 1;
         self.last_failed = self.tell(Reload { what: what.to_string(), generation: None, error: Some(error.into()) });

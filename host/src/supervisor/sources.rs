@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     io,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -11,7 +11,7 @@ use probity_core::alert::Family;
 
 use super::{Loader, reloads::Reloads};
 use crate::{
-    board::Source,
+    board::{InForce, Source},
     catalog::{Listing, Text},
     config::{Check, Config, Http, Origin, Report, in_a_circle},
 };
@@ -45,6 +45,8 @@ struct Seen {
     /// The text that was last made use of, or rejected.
     text: Option<Arc<str>>,
     error: Option<String>,
+    /// It was right once, and what it said then goes on while it is wrong.
+    was_right: bool,
     checks: Vec<Arc<Check>>,
 }
 
@@ -53,7 +55,7 @@ impl Sources {
     pub(super) fn new(config: Config, text: Option<Arc<str>>) -> Sources {
         Sources {
             config,
-            seen: Seen { text, ..Seen::default() },
+            seen: Seen { text, was_right: true, ..Seen::default() },
             sidecars: BTreeMap::new(),
             conflicts: BTreeMap::new(),
             folder: Folder::Unseen,
@@ -110,7 +112,7 @@ impl Sources {
             if let (Some(path), None) = (&loader.path, &self.seen.error) {
                 let error = "the file is gone; what it said stays in force";
                 reloads.rejected(path.display(), error);
-                self.seen = Seen { error: Some(error.into()), ..Seen::default() };
+                self.seen = Seen { error: Some(error.into()), was_right: true, ..Seen::default() };
             }
             return false;
         };
@@ -132,7 +134,7 @@ impl Sources {
                 true
             }
             Some(Err(error)) => {
-                reloads.rejected(path.display(), the_old_one_stays(&error));
+                reloads.rejected(path.display(), self.seen.what_stays(&error));
                 false
             }
         }
@@ -150,7 +152,7 @@ impl Sources {
                     seen.checks = checks;
                     reloads.taken(file.path.display(), None);
                 }
-                Some(Err(error)) => reloads.rejected(file.path.display(), the_old_one_stays(&error)),
+                Some(Err(error)) => reloads.rejected(file.path.display(), seen.what_stays(&error)),
             }
         }
     }
@@ -204,22 +206,16 @@ impl Sources {
 
     /// Every file of configuration, and the folder, each with what is wrong with it.
     pub(super) fn publish(&self, loader: &Loader, listing: &Listing) -> Vec<Source> {
-        let error = match &self.folder {
-            Folder::Unreadable(error) => Some(error.clone()),
-            Folder::Unseen | Folder::Awaited | Folder::Read => None,
+        let (error, in_force) = match &self.folder {
+            Folder::Unreadable(error) => (Some(error.clone()), InForce::Earlier),
+            Folder::Unseen | Folder::Awaited | Folder::Read => (None, InForce::Whole),
         };
-        let folder = Source { path: self.config.probes.clone(), error };
-        let config = loader.path.iter().map(|path| Source {
-            path: path.clone(),
-            error: self.seen.error.clone().or_else(|| self.conflicts.get(path).cloned()),
-        });
-        let sidecars = self.sidecars.iter().map(|(path, seen)| Source {
-            path: path.clone(),
-            error: seen.error.clone().or_else(|| self.conflicts.get(path).cloned()),
-        });
+        let folder = Source { path: self.config.probes.clone(), error, in_force };
+        let config = loader.path.iter().map(|path| self.seen.publish(path, self.conflicts.get(path)));
+        let sidecars = self.sidecars.iter().map(|(path, seen)| seen.publish(path, self.conflicts.get(path)));
         let components = listing.components.values().filter_map(|file| {
             let error = self.conflicts.get(&file.path)?.clone();
-            Some(Source { path: file.path.clone(), error: Some(error) })
+            Some(Source { path: file.path.clone(), error: Some(error), in_force: InForce::Nothing })
         });
         config.chain([folder]).chain(sidecars).chain(components).collect()
     }
@@ -240,7 +236,7 @@ impl Seen {
         match result {
             Ok(value) => {
                 self.text = file.text.clone().ok();
-                self.error = None;
+                (self.error, self.was_right) = (None, true);
                 Some(Ok(value))
             }
             Err(error) => {
@@ -250,10 +246,26 @@ impl Seen {
             }
         }
     }
-}
 
-fn the_old_one_stays(error: &str) -> String {
-    format!("the last good one stays in force, as this one is wrong:\n{error}")
+    /// What is wrong with it, and what goes on meanwhile.
+    fn what_stays(&self, error: &str) -> String {
+        if self.was_right {
+            format!("the last good one stays in force, as this one is wrong:\n{error}")
+        } else {
+            format!("nothing of it is in force, as it is wrong:\n{error}")
+        }
+    }
+
+    /// What there is to say of it, `conflict` being what of it can't be had.
+    fn publish(&self, path: &Path, conflict: Option<&String>) -> Source {
+        let in_force = match (&self.error, conflict) {
+            (Some(_), _) if self.was_right => InForce::Earlier,
+            (Some(_), _) => InForce::Nothing,
+            (None, Some(_)) => InForce::Part,
+            (None, None) => InForce::Whole,
+        };
+        Source { path: path.to_owned(), error: self.error.as_ref().or(conflict).cloned(), in_force }
+    }
 }
 
 fn warn_of_what_needs_a_restart(old: &Config, new: &Config) {

@@ -211,8 +211,8 @@ async fn probes_are_told_with_their_files() {
     assert_eq!(
         body["sources"],
         json!([
-            { "path": "/etc/probity.toml", "error": null },
-            { "path": "/probes.d/foo.toml", "error": "line 1: no" },
+            { "path": "/etc/probity.toml", "error": null, "in_force": "whole" },
+            { "path": "/probes.d/foo.toml", "error": "line 1: no", "in_force": "earlier" },
         ])
     );
     assert_eq!(body["reloads"], json!({ "ok": 3, "failed": 1 }));
