@@ -2,6 +2,9 @@
 
 use std::thread;
 
+use jiff::Timestamp;
+use serde_json::Value;
+
 use crate::{
     guest,
     runner::{Deadline, Home},
@@ -128,6 +131,19 @@ fn a_fault_says_nothing_of_a_target_that_was_up() {
     let down = runner.wait_for_message("a", "down");
     assert_eq!((down.status(), down.fault()), ("unhealthy", ""));
     assert_ne!(down.state(), "CONNECTED");
+    runner.stop();
+}
+
+#[test]
+fn a_check_says_that_its_probe_rests() {
+    let home = Home::new("[defaults]\ninterval = \"100ms\"\njitter = 0.0\n");
+    home.drop_in("traps", &guest::fixture("traps"));
+    let runner = home.start();
+    let check = runner.wait_for_check("traps", "rests", |check| check.0["probe_circuit"]["state"] == "open");
+    let at = |time: &Value| time.as_str().unwrap().parse::<Timestamp>().unwrap();
+    let late = at(&check.0["next_run"]).duration_since(at(&check.0["probe_circuit"]["expires_at"]));
+    assert!(late.as_millis().abs() <= 100, "the next run is when it has rested: {}", check.0);
+    assert_eq!(check.0["circuit"]["state"], "closed", "its target has no part in it");
     runner.stop();
 }
 

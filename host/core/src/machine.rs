@@ -330,6 +330,7 @@ impl Machine {
             mode: self.mode,
             connection: self.connection,
             circuit: self.circuit,
+            breaker: self.breaker,
             flapping: self.flapping.flaps(),
             watched: self.watched(),
             activity: self.activity,

@@ -22,6 +22,8 @@ pub struct Snapshot {
     pub connection: Connection,
     /// Whether calls to the target are let through.
     pub circuit: Circuit,
+    /// Whether the probe is run: open while it rests, as it keeps failing.
+    pub breaker: Circuit,
     /// Whether the target changes its mind too often.
     pub flapping: bool,
     /// Whether the target is watched: somebody wants the connection, and nobody disabled it.

@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 use super::{
     App,
     auth::{Reads, Runs},
-    circuit::CircuitPage,
+    circuit::{CircuitPage, ProbeCircuitPage},
     entry::Entry,
     page::json,
     parts::Name,
@@ -87,6 +87,8 @@ struct Full<'a> {
     next_run: Option<Timestamp>,
     /// Whether calls to the target are let through, and what comes next of that.
     circuit: CircuitPage,
+    /// Whether the probe is run, or rests because it keeps failing.
+    probe_circuit: ProbeCircuitPage,
     /// What a run may use up, by the name of the setting; null if it runs in no sandbox.
     #[serde(serialize_with = "write_limits")]
     #[schema(required, value_type = Option<BTreeMap<String, u64>>)]
@@ -255,6 +257,7 @@ fn full<'a>(check: &'a CheckState, history: &'a history::History, slot: &Slot, b
         attempts: snapshot.connection.attempts(),
         next_run: snapshot.due.map(|due| board.at(due)),
         circuit: CircuitPage::of(check, slot, board),
+        probe_circuit: ProbeCircuitPage::of(check, board),
         limits: info.limits,
         grants: &info.grants,
         generation: info.generation,

@@ -64,6 +64,32 @@ pub(super) struct CircuitPage {
     last_activity: Timestamp,
 }
 
+/// The circuit of a probe, which protects the runner: a probe that keeps failing rests. The target has no part in it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ProbeCircuit)]
+pub(super) struct ProbeCircuitPage {
+    /// Whether the probe is run by its schedule; half-open: once, to find out.
+    #[schema(schema_with = schema::circuit_state)]
+    state: &'static str,
+    /// When it came into its state.
+    #[schema(value_type = String, format = DateTime)]
+    since: Timestamp,
+    /// When it turns half-open; null: it is not open.
+    #[schema(required, value_type = Option<String>, format = DateTime)]
+    expires_at: Option<Timestamp>,
+}
+
+impl ProbeCircuitPage {
+    pub(super) fn of(check: &CheckState, board: &Board) -> ProbeCircuitPage {
+        let breaker = &check.snapshot.breaker;
+        ProbeCircuitPage {
+            state: breaker.state().as_str(),
+            since: breaker.since(),
+            expires_at: breaker.expires().map(|at| board.at(at)),
+        }
+    }
+}
+
 /// How long a circuit stays open.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Expiry)]

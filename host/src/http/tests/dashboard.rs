@@ -304,6 +304,10 @@ async fn a_check_in_full_tells_its_limits_and_its_circuit() {
     assert_eq!((&check["limits"]["fuel"], &check["limits"]["memory"]), (&json!(1_000_000_000), &json!(64 << 20)));
     assert_eq!(check["limits"].as_object().unwrap().len(), 16);
     assert_eq!((&check["circuitState"], &check["circuit"]["state"]), (&json!("closed"), &json!("closed")));
+    assert_eq!(
+        (&check["probe_circuit"]["state"], &check["probe_circuit"]["expires_at"]),
+        (&json!("closed"), &json!(null))
+    );
     assert_eq!(check["flapping"], false);
     assert!(check["next_run"].as_str().unwrap().parse::<Timestamp>().is_ok());
 }
