@@ -11,9 +11,10 @@ use std::{
 
 use axum::{
     extract::{Path, State, rejection::PathRejection},
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::Response,
 };
+use jiff::Timestamp;
 use probity_core::health::{Health, Overall, Tally};
 use tokio::sync::Mutex;
 
@@ -38,6 +39,9 @@ const FRESH: Duration = Duration::from_secs(2);
 const CURRENT: Duration = Duration::from_secs(30);
 /// Pages that are kept: of each group one, and no more than this, so that nothing grows for ever.
 const MOST: usize = 1_000;
+
+/// A browser keeps none of it: the time on a page that it kept would be that of the first look.
+const UNKEPT: HeaderValue = HeaderValue::from_static("no-store");
 
 /// The pages that were made last, by group. Whoever makes one has the others wait: it is made once for all of them.
 #[derive(Default)]
@@ -145,9 +149,24 @@ fn make(app: &App, group: Option<&str>, rules: &StatusPage) -> Result<Page, Prob
     let past = past::of_days(app, shown.iter().map(|check| &*check.info.name));
     let told = Told { view: &view, shown: &shown, past: &past, group, rules };
     // A text takes whatever is written to it.
-    let _ = told.write(&mut body);
+    let _ = told.write_head(&mut body);
+    let place = body.len();
+    let _ = told.write_rest(&mut body);
+    // Two pages that differ in nothing but their time tell the same, and have the same tag.
     let tag = tag_of(body.as_bytes());
-    Ok(Page::new(StatusCode::OK, HTML, tag, body.into_bytes()).telling(header::CONTENT_SECURITY_POLICY, assets::POLICY))
+    body.insert_str(place, &as_of(view.now, tag.as_ref()));
+    let page = Page::new(StatusCode::OK, HTML, tag, body.into_bytes());
+    Ok(page.telling(header::CONTENT_SECURITY_POLICY, assets::POLICY).telling(header::CACHE_CONTROL, UNKEPT))
+}
+
+/// When the page was true, and by which tag the script that looks after it finds out whether it still is.
+fn as_of(now: Timestamp, tag: Option<&HeaderValue>) -> String {
+    let tag = tag.and_then(|tag| tag.to_str().ok()).unwrap_or_default();
+    format!(
+        "<p class=\"as-of\" data-tag=\"{}\">As of <time datetime=\"{now:.0}\">{}</time></p>\n",
+        Escaped(tag),
+        now.strftime("%Y-%m-%d %H:%M:%S UTC"),
+    )
 }
 
 /// What the page tells.
@@ -161,7 +180,8 @@ struct Told<'a> {
 }
 
 impl Told<'_> {
-    fn write(&self, page: &mut String) -> fmt::Result {
+    /// All down to what there is to say of the whole.
+    fn write_head(&self, page: &mut String) -> fmt::Result {
         let title = self.rules.title.as_deref().unwrap_or(&self.view.board.node_id);
         let place = assets::place();
         let overall = self.overall();
@@ -183,11 +203,12 @@ impl Told<'_> {
             writeln!(page, "<p class=\"crumbs\"><a href=\"/status\">All</a> / {}</p>", Escaped(group))?;
         }
         let status = overall.as_str();
-        writeln!(
-            page,
-            "<p class=\"overall {status}\" role=\"status\">{}<strong>{words}</strong></p>\n</header>",
-            sign(status)
-        )?;
+        writeln!(page, "<p class=\"overall {status}\" role=\"status\">{}<strong>{words}</strong></p>", sign(status))
+    }
+
+    /// The checks, and the end of the page.
+    fn write_rest(&self, page: &mut String) -> fmt::Result {
+        page.push_str("</header>\n");
         for (group, members) in self.grouped() {
             self.write_group(page, group, &members)?;
         }

@@ -160,6 +160,10 @@ async fn the_status_page_shows_what_everybody_may_know() {
     }
     let again = get("/status").header("if-none-match", page.header("etag").unwrap()).of(&house.router).await;
     assert_eq!(again.status, 304);
+    // It says when it was true, and how a script finds out whether it still is.
+    assert_eq!(page.header("cache-control"), Some("no-store"));
+    let tag = page.header("etag").unwrap().replace('"', "&quot;");
+    assert!(text.contains(&format!("<p class=\"as-of\" data-tag=\"{tag}\">As of <time datetime=\"")), "{text}");
 
     let group = get("/status/a%2Fb%20%26%20%22c%22").of(&house.router).await;
     assert!(group.text().contains("markup") && !group.text().contains("queue"), "{}", group.text());
