@@ -23,10 +23,10 @@ export const token = {
   clear: () => sessionStorage.removeItem(TOKEN),
 };
 
-/** Called when the runner wants a token, or another one. */
-let unauthorized = () => {};
-export function whenUnauthorized(listener) {
-  unauthorized = listener;
+/** Called with the status when the runner wants a token (401), or one that may read (403). */
+let refused = () => {};
+export function whenRefused(listener) {
+  refused = listener;
 }
 
 function headers(more) {
@@ -36,7 +36,8 @@ function headers(more) {
 
 async function ask(path, options = {}) {
   const response = await fetch(path, { ...options, headers: headers({ accept: "application/json", ...options.headers }) });
-  if (response.status === 401) unauthorized();
+  // That something can't be done by this token is told where it was to be done.
+  if (response.status === 401 || (response.status === 403 && !options.method)) refused(response.status);
   return response;
 }
 

@@ -13,6 +13,8 @@ const PAST = 60_000;
 const WRITTEN = 1_500;
 /** Results in the chart of the latest runs: as many points as it is wide, nearly. */
 const LATEST = 200;
+/** Failures in their table: as many as there are results in theirs. */
+const FAILURES = 20;
 /** What the chart can show. */
 const WINDOWS = { latest: "Latest", "24h": "Day", "7d": "Week", "30d": "Month", "90d": "90 days" };
 
@@ -49,6 +51,8 @@ export function show({ name, signal }) {
   let pending = false;
   let chosen = "latest";
   let history = null;
+  /** The failures that are kept: those of the runners before this one as well. */
+  let kept = [];
 
   const tables = { failures: scroller("Last failures, as a table"), results: scroller("Recent results, as a table"), incidents: scroller("Incidents, as a table") };
   const windows = h("div", { class: "segments", role: "group", "aria-label": "Time shown" },
@@ -89,6 +93,8 @@ export function show({ name, signal }) {
     windows.hidden = !history;
     showUptime();
     showIncidents(history && (await readIfThere(`${path}/incidents?limit=10`, signal).catch(() => null)));
+    kept = (history && (await readIfThere(`${path}/history?status=unhealthy,unknown&limit=${FAILURES}`, signal).catch(() => null)))?.results ?? [];
+    if (state) showFailures();
     await showChart();
   }
 
@@ -125,9 +131,16 @@ export function show({ name, signal }) {
     incidents.element.hidden = !told;
     if (!told) return;
     incidents.fill(told.incidents.length === 0
-      ? h("p", { class: "none" }, "None in memory.")
+      ? h("p", { class: "none" }, "None in the history.")
       : table(tables.incidents, ["Began", "Lasted", "What began it"], told.incidents.map(({ began, ended, duration, message }) =>
-          [clock(began), ended ? span(duration) : h("span", { class: "unhealthy" }, sign("unhealthy"), `${span(duration)}, goes on`), message])));
+          [clock(began), ended ? span(duration) : h("span", { class: "result unhealthy" }, sign("unhealthy"), `${span(duration)}, goes on`), message])));
+  }
+
+  function showFailures() {
+    const { failures: latest } = state;
+    const since = latest.length === 0 ? Infinity : Date.parse(latest.at(-1).started);
+    const older = kept.filter(({ started }) => Date.parse(started) < since);
+    failures.fill(runsTable(tables.failures, [...latest, ...older].slice(0, FAILURES), history ? "None in the history." : "None since the runner started."));
   }
 
   function showNow() {
@@ -140,14 +153,16 @@ export function show({ name, signal }) {
     setText(top.description, state.description);
     top.description.hidden = !state.description;
     setText(top.message, state.message);
-    const { counters, circuit } = state;
+    const { counters, circuit, probe_circuit: rest } = state;
+    const until = (circuit) => circuit.expires_at && h("span", { class: "muted" }, ` until ${clock(circuit.expires_at)}`);
     const verdicts = counters.healthy + counters.degraded + counters.unhealthy;
     facts.fill(list([
       ["Connection", h("span", {}, state.state, h("span", { class: "muted" }, ` since ${clock(state.since)}`))],
       state.attempts > 0 && ["Attempts", number(state.attempts)],
-      circuit && ["Circuit", h("span", {}, circuit.state, circuit.control !== "auto" && h("span", { class: "tag" }, circuit.control.replace("-", " ")), circuit.expires_at && h("span", { class: "muted" }, ` until ${clock(circuit.expires_at)}`))],
+      circuit && ["Circuit", h("span", {}, circuit.state, circuit.control !== "auto" && h("span", { class: "tag" }, circuit.control.replace("-", " ")), until(circuit))],
+      rest.state !== "closed" && ["Probe’s circuit", h("span", {}, rest.state, until(rest))],
       ["Schedule", state.schedule],
-      ["Next run", state.next_run ? `${clock(state.next_run)}` : "not before somebody asks"],
+      ["Next run", h("span", {}, state.next_run ? clock(state.next_run) : "not before somebody asks", rest.state === "open" && h("span", { class: "muted" }, `, as its probe rests: it failed ${plural(counters.consecutive_faults, "time")} in a row`))],
       ["Last run", state.timestamp ? `${clock(state.timestamp)} · ${ago(state.timestamp)}` : "never"],
       ["Latency", latency(state.latency)],
       ["Time-out", setting(state.timeout)],
@@ -166,7 +181,7 @@ export function show({ name, signal }) {
     grants.fill(state.grants.length === 0
       ? h("p", { class: "none" }, "None: its probe reaches nothing.")
       : h("ul", { class: "grants" }, state.grants.map((grant) => h("li", {}, h("code", {}, grant)))));
-    failures.fill(runsTable(tables.failures, state.failures, "None since the runner started."));
+    showFailures();
     results.fill(runsTable(tables.results, state.results, "None yet."));
     if (chosen === "latest") showChart();
     control.update(state);
@@ -233,7 +248,11 @@ function scroller(label) {
 }
 
 function table(within, heads, rows) {
-  within.replaceChildren(h("table", {}, h("thead", {}, h("tr", {}, heads.map((head) => h("th", { scope: "col" }, head)))), h("tbody", {}, rows.map((cells) => h("tr", {}, cells.map((cell) => h("td", {}, cell)))))));
+  const cell = (content) => h("td", { role: "cell" }, content);
+  // On a narrow page its rows are no rows of a table any more to those who do not see them, unless it is said.
+  within.replaceChildren(h("table", { role: "table" },
+    h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, heads.map((head) => h("th", { role: "columnheader", scope: "col" }, head)))),
+    h("tbody", { role: "rowgroup" }, rows.map((cells) => h("tr", { role: "row" }, cells.map(cell))))));
   return within;
 }
 

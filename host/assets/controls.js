@@ -1,8 +1,10 @@
 // What can be done to a check, for whoever may.
 
 import { command } from "./api.js";
+import { acknowledgeCheck, silence } from "./care.js";
+import { confirm } from "./dialog.js";
 import { h } from "./dom.js";
-import { confirm, logIn, may, onIdentity } from "./login.js";
+import { logIn, may, onIdentity } from "./login.js";
 import { model } from "./model.js";
 
 /** The modes that an operator can decree. */
@@ -23,14 +25,13 @@ export function controls(name, { signal, done }) {
   const path = `/connections/${encodeURIComponent(name)}`;
   let check = null;
 
-  /** Has something done, and says what came of it. */
-  async function act(button, what, method, route, body) {
+  /** Has something done, and says what came of it. What resolves to `false` was not wanted after all. */
+  async function act(button, what, work) {
     button.disabled = true;
     said.className = "said";
     said.textContent = `${what}…`;
     try {
-      await command(method, route, body);
-      said.textContent = `${what}: done`;
+      said.textContent = (await work()) === false ? "" : `${what}: done`;
     } catch (error) {
       said.classList.add("error");
       said.textContent = `${what}: ${error.message}`;
@@ -42,8 +43,8 @@ export function controls(name, { signal, done }) {
   }
 
   const button = (label, title, act, kind = "") => h("button", { type: "button", class: kind, title, onclick: (event) => act(event.currentTarget) }, label);
-  const post = (what, route) => (button) => act(button, what, "POST", route);
-  const put = (what, mode) => (button) => act(button, what, "PUT", `${path}/mode`, { mode });
+  const post = (what, route) => (button) => act(button, what, () => command("POST", route));
+  const put = (what, mode) => (button) => act(button, what, () => command("PUT", `${path}/mode`, { mode }));
 
   const run = button("Run now", "Examine the target now, whatever its schedule says", post("Run", `/health/checks/${encodeURIComponent(name)}/run`), "primary");
   const pause = button("Pause", "Examine it no more, until told otherwise", put("Pause", "disabled"));
@@ -52,7 +53,7 @@ export function controls(name, { signal, done }) {
   const disconnect = button("Disconnect", "Close the connection, and examine nothing until somebody asks", post("Disconnect", `${path}/disconnect`));
   const reset = button("Reset…", "Forget all that was learned and counted", async (button) => {
     const sure = await confirm(`Reset ${name}?`, "All that was counted is forgotten: runs, failures, and where its connection and its circuit stand. The history stays.", "Reset");
-    if (sure) await act(button, "Reset", "POST", `${path}/reset`);
+    if (sure) await post("Reset", `${path}/reset`)(button);
   });
   const mode = h("select", { id: "mode" }, Object.entries(MODES).map(([value, label]) => h("option", { value }, label)));
   mode.addEventListener("change", () => put(`Mode “${MODES[mode.value].toLowerCase()}”`, mode.value)(mode));
@@ -61,6 +62,9 @@ export function controls(name, { signal, done }) {
     button: button(label, title, post(`Circuit ${label.toLowerCase()}`, `${path}/circuit/${word}`)),
   }));
 
+  const take = button("Acknowledge…", "Say that somebody takes care: no more is told until it is over, or gets worse", (button) => act(button, "Acknowledge", () => acknowledgeCheck(name)));
+  const hush = button("Silence…", "Have nobody told of its trouble for a while", (button) => act(button, "Silence", () => silence(name)));
+
   const all = [
     h("h2", { id: "controls-title" }, "Controls"),
     h("div", { class: "buttons" }, run, pause, resume, connect, disconnect, reset),
@@ -68,6 +72,8 @@ export function controls(name, { signal, done }) {
     mode,
     h("h3", {}, "Circuit"),
     h("div", { class: "buttons" }, circuit.map(({ button }) => button)),
+    h("h3", {}, h("a", { href: "#/alerts" }, "Alerts")),
+    h("div", { class: "buttons" }, take, hush),
     said,
   ];
   const locked = [
@@ -88,6 +94,7 @@ export function controls(name, { signal, done }) {
     if (document.activeElement !== mode) mode.value = check.mode;
     connect.hidden = check.state === "CONNECTED" || paused;
     disconnect.hidden = check.state === "DISCONNECTED" || paused;
+    take.hidden = !["unhealthy", "degraded", "unknown"].includes(check.status);
     if (check.circuit) for (const { button, applies } of circuit) button.hidden = !applies(check.circuit);
   }
 

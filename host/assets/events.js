@@ -1,9 +1,10 @@
 // What happened, and what happens: every event as it is told, by check, group and kind.
 
+import { keep } from "./address.js";
 import { follow } from "./api.js";
 import { h, sign } from "./dom.js";
 import { model } from "./model.js";
-import { CONDITIONS, clock, latency, span } from "./words.js";
+import { CONDITIONS, clock, latency, severity, span } from "./words.js";
 
 /** Events that are kept on the page: more are read by nobody, and a search shows others. */
 const KEPT = 500;
@@ -69,11 +70,10 @@ export function show({ query, signal }) {
     return chosen;
   }
 
-  /** Begins anew with what is wanted, and puts it into the address, so that it can be sent to somebody. */
+  /** Begins anew with what is wanted. */
   function apply() {
     const filter = chosen();
-    const text = filter.toString().replaceAll("%2C", ",");
-    history.replaceState(null, "", `#/events${text && `?${text}`}`);
+    keep("events", filter);
     following?.abort();
     following = new AbortController();
     [kept, heard] = [[], 0];
@@ -130,7 +130,7 @@ export function show({ query, signal }) {
 function entry({ id, type, time, data, subject, group }) {
   const kind = type.replace("probity.", "");
   const shape = gravity(kind, data);
-  const about = subject ? h("a", { href: `#/check/${encodeURIComponent(subject)}` }, subject) : h("code", {}, data.what ?? "");
+  const about = subject ? h("a", { href: `#/check/${encodeURIComponent(subject)}` }, subject) : h("code", {}, data.what ?? data.sink ?? "");
   return h("li", { class: `event ${shape}`, "data-id": id },
     h("time", { dateTime: time }, clock(time)), sign(shape), h("span", { class: "kind" }, KINDS[kind] ?? (kind === "gap" ? GAPS[data.reason] : kind)), about,
     h("span", { class: "what" }, inWords(kind, data)), group && h("span", { class: "tag" }, group));
@@ -141,15 +141,11 @@ function gravity(kind, data) {
     case "unhealthy": return "unhealthy";
     case "health-change": return data.to;
     case "connected": return "healthy";
-    case "error": case "max-reconnect-attempts-reached": case "alert": case "delivery-failed": return "unhealthy";
+    case "error": case "max-reconnect-attempts-reached": return "unhealthy";
+    case "alert": return severity(data.severity).condition;
+    case "delivery-failed": return data.dropped ? "unhealthy" : "degraded";
     case "resolved": return "healthy";
     case "fault": return "unknown";
-    case "alert": case "resolved": return data.message;
-    case "suppressed": return `by ${data.suppressed_by.join(", ")}: ${data.message}`;
-    case "unacknowledged": return `by ${data.by}`;
-    case "silenced": case "unsilenced": return `${whatIsSilent(data)}, by ${data.by}${data.comment ? `: ${data.comment}` : ""}`;
-    case "acknowledged": return `by ${data.by}${data.comment ? `: ${data.comment}` : ""}`;
-    case "delivery-failed": return `${data.title}, to ${data.sink}: ${data.error}`;
     case "reload": return data.ok ? "healthy" : "unhealthy";
     case "reconnecting": case "flapping-start": return "degraded";
     case "circuit-change": return data.to === "closed" ? "healthy" : "degraded";
@@ -179,6 +175,13 @@ function inWords(kind, data) {
     case "fault": return `${data.kind}: ${data.message}`;
     case "error": return data.message;
     case "flapping-start": case "flapping-end": return `${Math.round(data.share * 100)}% of its verdicts changed`;
+    case "alert": return `${severity(data.severity).words}: ${data.message} (rule ${data.rule})`;
+    case "resolved": return `${data.message} (rule ${data.rule})`;
+    case "suppressed": return `${severity(data.severity).words}, kept back by ${data.suppressed_by.join(", ")}: ${data.message} (rule ${data.rule})`;
+    case "acknowledged": return `by ${data.by || "somebody"}${data.comment ? `: ${data.comment}` : ""}`;
+    case "unacknowledged": return `by ${data.by || "somebody"}`;
+    case "silenced": case "unsilenced": return `${whatIsSilent(data)}, by ${data.by || "somebody"}${data.comment ? `: ${data.comment}` : ""}`;
+    case "delivery-failed": return `${data.title}: ${data.error}; ${data.dropped ? "given up" : "tried again"}`;
     case "reload": return data.ok ? (data.generation ? `generation ${data.generation}` : "taken into use") : data.error;
     case "gap": return {
       expired: `events ${data.from} to ${data.to}`,

@@ -1,6 +1,7 @@
 // Who is asking: a token, kept for this tab, and what it is good for.
 
 import { read, token } from "./api.js";
+import { actions, answer } from "./dialog.js";
 import { h } from "./dom.js";
 
 /** `{token, tokens, may}`, as the runner says who is asking; `null` while it is not known. */
@@ -38,73 +39,42 @@ export function logIn(why) {
   return open;
 }
 
-function ask(why) {
-  return new Promise((resolve) => {
-    const field = h("input", { type: "password", id: "token", required: true, autocomplete: "current-password", spellcheck: false });
-    const error = h("p", { class: "error", role: "alert" });
-    const submit = async (event) => {
-      event.preventDefault();
-      const before = token.get();
-      token.set(field.value.trim());
-      error.textContent = "";
-      const known = await read("/whoami").catch((problem) => {
-        error.textContent = problem.message;
-        return null;
-      });
-      if (known?.token) {
-        await identify();
-        dialog.close("in");
-        return;
-      }
-      if (known) error.textContent = "this runner knows no tokens; see [http.auth] in its configuration";
-      if (before) token.set(before);
-      else token.clear();
-      field.select();
-    };
-    const dialog = h(
-      "dialog",
-      { class: "login", "aria-labelledby": "login-title" },
-      h(
-        "form",
-        { onsubmit: submit },
-        h("h2", { id: "login-title" }, "Log in"),
-        h("p", { class: "muted" }, why ?? "A bearer token of this runner. It is kept until this tab is closed, and sent to nobody else."),
-        h("label", { for: "token" }, "Token"),
-        field,
-        error,
-        h("div", { class: "actions" }, h("button", { type: "button", onclick: () => dialog.close() }, "Cancel"), h("button", { type: "submit", class: "primary" }, "Log in")),
-      ),
-    );
-    dialog.addEventListener("close", () => {
-      const done = dialog.returnValue === "in";
-      dialog.remove();
-      resolve(done);
-    });
-    document.body.append(dialog);
-    dialog.showModal();
-    field.focus();
-  });
+async function ask(why) {
+  const field = h("input", { type: "password", id: "token", required: true, autocomplete: "current-password", spellcheck: false });
+  const error = h("p", { class: "error", role: "alert" });
+  const submit = async (event) => {
+    event.preventDefault();
+    const before = token.get();
+    token.set(field.value.trim());
+    error.textContent = "";
+    const known = await read("/whoami").catch((problem) => ({ problem }));
+    error.textContent = known.problem ? known.problem.message : flaw(known);
+    if (error.textContent === "") {
+      await identify();
+      dialog.close("in");
+      return;
+    }
+    if (before) token.set(before);
+    else token.clear();
+    field.select();
+  };
+  const dialog = h("dialog", { class: "login", "aria-labelledby": "login-title" }, h("form", { onsubmit: submit },
+    h("h2", { id: "login-title" }, "Log in"),
+    h("p", { class: "muted" }, why ?? "A bearer token of this runner. It is kept until this tab is closed, and sent to nobody else."),
+    h("label", { for: "token" }, "Token"),
+    field,
+    error,
+    actions("Log in")));
+  return (await answer(dialog)) === "in";
 }
 
-/** Has somebody think twice; resolves to whether they want it. */
-export function confirm(question, consequence, label) {
-  return new Promise((resolve) => {
-    const dialog = h(
-      "dialog",
-      { "aria-labelledby": "confirm-title", "aria-describedby": "confirm-text" },
-      h(
-        "form",
-        { method: "dialog" },
-        h("h2", { id: "confirm-title" }, question),
-        h("p", { id: "confirm-text" }, consequence),
-        h("div", { class: "actions" }, h("button", { value: "" }, "Cancel"), h("button", { value: "yes", class: "primary" }, label)),
-      ),
-    );
-    dialog.addEventListener("close", () => {
-      dialog.remove();
-      resolve(dialog.returnValue === "yes");
-    });
-    document.body.append(dialog);
-    dialog.showModal();
-  });
+/** Why what was found out of a token makes it of no use here; empty if it is of use. */
+function flaw({ token, may }) {
+  if (!token) return "this runner knows no tokens; see [http.auth] in its configuration";
+  return may.includes("read") ? "" : lacksRead(token, may);
+}
+
+/** What there is to say of a token that nothing can be read with. */
+export function lacksRead(token, may) {
+  return `the token “${token}” lacks the scope “read”: it may ${may.join(" and ") || "do nothing here"}; log in with one that has it, or add it to the “scopes” of this one`;
 }

@@ -1,10 +1,11 @@
 // The frame around all pages: where one is, how current what is shown is, and who is looking.
 
-import { readIfThere, token, whenUnauthorized } from "./api.js";
+import * as alerts from "./alerts.js";
+import { readIfThere, token, whenRefused } from "./api.js";
 import * as check from "./check.js";
 import { h, setAttribute, setText, sign } from "./dom.js";
 import * as events from "./events.js";
-import { identify, identity, logIn, logOut, may, onIdentity } from "./login.js";
+import { identify, identity, lacksRead, logIn, logOut, may, onIdentity } from "./login.js";
 import { model } from "./model.js";
 import * as overview from "./overview.js";
 import * as probes from "./probes.js";
@@ -15,7 +16,7 @@ const [main, link, banner, node, account, announcer] = ["main", "link", "banner"
 );
 
 /** Pages, by what follows the `#/`. */
-const PAGES = { "": overview, check, events, probes };
+const PAGES = { "": overview, alerts, check, events, probes };
 
 /** What of the page that is shown listens to anything; aborted when another one is shown. */
 let shown = new AbortController();
@@ -108,21 +109,30 @@ account.addEventListener("click", async () => {
   if (identity?.token) {
     await logOut();
     location.reload();
+  } else if (refused) {
+    await enter();
   } else if (await logIn()) model.begin();
 });
 
 let refused = false;
-whenUnauthorized(() => {
+whenRefused(async (status) => {
   // What was good for something is not any more, or never was.
-  if (token.get()) token.clear();
-  if (!may("read") || identity?.token) refuse();
+  if (status === 401 && token.get()) token.clear();
+  if (status === 403) await identify();
+  if (!may("read") || (status === 401 && identity?.token)) refuse();
 });
 
 async function refuse() {
   if (refused) return;
   refused = true;
+  // What is not read is neither current nor lost.
+  link.hidden = true;
+  shown.abort();
+  const lacking = identity?.token && token.get() && !may("read");
+  const flaw = lacking && lacksRead(identity.token, identity.may);
+  const why = flaw ? `${flaw[0].toUpperCase()}${flaw.slice(1)}.` : "Reading takes a token with the scope “read”.";
   main.replaceChildren(
-    h("div", { class: "wait" }, h("h1", { tabIndex: -1 }, "This runner asks who you are"), h("p", {}, "Reading takes a token with the scope “read”."),
+    h("div", { class: "wait" }, h("h1", { tabIndex: -1 }, lacking ? "This token may not read" : "This runner asks who you are"), h("p", {}, why),
       h("button", { type: "button", class: "primary", onclick: enter }, "Log in")),
   );
   await enter();
@@ -131,6 +141,7 @@ async function refuse() {
 async function enter() {
   if (await logIn("Reading takes a token of this runner with the scope “read”. It is kept until this tab is closed.")) {
     refused = false;
+    link.hidden = false;
     begin();
   }
 }

@@ -1,5 +1,6 @@
 // All checks by group: what is wrong in full, what is well as densely as it can be read.
 
+import { keep } from "./address.js";
 import { readIfThere } from "./api.js";
 import { arrange, breathe, h, setAttribute, setSign, setText, sign } from "./dom.js";
 import { model } from "./model.js";
@@ -15,7 +16,7 @@ const AT_ONCE = 60;
 const FILTERS = ["unhealthy", "unknown", "degraded", "pending", "disabled", "healthy"];
 
 export function show({ query, signal }) {
-  const wanted = { condition: query.get("is"), group: query.get("group"), text: query.get("q") ?? "" };
+  const wanted = { condition: FILTERS.find((name) => name === query.get("is")) ?? null, group: query.get("group"), text: query.get("q") ?? "" };
   const summary = h("div", { class: "summary" });
   const filters = h("div", { class: "filters", role: "group", "aria-label": "Show only" });
   const search = h("input", { type: "search", id: "search", placeholder: "Name, message, label…", value: wanted.text, "aria-label": "Search checks", spellcheck: false });
@@ -32,7 +33,7 @@ export function show({ query, signal }) {
     const count = h("b", {}, "0");
     const press = () => {
       wanted.condition = wanted.condition === name ? null : name;
-      draw();
+      choose();
     };
     const button = h("button", { type: "button", class: `filter ${name}`, onclick: press }, sign(name), count, h("span", {}, CONDITIONS[name]));
     return { button, count };
@@ -41,8 +42,18 @@ export function show({ query, signal }) {
   filters.append(...[...buttons.values()].map(({ button }) => button));
   search.addEventListener("input", () => {
     wanted.text = search.value;
-    draw();
+    choose();
   });
+
+  /** Shows what is wanted now. */
+  function choose() {
+    const query = new URLSearchParams();
+    if (wanted.condition) query.set("is", wanted.condition);
+    if (wanted.group !== null) query.set("group", wanted.group);
+    if (wanted.text.trim()) query.set("q", wanted.text.trim());
+    keep("", query);
+    draw();
+  }
 
   function row(name) {
     const parts = {

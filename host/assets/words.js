@@ -21,6 +21,14 @@ export function gravity(condition) {
   return GRAVITY.indexOf(condition);
 }
 
+/** The words for how bad an alert is, the worst first. */
+export const SEVERITIES = { critical: "Critical", unhealthy: "Down", degraded: "Degraded", unknown: "Unknown" };
+
+/** How bad an alert is: in words, and the condition that it is shown as. A word that a newer runner may say is shown as it is. */
+export function severity(word) {
+  return { words: SEVERITIES[word] ?? word, condition: word === "critical" ? "unhealthy" : word in SEVERITIES ? word : "unknown" };
+}
+
 /** What a check counts as, which is what the operator decreed, or else what is known. */
 export function condition({ status, mode }) {
   if (mode === "disabled") return "disabled";

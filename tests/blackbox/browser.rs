@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     guest::{self, repository},
-    runner::{EAGER, Home, Runner, TOKEN},
+    runner::{EAGER, Home, Runner, TOKEN, run_to_end},
     servers,
 };
 
@@ -59,11 +59,13 @@ fn house(port: u16) -> Home {
         )
     };
     let mut config = format!(
-        "node_id = \"fra1\"\n[http.auth]\ntoken = \"{TOKEN}\"\n[defaults]\njitter = 0.0\n\
+        "node_id = \"fra1\"\n[http.auth]\ntoken = \"{TOKEN}\"\n[notify]\nwindow = \"0s\"\n\
+         [[notify.rule]]\nname = \"page\"\nsinks = [\"nowhere\"]\ngroups = [\"web\"]\n\
+         [[notify.sink]]\nname = \"nowhere\"\ntype = \"webhook\"\nurl = \"http://127.0.0.1:1/\"\n[defaults]\njitter = 0.0\n\
          [[check]]\nname = \"orders-db\"\nprobe = \"tcp\"\ndescription = \"the orders database\"\ngroup = \"storage\"\n\
          critical = true\ninterval = \"200ms\"\nlabels = {{ team = \"orders\" }}\n{EAGER}settings = {{ host = \"127.0.0.1\", port = {port} }}\n\
          [[check]]\nname = \"archive\"\nprobe = \"tcp\"\ngroup = \"storage\"\n{EAGER}settings = {{ host = \"127.0.0.1\", port = 1 }}\n\
-         [[check]]\nname = \"traps\"\ngroup = \"jobs\"\nprobe = \"traps\"\n\
+         [[check]]\nname = \"traps\"\ngroup = \"jobs\"\nprobe = \"traps\"\ninterval = \"200ms\"\n\
          [[check]]\nname = \"slow\"\ngroup = \"web\"\nprobe = \"degraded\"\n"
     );
     for (name, group) in [("cache", "storage"), ("shop", "web"), ("api", "web")] {
@@ -128,6 +130,16 @@ fn events_can_be_filtered() {
 }
 
 #[test]
+fn alerts_say_what_they_are_of_and_can_be_acknowledged_and_silenced() {
+    walk_through_house("alerts");
+}
+
+#[test]
+fn the_status_page_says_when_it_was_true_and_is_true_again() {
+    walk_through_house("dated");
+}
+
+#[test]
 fn whoever_has_a_token_can_log_in_and_control() {
     walk_through_house("control");
 }
@@ -165,15 +177,21 @@ fn a_stream_that_breaks_is_followed_again_and_nothing_is_missed() {
 #[test]
 fn where_reading_takes_a_token_the_dashboard_asks_for_it() {
     let Some(browser) = Browser::find() else { return };
+    let home = Home::empty();
+    home.put("pilot.txt", b"a-token-that-may-control");
+    let mut command = home.command(&["hash-token", "--name", "pilot", "--scope", "control"]);
+    command.stdin(fs::File::open(home.path("pilot.txt")).unwrap());
+    let pilot = run_to_end(command).stdout;
     let config = format!(
-        "[http.auth]\nread = \"token\"\ntoken = \"{TOKEN}\"\n[http.status_page]\npublic = true\ntitle = \"Acme & Sons\"\n\
+        "[http.auth]\nread = \"token\"\ntoken = \"{TOKEN}\"\n{pilot}[http.status_page]\npublic = true\ntitle = \"Acme & Sons\"\n\
          groups = [\"shown\"]\n[[check]]\nname = \"here\"\nprobe = \"tcp\"\ngroup = \"shown\"\n{EAGER}\
          settings = {{ host = \"${{runner:host}}\", port = \"${{runner:port}}\" }}\n\
          [[check]]\nname = \"hidden\"\nprobe = \"tcp\"\n{EAGER}settings = {{ host = \"127.0.0.1\", port = 1 }}\n"
     );
     let runner = Home::new(&config).start();
     runner.wait_for_log("check=\"hidden\" kind=\"unhealthy\"");
-    browser.walk("guarded", &runner, &words(1));
+    let controller = ("CONTROLLER", "a-token-that-may-control".to_owned());
+    browser.walk("guarded", &runner, &[words(1), vec![controller]].concat());
     runner.stop();
 }
 

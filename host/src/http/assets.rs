@@ -44,12 +44,16 @@ macro_rules! files {
     };
 }
 
-const FILES: [(&str, &str, &[u8]); 16] = files! {
+const FILES: [(&str, &str, &[u8]); 20] = files! {
+    "address.js": SCRIPT,
+    "alerts.js": SCRIPT,
     "api.js": SCRIPT,
+    "care.js": SCRIPT,
     "charts.js": SCRIPT,
     "check.js": SCRIPT,
     "controls.js": SCRIPT,
     "days.js": SCRIPT,
+    "dialog.js": SCRIPT,
     "dom.js": SCRIPT,
     "events.js": SCRIPT,
     "icon.svg": IMAGE,

@@ -6,7 +6,7 @@ import net from "node:net";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 
-const { CHROMIUM, PACKAGES, PICTURES, HOME, PORT, TOKEN } = process.env;
+const { CHROMIUM, PACKAGES, PICTURES, HOME, PORT, TOKEN, CONTROLLER } = process.env;
 const { chromium } = await import(pathToFileURL(path.join(PACKAGES, "node_modules/playwright-core/index.mjs")));
 const axe = fs.readFileSync(path.join(PACKAGES, "node_modules/axe-core/axe.min.js"), "utf8");
 
@@ -27,10 +27,12 @@ let expected = null;
 const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
 
 /** A page that is watched: what it complains of, and what it asks of anybody else, ends the walk. */
-async function open(where, options = {}) {
+async function open(where, { clock = false, ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, reducedMotion: "reduce", ...options });
   context.setDefaultTimeout(PATIENCE);
   const page = await context.newPage();
+  // Its time can be moved on.
+  if (clock) await page.clock.install();
   page.on("console", (message) => {
     if (["error", "warning"].includes(message.type()) && !expected?.test(message.text())) wrong.push(message.text());
   });
@@ -123,6 +125,26 @@ async function logIn(page, token = TOKEN) {
   await page.getByRole("dialog").getByRole("button", { name: "Log in" }).click();
 }
 
+/** Waits until every word of these elements is on one line: a break within one makes another word of it. */
+async function keepsWordsWhole(elements) {
+  await until("no word to be broken", () => elements.evaluateAll((all) => {
+    const broken = all.flatMap((element) => {
+      const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+      const found = [];
+      while (walker.nextNode()) {
+        for (const { index, 0: word } of walker.currentNode.data.matchAll(/\S+/g)) {
+          const range = document.createRange();
+          range.setStart(walker.currentNode, index);
+          range.setEnd(walker.currentNode, index + word.length);
+          if (range.getClientRects().length > 1) found.push(word);
+        }
+      }
+      return found;
+    });
+    return all.length > 0 && (broken.length === 0 || broken);
+  }));
+}
+
 /** Whether each of ninety days is told of, to whoever points at it and to whoever comes by keyboard. */
 async function tellsDays(figure, today) {
   const [bars, words] = [figure.locator("svg"), figure.locator("figcaption span").nth(1)];
@@ -156,6 +178,7 @@ async function accessible(colorScheme) {
     ["check", "/#/check/orders-db", ".columns .chart"],
     ["check-down", "/#/check/archive", ".head.unhealthy"],
     ["events", "/#/events", ".event"],
+    ["alerts", "/#/alerts", ".alert"],
     ["probes", "/#/probes", ".probe.loaded"],
     ["status", "/status", ".public li"],
   ]) {
@@ -216,10 +239,23 @@ const walks = {
     assert.equal(await page.evaluate(() => performance.timeOrigin), loads, "it was not loaded again");
 
     await page.getByRole("button", { name: /Down/ }).click();
-    await until("only what is down", async () => (await page.locator(".check").count()) === 1);
+    const alone = (what) => until(what, async () => (await page.locator(".check").count()) === 1 || page.url());
+    await alone("only what is down");
+    assert.match(page.url(), /#\/\?is=unhealthy$/);
+    // It is there again for whoever comes back, or loads the page anew.
+    await checkRow(page, "archive").locator("a").click();
+    await page.getByRole("heading", { name: "archive" }).waitFor();
+    await page.goBack();
+    await alone("only what is down, on the way back");
+    await page.reload();
+    await alone("only what is down, loaded anew");
     await page.getByRole("button", { name: /Down/ }).click();
     await page.getByLabel("Search checks").fill("team=orders");
-    await until("only what is searched", async () => (await page.locator(".check").count()) === 1);
+    await alone("only what is searched");
+    assert.match(page.url(), /#\/\?q=team%3Dorders$/);
+    await page.reload();
+    await alone("only what is searched, loaded anew");
+    assert.equal(await page.getByLabel("Search checks").inputValue(), "team=orders");
     await page.getByLabel("Search checks").fill("nothing like this");
     await page.getByText("No check is as you want it.").waitFor();
 
@@ -260,9 +296,19 @@ const walks = {
     await page.locator("section", { has: page.locator("#incidents") }).getByText("goes on").first().waitFor();
     await picture(page, "check-down", { fullPage: true });
     await until("its failure", async () => (await page.locator("section", { has: page.locator("#failures") }).locator("tbody tr").count()) >= 1);
+    for (const width of [320, 414]) {
+      const small = await open("/#/check/orders-db", { viewport: { width, height: 800 } });
+      await small.locator("section", { has: small.locator("#incidents") }).locator("tbody tr").first().waitFor();
+      await keepsWordsWhole(small.locator("td"));
+      assert(await small.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "it is as wide as a telephone");
+      await picture(small, `check-${width}`, { fullPage: true });
+      await small.context().close();
+    }
     await page.goto(`${BASE}/#/check/traps`);
     await page.locator(".head.unknown").waitFor();
     assert.match(await text(), /the probe crashed/);
+    // It keeps failing, and rests.
+    await until("why it does not run", async () => /Probe’s circuit\s+open until .*as its probe rests: it failed \d+ times in a row/s.test(await text()) || text());
     await picture(page, "check-unknown", { fullPage: true });
   },
 
@@ -317,6 +363,56 @@ const walks = {
     await page.getByRole("button", { name: "Go on" }).click();
     await until("that it connected", async () => (await kinds()).includes("Connected") || kinds());
     await orders.stop();
+  },
+
+  async alerts() {
+    const page = await open("/#/events");
+    const row = (kind) => page.locator(".event", { has: page.locator(".kind", { hasText: new RegExp(`^${kind}$`) }) }).first();
+    const says = async (kind, words) => {
+      await until(`“${kind}” to say ${words}`, async () => { const told = await row(kind).textContent().catch(() => "nothing"); return words.test(told) || told; });
+    };
+    await says("Alert", /slowDegraded: the queue is rather long \(rule page\)/);
+    assert.match(await row("Alert").getAttribute("class"), /^event degraded$/);
+    await says("Not delivered", /nowhere.*slow.*: .*127\.0\.0\.1:1.*; tried again/s);
+    // What a probe says is no name of a class.
+    const classes = await page.locator(".event").evaluateAll((all) => all.map((element) => element.className));
+    for (const name of classes) assert.match(name, /^event (healthy|degraded|unhealthy|unknown|pending|disabled)$/);
+    await page.goto(`${BASE}/#/alerts`);
+    const alert = page.locator(".alert", { hasText: "slow" });
+    await alert.getByText("the queue is rather long").waitFor();
+    await alert.getByText(/Rule “page”: told once/).waitFor();
+    assert.equal(await page.getByRole("button", { name: "Acknowledge…" }).count(), 0, "not without a token");
+    await logIn(page);
+    await alert.getByRole("button", { name: "Acknowledge…" }).click();
+    await page.getByLabel("Who says so").fill("ann");
+    await page.getByLabel("Why").fill("on it");
+    await picture(page, "acknowledge");
+    await page.getByRole("dialog").getByRole("button", { name: "Acknowledge" }).click();
+    await alert.getByText("Acknowledged by ann: on it").waitFor();
+    await picture(page, "alerts");
+    await alert.getByRole("button", { name: "Take back" }).click();
+    await alert.getByRole("button", { name: "Acknowledge…" }).waitFor();
+    // From the page of the check.
+    await page.goto(`${BASE}/#/check/slow`);
+    await page.getByRole("button", { name: "Silence…" }).click();
+    assert.equal(await page.getByLabel("Checks").inputValue(), "slow");
+    await page.getByLabel("Checks").fill("slow, new*");
+    await page.getByLabel("For how long").selectOption("2h");
+    await page.getByRole("dialog").getByRole("button", { name: "Silence" }).click();
+    await page.getByText("Silence: done").waitFor();
+    await page.getByRole("button", { name: "Acknowledge…" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
+    await page.getByRole("link", { name: "Alerts" }).first().click();
+    const silence = page.locator(".silences li", { hasText: "checks slow, new*" });
+    await silence.waitFor();
+    // Of a check that comes later nobody is told.
+    fs.appendFileSync(path.join(HOME, "probity.toml"), '[[check]]\nname = "newcomer"\nprobe = "degraded"\ngroup = "web"\n');
+    await page.locator(".alert", { hasText: "newcomer" }).getByText(/Rule “page”: kept back by silence:[0-9a-f]+; not told yet/).waitFor();
+    await silence.getByRole("button", { name: "End" }).click();
+    await page.getByText("There are none.").waitFor();
+    await page.goto(`${BASE}/#/events?type=acknowledged,suppressed`);
+    await says("Acknowledged", /slowby ann: on it/);
+    await says("Suppressed", /newcomerDegraded, kept back by .*: the queue is rather long \(rule page\)/);
   },
 
   async control() {
@@ -440,6 +536,14 @@ const walks = {
     const page = await open("/");
     await page.getByRole("heading", { name: "This runner asks who you are" }).waitFor();
     await picture(page, "guarded");
+    // A token that may do something else is told that it can't read, when it is given and when it lies there already.
+    await page.getByLabel("Token").fill(CONTROLLER);
+    await page.getByRole("dialog").getByRole("button", { name: "Log in" }).click();
+    await page.getByRole("alert").getByText("the token “pilot” lacks the scope “read”: it may run and control").waitFor();
+    await page.evaluate((token) => sessionStorage.setItem("probity.token", token), CONTROLLER);
+    await page.reload();
+    await page.getByRole("heading", { name: "This token may not read" }).waitFor();
+    assert(!(await page.locator("body").innerText()).includes("Connection lost"), "it is not the connection");
     await page.getByLabel("Token").fill(TOKEN);
     await page.getByRole("dialog").getByRole("button", { name: "Log in" }).click();
     await sees(page, "hidden", "unhealthy");
@@ -509,6 +613,37 @@ const walks = {
       await picture(page, `badge-${name.replace("/", "-")}`, { clip: { x: 0, y: 0, width: 200, height: 20 } });
     }
     await orders.stop();
+  },
+
+  async dated() {
+    const cable = await wire();
+    const orders = await target();
+    const page = await open("/status", { clock: true });
+    const line = (condition) => page.locator(`li.${condition}`, { hasText: "orders-db" }).count();
+    /** Lets as much time pass on the page as it waits for until it looks again, until it shows what is wanted. */
+    const later = (what, look) => until(what, async () => {
+      // A page that loads itself anew can't be asked meanwhile.
+      try {
+        await page.clock.runFor(31_000);
+        return await look();
+      } catch (error) {
+        return String(error);
+      }
+    });
+    await later("it to be well", async () => (await line("healthy")) === 1);
+    assert.match(await page.locator(".as-of").textContent(), /^As of .*\d\d:\d\d:\d\d$/);
+    await orders.stop();
+    await later("it to be down", async () => (await line("unhealthy")) === 1);
+    await until("nothing else to change", async () => (await page.locator(".overall strong").textContent()) === "Something critical is down");
+    expected = /ERR_/;
+    await cable.cut();
+    await later("it to be said", async () => (await page.locator(".banner").isVisible()));
+    assert.match(await page.locator(".banner").textContent(), /^The server does not answer\. What you see is as of .*\d\d:\d\d:\d\d;/);
+    assert.match(await page.title(), /^No answer · Something critical is down/);
+    await picture(page, "status-lost", { fullPage: true });
+    await cable.mend();
+    await later("it to be true again", async () => (await page.locator(".banner").isHidden()) && !(await page.title()).startsWith("No answer"));
+    await cable.cut();
   },
 
   async thousand() {
