@@ -24,7 +24,7 @@ use hyper::{Request, client::conn::http1};
 use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
 use probity::{
-    alerts::{self, Alerts, InForce, NoHooks},
+    alerts::{self, Alerts, InForce, NoHooks, NoRuns},
     board::{Board, CheckInfo, CheckState, Slot},
     clock::Clock,
     config::{Config, Overrides, Surroundings},
@@ -162,7 +162,7 @@ impl Bench {
         let in_force = InForce { alerting: config.alerting, ..InForce::default() };
         let (told, happened) = (Arc::clone(&board), Arc::clone(&events));
         let alerts = Alerts::new(told, happened, Some(folder), in_force, Arc::new(NoHooks));
-        runtime.spawn(alerts::follow(alerts));
+        runtime.spawn(alerts::follow(alerts, Arc::new(NoRuns)));
         Bench { board, events }
     }
 

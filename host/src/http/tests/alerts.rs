@@ -115,7 +115,8 @@ async fn how_long_is_described_as_it_is_taken() {
     for (span, is_taken) in
         [("1h30m", true), ("2000h", true), ("500ms", true), ("2h", true), ("2d", false), ("1m1h", false)]
     {
-        let answer = post("/silences").trusted().body(&json!({ "checks": ["*"], "for": span }).to_string()).of(&router).await;
+        let answer =
+            post("/silences").trusted().body(&json!({ "checks": ["*"], "for": span }).to_string()).of(&router).await;
         assert_eq!(answer.status == 200, is_taken, "{span}");
     }
 }
