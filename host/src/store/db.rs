@@ -6,7 +6,7 @@ use std::{
     any::Any,
     ffi::OsStr,
     fs::{self, DirEntry, File},
-    io,
+    io::{self, Read},
     ops::{
         ControlFlow::{self, Break, Continue},
         RangeInclusive,
@@ -37,6 +37,8 @@ const FILES: usize = 64;
 const THREADS: usize = 1;
 /// What a journal's name ends with.
 const JOURNAL: &str = "jnl";
+/// How many bytes of a journal tell whether anything is written in it: what is not is zero, and it is written from its beginning.
+const FIRST: u64 = 64;
 /// Where the library has its tables, by keyspace: those of its own come first.
 const KEYSPACES: (&str, &str) = ("keyspaces", "0");
 /// The unit in which the system counts what a file takes of the disk (`st_blocks`).
@@ -217,7 +219,9 @@ pub(super) fn holds_anything(folder: &Path) -> Result<bool, Trouble> {
     let look = || {
         let journal = |entry: &DirEntry| entry.path().extension() == Some(OsStr::new(JOURNAL));
         for entry in entries(folder)?.into_iter().filter(journal) {
-            if entry.metadata()?.blocks() > 0 {
+            let mut first = Vec::new();
+            File::open(entry.path())?.take(FIRST).read_to_end(&mut first)?;
+            if first.iter().any(|byte| *byte != 0) {
                 return Ok(true);
             }
         }
