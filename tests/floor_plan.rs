@@ -9,7 +9,7 @@ use std::{
 };
 
 /// What each module of the host may see of the others. Arrows point down only, so nothing here may lead in a circle.
-const MAY_SEE: [(&str, &[&str]); 27] = [
+const MAY_SEE: [(&str, &[&str]); 28] = [
     ("alerts", &["board", "client", "config", "events"]),
     (
         "app",
@@ -33,6 +33,7 @@ const MAY_SEE: [(&str, &[&str]); 27] = [
             "http",
             "identity",
             "name",
+            "secrets",
             "store",
             "supervisor",
             "telemetry",
@@ -42,8 +43,8 @@ const MAY_SEE: [(&str, &[&str]); 27] = [
     ),
     ("client", &["identity"]),
     ("clock", &[]),
-    ("config", &["experiments", "grant", "identity", "limits", "name", "trust"]),
-    ("engine", &["board", "experiments", "grant", "identity", "limits"]),
+    ("config", &["experiments", "grant", "identity", "limits", "name", "secrets", "trust"]),
+    ("engine", &["board", "experiments", "grant", "identity", "limits", "secrets"]),
     ("events", &[]),
     ("experiments", &[]),
     ("grant", &["name"]),
@@ -56,6 +57,7 @@ const MAY_SEE: [(&str, &[&str]); 27] = [
     ("otlp", &["board", "client", "config", "http", "identity", "protobuf", "worker"]),
     ("probing", &[]),
     ("protobuf", &[]),
+    ("secrets", &[]),
     (
         "supervisor",
         &[

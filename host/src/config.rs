@@ -64,7 +64,7 @@ pub use self::{
     probing::Probing,
     report::{Origin, Position, Problem, Report},
     schema::schema,
-    settings::{HIDDEN, Settings},
+    settings::Settings,
     token::{KnownToken, Scope, Scopes, TokenDigest},
 };
 use self::{check::Context, fill::Filler, kind::At, report::Source, tls::Files};

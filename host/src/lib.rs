@@ -23,6 +23,7 @@ pub mod name;
 pub mod otlp;
 pub mod probing;
 pub mod protobuf;
+pub mod secrets;
 pub mod store;
 pub mod supervisor;
 pub mod telemetry;

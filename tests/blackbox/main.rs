@@ -82,6 +82,7 @@ mod reload;
 mod replay;
 mod schedule;
 mod sdk_network;
+mod secrets;
 mod servers;
 mod slow_clients;
 mod smtp;

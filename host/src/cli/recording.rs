@@ -17,8 +17,9 @@ use toml::Table;
 
 use super::{component, subject::examiner};
 use crate::{
-    config::{Check, HIDDEN},
+    config::Check,
     engine::{Engine, Header, Prepared, Recording, Tape},
+    secrets::HIDDEN,
     worker::Examine,
 };
 

@@ -17,9 +17,7 @@ use super::{
     report::{Origin, Position, Report, Source},
     telling,
 };
-
-/// What is shown in a secret's place.
-pub const HIDDEN: &str = "***";
+use crate::secrets::{HIDDEN, Secrets};
 
 /// The settings of a check. Its `Debug` shows them as they were written, with the names of the secrets only.
 #[derive(Clone)]
@@ -32,8 +30,8 @@ pub struct Settings {
 struct Parts {
     written: Value,
     filled: Value,
-    /// From the longest, so that none is hidden in part because it holds another.
-    secrets: Vec<String>,
+    /// Those that were filled in.
+    secrets: Secrets,
     /// Where the values were written, by JSON pointer.
     positions: BTreeMap<String, Position>,
 }
@@ -43,7 +41,7 @@ static NONE: LazyLock<Arc<Parts>> = LazyLock::new(|| {
     Arc::new(Parts {
         written: Map::new().into(),
         filled: Map::new().into(),
-        secrets: Vec::new(),
+        secrets: Secrets::default(),
         positions: BTreeMap::new(),
     })
 });
@@ -77,26 +75,17 @@ impl Settings {
         Ok(settings)
     }
 
-    /// A text of the probe's without the secrets that were filled in: each is replaced with `***`, as it is and as JSON
-    /// would write it.
-    ///
-    /// This guards against slips, not against a probe that means to tell: that one can spell a secret backwards.
+    /// A text of the probe's without the secrets that were filled in: each is replaced with `***`, however it is written.
     #[must_use]
     pub fn redact<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        let mut text = Cow::Borrowed(text);
-        for secret in &self.parts.secrets {
-            if text.contains(secret.as_str()) {
-                text = Cow::Owned(text.replace(secret.as_str(), HIDDEN));
-            }
-        }
-        text
+        self.parts.secrets.redact(text)
     }
 
     /// All that is secret of the settings: what was filled in, and what was written out under a name that says so.
     #[must_use]
-    pub fn secrets(&self) -> Vec<String> {
-        let written_out = telling::secrets(self.written());
-        self.parts.secrets.iter().cloned().chain(written_out).collect()
+    pub fn secrets(&self) -> Secrets {
+        let filled_in = self.parts.secrets.all().iter().map(|secret| secret.to_string());
+        Secrets::new(filled_in.chain(telling::secrets(self.written())))
     }
 
     /// The settings as they were written, with `***` for what was written out though it is secret: to be kept for others.
@@ -187,18 +176,13 @@ impl Written {
         let offsets = self.offsets.into_iter();
         let positions = offsets.map(|(pointer, offset)| (pointer, source.position(offset))).collect();
         let mut filled = self.value.clone();
-        let parts = Parts { written: self.value, filled: Value::Null, secrets: Vec::new(), positions };
+        let parts = Parts { written: self.value, filled: Value::Null, secrets: Secrets::default(), positions };
         let mut settings = Settings { parts: Arc::new(parts), origin };
-        fill(&mut filled, key, "", filler, &mut settings, problems);
+        let mut secrets = Vec::new();
+        fill(&mut filled, key, "", filler, &settings, &mut secrets, problems);
         let parts = Arc::make_mut(&mut settings.parts);
         parts.filled = filled;
-        let secrets = &mut parts.secrets;
-        secrets.extend(secrets.clone().iter().map(|secret| as_json(secret)));
-        // Names of hosts are shown in lower case.
-        secrets.extend(secrets.clone().iter().map(|secret| secret.to_ascii_lowercase()));
-        secrets.retain(|secret| !secret.is_empty());
-        secrets.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
-        secrets.dedup();
+        parts.secrets = Secrets::new(secrets);
         settings
     }
 }
@@ -218,7 +202,8 @@ fn fill(
     key: &str,
     pointer: &str,
     filler: &Filler<'_>,
-    settings: &mut Settings,
+    settings: &Settings,
+    secrets: &mut Vec<String>,
     problems: &mut Report,
 ) {
     match value {
@@ -228,17 +213,17 @@ fn fill(
             for error in errors {
                 problems.push(settings.origin(pointer), format!("{}: {error}", spell(key, pointer)));
             }
-            Arc::make_mut(&mut settings.parts).secrets.append(&mut filled.secrets);
+            secrets.append(&mut filled.secrets);
             *value = filled.value();
         }
         Value::Array(values) => {
             for (index, value) in values.iter_mut().enumerate() {
-                fill(value, key, &format!("{pointer}/{index}"), filler, settings, problems);
+                fill(value, key, &format!("{pointer}/{index}"), filler, settings, secrets, problems);
             }
         }
         Value::Object(members) => {
             for (member, value) in members.iter_mut() {
-                fill(value, key, &format!("{pointer}/{}", escape(member)), filler, settings, problems);
+                fill(value, key, &format!("{pointer}/{}", escape(member)), filler, settings, secrets, problems);
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
@@ -256,12 +241,6 @@ fn cover(value: &mut Value, secrets: &[String]) {
         Value::Object(members) => members.values_mut().for_each(|value| cover(value, secrets)),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
-}
-
-/// What stands between the quotes when JSON writes a text.
-fn as_json(text: &str) -> String {
-    let quoted = Value::from(text).to_string();
-    quoted[1..quoted.len() - 1].to_owned()
 }
 
 /// A key as a part of a JSON pointer (RFC 6901, section 3).

@@ -31,6 +31,7 @@ use self::{
     values::{read_bytes, write_bytes},
 };
 use super::{Engine, Prepared, bindings::types, ctx::Ctx, exit::Exit, preview_1};
+use crate::secrets::Secrets as Known;
 
 /// What a run asks of its runner.
 pub struct Tape {
@@ -87,18 +88,18 @@ impl Recording {
 impl Tape {
     /// An empty one, which is never to hold any of these secrets.
     #[must_use]
-    pub fn empty(secrets: &[String]) -> Arc<Tape> {
+    pub fn empty(secrets: &Known) -> Arc<Tape> {
         Tape::with(secrets, State::Recording(Vec::new()))
     }
 
     /// One with a recording, whose secrets were these.
     #[must_use]
-    pub fn of(recording: Recording, secrets: &[String]) -> Arc<Tape> {
+    pub fn of(recording: Recording, secrets: &Known) -> Arc<Tape> {
         Tape::with(secrets, State::Replaying { lines: recording.lines, next: 0, diverged: None })
     }
 
-    fn with(secrets: &[String], state: State) -> Arc<Tape> {
-        Arc::new(Tape { secrets: Secrets::new(secrets), state: Mutex::new(state) })
+    fn with(secrets: &Known, state: State) -> Arc<Tape> {
+        Arc::new(Tape { secrets: Secrets::new(secrets.clone()), state: Mutex::new(state) })
     }
 
     /// Has it replayed from its beginning.
@@ -402,7 +403,7 @@ mod tests {
 
     #[test]
     fn what_a_run_was_refused_holds_no_secret() {
-        let secrets = ["db.internal".to_owned()];
+        let secrets = Known::new(["db.internal".to_owned()]);
         let aside = || Aside {
             unverified: false,
             refused: Some("db.internal:5432".to_owned()),

@@ -1,57 +1,37 @@
 //! What of a recording nobody may read: secrets.
 //!
 //! A secret is left out of everything that is written, and what remains says which one stood there: `{"$parts": ["PASS ",
-//! {"$secret": 0}]}`. A replay of a check that has the same secrets puts them back, so that a probe gets what it got. In base64,
-//! as in an `authorization` header, the whole word is left out: `{"$masked": 12}` tells its length.
+//! {"$secret": 0}]}`. A replay of a check that has the same secrets puts them back, so that a probe gets what it got. One that is
+//! written in another form than those which are put back, as in the base64 of an `authorization` header, is left out as well:
+//! `{"$masked": 12}` tells how long it was.
 //!
 //! Secrets are numbered in the order of the check, so that a replay that has others has them in their places.
 //!
 //! What is *derived* from a secret, such as a proof or a hash, is written as it went over the network.
 
-use std::cmp::Reverse;
-
-use base64::{
-    Engine as _, alphabet,
-    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
-};
 use serde_json::{Value, json};
 
 use super::values::{read_bytes, write_bytes};
+use crate::secrets::{HIDDEN, Secrets as Known};
 
 /// Marks a text or bytes of which a part is left out.
 const PARTS: &str = "$parts";
 /// A secret, by its number among those of the check.
 const SECRET: &str = "$secret";
-/// So many bytes that hold a secret in another form.
+/// So many bytes that are a secret in another form.
 const MASKED: &str = "$masked";
-/// What takes the place of what is left out, if it is not known.
-const HIDDEN: &[u8] = b"***";
 
-/// Bytes of a secret that is not found by chance in what any word would be as base64.
-const UNLIKELY: usize = 4;
 /// Bytes that something masked can have: more than a guest can hand over, or be handed, in one call.
 const MOST_MASKED: usize = 64 * 1024 * 1024;
 
-/// Reads base64 as anybody might write it.
-const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
-    .with_decode_allow_trailing_bits(true)
-    .with_decode_padding_mode(DecodePaddingMode::Indifferent);
-const READERS: [GeneralPurpose; 2] =
-    [GeneralPurpose::new(&alphabet::STANDARD, LENIENT), GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT)];
-
-/// The forms that a secret is found in: as it is, in a URL, and in JSON.
+/// The forms in which a secret is put back: as it is, in a URL, and in JSON.
 const FORMS: [fn(&str) -> String; 3] = [str::to_owned, percent_encoded, escaped];
 
-/// The secrets of a check, each in all its forms: the longest first, so that none is left out in part because it holds another.
+/// The secrets of a check, and each in the forms in which it is put back, which are numbered in their order.
 #[derive(Clone, Default)]
-pub(super) struct Secrets(Vec<Form>);
-
-/// A form of a secret.
-#[derive(Clone)]
-struct Form {
-    bytes: Vec<u8>,
-    /// Its number: whoever has other secrets, in the same order, has another one in its place.
-    number: usize,
+pub(super) struct Secrets {
+    known: Known,
+    forms: Vec<Vec<u8>>,
 }
 
 /// A part of some bytes.
@@ -62,18 +42,14 @@ enum Part {
 }
 
 impl Secrets {
-    pub(super) fn new(secrets: &[String]) -> Secrets {
-        let forms = secrets.iter().flat_map(|secret| FORMS.map(|form| form(secret).into_bytes()));
-        let mut all: Vec<Form> = forms.enumerate().map(|(number, bytes)| Form { bytes, number }).collect();
-        all.retain(|form| !form.bytes.is_empty());
-        // Of forms that are alike the first is found.
-        all.sort_by_key(|form| Reverse(form.bytes.len()));
-        Secrets(all)
+    pub(super) fn new(known: Known) -> Secrets {
+        let forms = known.all().iter().flat_map(|secret| FORMS.map(|form| form(secret).into_bytes())).collect();
+        Secrets { known, forms }
     }
 
     /// The value without the secrets.
     pub(super) fn cover(&self, value: Value) -> Value {
-        if self.0.is_empty() {
+        if self.forms.is_empty() {
             return value;
         }
         if let Some(bytes) = read_bytes(&value) {
@@ -116,8 +92,7 @@ impl Secrets {
     fn uncover_part(&self, part: &Value) -> Vec<u8> {
         let number = |key: &str| part.get(key).and_then(Value::as_u64).and_then(|number| usize::try_from(number).ok());
         if let Some(secret) = number(SECRET) {
-            let known = self.0.iter().find(|form| form.number == secret);
-            return known.map_or_else(|| HIDDEN.to_vec(), |form| form.bytes.clone());
+            return self.forms.get(secret).cloned().unwrap_or_else(|| HIDDEN.into());
         }
         match number(MASKED) {
             Some(length) => vec![b'*'; length.min(MOST_MASKED)],
@@ -126,58 +101,22 @@ impl Secrets {
     }
 
     fn parts(&self, bytes: &[u8]) -> Vec<Part> {
-        let mut parts = Vec::new();
-        let (mut plain, mut at) = (Vec::new(), 0);
-        while at < bytes.len() {
-            let rest = &bytes[at..];
-            let found = self.0.iter().find(|form| rest.starts_with(&form.bytes));
-            let (part, length) = match found {
-                Some(form) => (Part::Secret(form.number), form.bytes.len()),
-                None => match self.hiding_word(bytes, at) {
-                    Some(word) => (Part::Masked(word), word),
-                    None => {
-                        plain.push(bytes[at]);
-                        at += 1;
-                        continue;
-                    }
-                },
-            };
-            if !plain.is_empty() {
-                parts.push(Part::Plain(std::mem::take(&mut plain)));
+        let (mut parts, mut from) = (Vec::new(), 0);
+        for found in self.known.find(bytes) {
+            if found.start > from {
+                parts.push(Part::Plain(bytes[from..found.start].to_vec()));
             }
-            parts.push(part);
-            at += length;
+            from = found.end;
+            let secret = &bytes[found];
+            // Of forms that are alike the first is put back.
+            let number = self.forms.iter().position(|form| form == secret);
+            parts.push(number.map_or(Part::Masked(secret.len()), Part::Secret));
         }
-        if !plain.is_empty() {
-            parts.push(Part::Plain(plain));
+        if from < bytes.len() {
+            parts.push(Part::Plain(bytes[from..].to_vec()));
         }
         parts
     }
-
-    /// The length of the word of base64 that begins there, if one does that hides a secret. Each word is looked at once.
-    fn hiding_word(&self, bytes: &[u8], at: usize) -> Option<usize> {
-        if !is_base64(bytes[at]) || (at > 0 && is_base64(bytes[at - 1])) {
-            return None;
-        }
-        let word = bytes[at..].iter().take_while(|byte| is_base64(**byte)).count();
-        self.hides_in(&bytes[at..at + word]).then_some(word)
-    }
-
-    /// Whether a word is base64 of something with a secret in it.
-    fn hides_in(&self, word: &[u8]) -> bool {
-        READERS.iter().any(|reader| {
-            // One letter more than whole groups is none of it.
-            let word = if word.len() % 4 == 1 { &word[..word.len() - 1] } else { word };
-            reader.decode(word).is_ok_and(|read| {
-                let mut long = self.0.iter().map(|form| &form.bytes).filter(|secret| secret.len() >= UNLIKELY);
-                long.any(|secret| read.windows(secret.len()).any(|window| window == secret))
-            })
-        })
-    }
-}
-
-fn is_base64(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
 }
 
 /// A text as a URL has it.
@@ -196,10 +135,17 @@ fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use base64::prelude::{BASE64_STANDARD, Engine as _};
+
     use super::{super::values::BASE64, *};
 
+    fn of(secrets: &[&str]) -> Secrets {
+        Secrets::new(Known::new(secrets.iter().map(|&secret| secret.to_owned())))
+    }
+
     fn secrets() -> Secrets {
-        Secrets::new(&["hunter2".to_owned(), "a b".to_owned(), "hunter2 and more".to_owned()])
+        of(&["hunter2", "a b", "hunter2 and more"])
     }
 
     #[test]
@@ -225,21 +171,22 @@ mod tests {
     }
 
     #[test]
-    fn base64_is_seen_through() {
-        // user:hunter2, and the same in three places of a group.
-        for user in ["user", "use", "us"] {
-            let word = base64::prelude::BASE64_STANDARD.encode(format!("{user}:hunter2"));
-            let covered = secrets().cover(json!(format!("Basic {word}")));
-            assert_eq!(covered[PARTS][0], json!("Basic "), "{covered}");
-            assert!(covered[PARTS][1][MASKED].is_u64() && !covered.to_string().contains(&word[..8]), "{covered}");
+    fn what_is_not_put_back_is_left_out_all_the_same() {
+        // user:hunter2, and the same in three places of a group; and in other spellings than those that are put back.
+        let words = ["user", "use", "us"].map(|user| BASE64_STANDARD.encode(format!("{user}:hunter2")));
+        for word in words.iter().map(String::as_str).chain(["68756e74657232", "h%75nter2", "HUNTER2"]) {
+            let covered = secrets().cover(json!(format!("Basic {word}!")));
+            let [before, masked, after] = covered[PARTS].as_array().unwrap().as_slice() else { panic!("{covered}") };
+            assert!(before.as_str().unwrap().starts_with("Basic ") && after.as_str().unwrap().ends_with('!'));
+            assert!(masked[MASKED].is_u64(), "{covered}");
             let back = secrets().uncover(&covered);
-            assert_eq!(back.as_str().map(str::len), Some("Basic ".len() + word.len()), "{back}");
+            assert_eq!(back.as_str().map(str::len), Some("Basic !".len() + word.len()), "{back}");
         }
     }
 
     #[test]
     fn a_secret_is_found_as_json_escapes_it() {
-        let secrets = Secrets::new(&["a\"b\\c".to_owned()]);
+        let secrets = of(&["a\"b\\c"]);
         let body = json!({ "password": "a\"b\\c" }).to_string();
         let covered = secrets.cover(json!(body));
         assert_eq!(covered, json!({ PARTS: ["{\"password\":\"", { SECRET: 2 }, "\"}"] }));
@@ -248,9 +195,8 @@ mod tests {
 
     #[test]
     fn other_secrets_come_in_the_place_of_those_that_were() {
-        let covered =
-            Secrets::new(&["correct-horse".to_owned(), "tok".to_owned()]).cover(json!("correct-horse and tok"));
-        let others = Secrets::new(&["pw".to_owned(), "a-longer-token".to_owned()]);
+        let covered = of(&["correct-horse", "tok"]).cover(json!("correct-horse and tok"));
+        let others = of(&["pw", "a-longer-token"]);
         assert_eq!(others.uncover(&covered), json!("pw and a-longer-token"));
     }
 
