@@ -56,11 +56,11 @@ pub enum IdentityError {
         why: String,
     },
     /// It has no key.
-    #[error(
-        "there is no private key in it; it must have a `-----BEGIN PRIVATE KEY-----`, and one that is encrypted has to be \
-         decrypted first, with `openssl pkey`"
-    )]
+    #[error("there is no private key in it; it must have a `-----BEGIN PRIVATE KEY-----`")]
     NoKey,
+    /// The key is encrypted, and nobody is there to give its password.
+    #[error("the key in it is encrypted; decrypt it first, with `openssl pkey`")]
+    Encrypted,
     /// The key is of no use.
     #[error("the key can't be used ({0}); take an RSA, ECDSA or Ed25519 key")]
     Key(String),
@@ -142,6 +142,7 @@ impl ClientCertificate {
     /// There is no key, it can't be used, or is that of another certificate.
     pub fn read_key(chain: Vec<CertificateDer<'static>>, pem: &[u8]) -> Result<ClientCertificate, IdentityError> {
         let key = PrivateKeyDer::from_pem_slice(pem).map_err(|error| match error {
+            _ if is_encrypted(pem) => IdentityError::Encrypted,
             pem::Error::NoItemsFound => IdentityError::NoKey,
             error => IdentityError::NotPem(error.to_string()),
         })?;
@@ -161,6 +162,15 @@ impl ClientCertificate {
     pub fn certified(&self) -> &Arc<CertifiedKey> {
         &self.certified
     }
+}
+
+/// Whether there is an encrypted key in PEM: as PKCS #8 has it (RFC 7468, section 11), or with a header in the manner of RFC 1421,
+/// section 4.6.1.1, as OpenSSL wrote keys before.
+fn is_encrypted(pem: &[u8]) -> bool {
+    pem.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).any(|line| {
+        line == b"-----BEGIN ENCRYPTED PRIVATE KEY-----"
+            || line.strip_prefix(b"Proc-Type:").is_some_and(|kind| kind.ends_with(b",ENCRYPTED"))
+    })
 }
 
 fn read_certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, IdentityError> {
@@ -249,6 +259,13 @@ mod tests {
         assert_eq!(read(&other.signing_key.serialize_pem()).unwrap_err(), IdentityError::Mismatch);
         for (text, error) in [("", IdentityError::NoKey), (&*own.cert.pem(), IdentityError::NoKey)] {
             assert_eq!(read(text).unwrap_err(), error);
+        }
+        for encrypted in [
+            "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n",
+            "-----BEGIN RSA PRIVATE KEY-----\r\nProc-Type: 4,ENCRYPTED\r\nDEK-Info: AES-256-CBC,5AB7\r\n\r\nAAAA\r\n\
+             -----END RSA PRIVATE KEY-----\r\n",
+        ] {
+            assert_eq!(read(encrypted).unwrap_err(), IdentityError::Encrypted);
         }
         let garbled = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
         assert!(matches!(read(garbled).unwrap_err(), IdentityError::Key(_)));

@@ -89,8 +89,7 @@ fn a_renewed_certificate_is_a_change_of_the_check() {
 fn a_file_of_no_use_is_reported_where_it_is_named() {
     let folder = folder();
     let place = folder.path().display();
-    let key = "there is no private key in it; it must have a `-----BEGIN PRIVATE KEY-----`, and one that is encrypted has to \
-               be decrypted first, with `openssl pkey`";
+    let key = "there is no private key in it; it must have a `-----BEGIN PRIVATE KEY-----`";
     let gone =
         "can't be read: No such file or directory (os error 2); give the path of a PEM file, relative to this one";
     for (lines, expected) in [
