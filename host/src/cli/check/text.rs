@@ -60,8 +60,16 @@ fn write_run(text: &mut String, run: &Ran, colours: bool) -> fmt::Result {
 fn write_measurement(text: &mut String, Measurement { name, unit, value }: &Measurement) -> fmt::Result {
     match unit.as_str() {
         "s" if *value < 1.0 => writeln!(text, "  {name}: {:.3} ms", value * 1e3),
-        unit => writeln!(text, "  {name}: {value} {unit}"),
+        "s" => writeln!(text, "  {name}: {value:.3} s"),
+        // The unit of what has none, such as a share, as UCUM has it.
+        "1" => writeln!(text, "  {name}: {}", rounded(*value)),
+        unit => writeln!(text, "  {name}: {} {unit}", rounded(*value)),
     }
+}
+
+/// A figure without what is of no use to people: whole numbers as they are, and six digits of others.
+fn rounded(value: f64) -> f64 {
+    if value.fract() == 0.0 { value } else { format!("{value:.5e}").parse().unwrap_or(value) }
 }
 
 fn write_calls(text: &mut String, calls: &Calls) -> fmt::Result {
@@ -97,4 +105,26 @@ fn write_sum(text: &mut String, told: &Told<'_>) -> fmt::Result {
     }
     let took: Spread<Duration> = told.runs.iter().map(|run| run.took).collect();
     writeln!(text, "; took {:.1?} at the median, {:.1?} at the most", took.p50(), took.most())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn figures_are_for_people() {
+        for (unit, value, shown) in [
+            ("s", 1.806_564_986_000_000_2, "1.807 s"),
+            ("s", 0.012_345_6, "12.346 ms"),
+            ("1", 0.0, "0"),
+            ("1", 0.1 + 0.2, "0.3"),
+            ("By", 123_456_789.0, "123456789 By"),
+            ("%", 33.333_333_333, "33.3333 %"),
+        ] {
+            let mut text = String::new();
+            write_measurement(&mut text, &Measurement { name: "figure".into(), unit: unit.into(), value }).unwrap();
+            assert_eq!(text, format!("  figure: {shown}\n"));
+        }
+    }
 }
