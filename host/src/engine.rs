@@ -14,6 +14,7 @@ mod component;
 mod concurrent;
 mod contract;
 mod ctx;
+mod errors;
 mod exceeded;
 mod exit;
 mod features;

@@ -15,7 +15,7 @@ use super::{
     bindings::{calendar, checks, http, icmp, ip_name_lookup, log, reports, system, tls, types},
     clocks::Coarse,
     command::Start,
-    exit,
+    errors, exit,
     follow::Follow,
     growth::Growth,
     house::House,
@@ -237,6 +237,7 @@ pub(super) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Ctx>>
     })?;
     sockets::meter(&mut linker)?;
     exit::tell_apart(&mut linker, EXIT)?;
+    errors::tell_alone(&mut linker)?;
     linker.allow_shadowing(false);
     Ok(linker)
 }
