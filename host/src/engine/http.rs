@@ -219,8 +219,10 @@ impl Exchange {
             let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream));
             let (mut sender, connection) = handshake.await.map_err(|error| failure::of_protocol(&error))?;
             let connection = wasmtime_wasi::runtime::spawn(connection);
-            let response = sender.send_request(request).await.map_err(|error| failure::of_protocol(&error))?;
-            (response, connection, None)
+            match sender.send_request(request).await {
+                Ok(response) => (response, connection, None),
+                Err(error) => return Err(failure::of_protocol(&failure::behind(error, connection).await)),
+            }
         };
         self.record.note(|exchange| {
             exchange.wait = since(begun);

@@ -35,6 +35,12 @@ fn of_alert(error: &io::Error) -> Option<Error> {
     Some(Error::TlsAlertReceived { alert_id: Some(u8::from(alert)), alert_message: Some(tls::of_alert(alert)) })
 }
 
+/// Why a request failed that was handed to this connection. One that could not even be sent knows only that much: the server
+/// may have said something else, unasked, before; the connection knows.
+pub(super) async fn behind(error: hyper::Error, connection: impl Future<Output = hyper::Result<()>>) -> hyper::Error {
+    if error.is_canceled() || error.is_closed() { connection.await.err().unwrap_or(error) } else { error }
+}
+
 /// What broke the exchange, once there was a connection.
 pub(super) fn of_protocol(error: &hyper::Error) -> Error {
     let source = error::Error::source(error);
@@ -55,5 +61,34 @@ pub(super) fn of_protocol(error: &hyper::Error) -> Error {
         }
     } else {
         Error::HttpProtocolError
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use bytes::Bytes;
+    use http::Request;
+    use http_body_util::Empty;
+    use hyper::client::conn::http1;
+    use hyper_util::rt::TokioIo;
+    use tokio::io::{AsyncWriteExt, duplex};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_server_that_speaks_unasked_has_not_closed_the_connection() {
+        let (near, mut far) = duplex(1024);
+        far.write_all(b"220 mail.test ESMTP\r\n").await.unwrap();
+        let (mut sender, connection) = http1::handshake(TokioIo::new(near)).await.unwrap();
+        let connection = wasmtime_wasi::runtime::spawn(connection);
+        // Until the connection is given up for what came.
+        while sender.ready().await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+        let error = sender.send_request(Request::new(Empty::<Bytes>::new())).await.unwrap_err();
+        assert!(matches!(of_protocol(&error), Error::HttpResponseIncomplete), "{error:?}");
+        let behind = behind(error, connection).await;
+        assert!(matches!(of_protocol(&behind), Error::HttpProtocolError), "{behind:?}");
     }
 }

@@ -63,9 +63,7 @@ pub(super) async fn exchange(
     let connection = wasmtime_wasi::runtime::spawn(connection);
     match sender.send_request(request).await {
         Ok(response) => Ok((response, connection, lease)),
-        // A request that could not even be sent knows only that much. The connection knows why.
-        Err(error) if error.is_canceled() || error.is_closed() => Err(failed(connection.await.err().unwrap_or(error))),
-        Err(error) => Err(failed(error)),
+        Err(error) => Err(failed(failure::behind(error, connection).await)),
     }
 }
 
