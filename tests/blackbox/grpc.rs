@@ -220,7 +220,7 @@ fn a_secure_server_must_be_who_it_says() {
         runner.wait_for_verdict(name, "unhealthy", part);
     }
     runner.wait_for_check("forbidden", "is a fault of the configuration", |check| {
-        check.fault() == "host" && check.message().contains("`tls.alpn` does not offer h2")
+        check.fault() == "denied" && check.message().contains("which the check's `tls.alpn` does not offer; add \"h2\"")
     });
     server.freeze();
     runner.wait_for_verdict("good", "unhealthy", "no answer within");

@@ -173,3 +173,10 @@ fn a_host_is_watched_through_silence_and_return() {
     assert!(faults.as_object().unwrap().values().all(|count| *count == 0), "{faults}");
     runner.stop();
 }
+
+#[test]
+fn an_address_that_means_nothing_by_itself_is_no_failure_of_the_runner() {
+    let ended = Home::empty().run(&["check", "ping", "--set", "host=fe80::1"]);
+    expect(&ended, 3, "unknown (denied): fe80::1 is another address on each link");
+    expect(&ended, 3, "give an address of the target that is not link-local");
+}

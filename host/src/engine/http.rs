@@ -242,8 +242,9 @@ impl Exchange {
     fn no_http2(&self) -> Error {
         match self.speaker.alpn() {
             Some(chosen) if !chosen.iter().any(|name| name == HTTP2) => {
-                let why = "the check's `tls.alpn` does not offer h2, which this request needs";
-                Error::InternalError(Some(why.to_owned()))
+                let why = "the request needs HTTP/2, which the check's `tls.alpn` does not offer; add \"h2\" to it, or leave it out";
+                self.network.cannot(why.to_owned());
+                Error::HttpRequestDenied
             }
             _ => Error::HttpUpgradeFailed,
         }

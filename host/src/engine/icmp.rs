@@ -85,9 +85,12 @@ impl Echo {
             return Err(contract::Error::Denied);
         }
         if matches!(remote, IpAddr::V6(remote) if remote.is_unicast_link_local()) {
-            // RFC 4007, section 6: the same address is another one on each link.
-            let why = "a link-local address of IPv6 needs the name of an interface, which can't be given";
-            return Err(contract::Error::Other(why.to_owned()));
+            // RFC 4007, section 6.
+            network.cannot(format!(
+                "{remote} is another address on each link, and there is no way to say which is meant; give an address of the \
+                 target that is not link-local"
+            ));
+            return Err(contract::Error::Denied);
         }
         let room = echoes.room().await?;
         let socket = Socket::open(remote)?;

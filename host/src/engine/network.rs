@@ -124,6 +124,11 @@ impl Network {
         Ok(addresses)
     }
 
+    /// Takes down what can't be done as the check says, in a sentence that tells what to change in it.
+    pub(super) fn cannot(&self, why: String) {
+        self.0.refusals.cannot(why);
+    }
+
     /// Whether this address may be dialled, at a port if the protocol has any; remembers why not.
     pub(super) fn may_dial(&self, protocol: Protocol, address: IpAddr, port: Option<u16>) -> bool {
         let seen = self.seen();

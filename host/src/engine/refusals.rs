@@ -24,6 +24,8 @@ struct Refused {
     missing: Vec<String>,
     /// The addresses that are denied to all checks, each with the range that denies it.
     denied: Vec<String>,
+    /// What can't be done as the check says, and what to change in it: a sentence each.
+    impossible: Vec<String>,
 }
 
 impl Refusals {
@@ -47,9 +49,14 @@ impl Refusals {
         remember(&mut self.refused().denied, format!("{address} ({range})"));
     }
 
+    /// Takes down what can't be done as the check says, in a sentence that tells what to change in it.
+    pub(super) fn cannot(&self, why: String) {
+        remember(&mut self.refused().impossible, why);
+    }
+
     /// What was refused, and what would change that; `None` if nothing was.
     pub(super) fn told(&self) -> Option<String> {
-        let Refused { missing, denied } = &*self.refused();
+        let Refused { missing, denied, impossible } = &*self.refused();
         let denied = (!denied.is_empty()).then(|| {
             format!(
                 "`[security.network]` lets no check reach {}; to allow it, take what is in brackets out of its `deny`",
@@ -65,13 +72,13 @@ impl Refusals {
             };
             format!("{who} reach {}; to allow it, add to {place}: allow = {missing:?}", missing.join(", "))
         });
-        let told: Vec<String> = denied.into_iter().chain(missing).collect();
+        let told: Vec<String> = denied.into_iter().chain(impossible.iter().cloned()).chain(missing).collect();
         (!told.is_empty()).then(|| told.join(". And "))
     }
 
     /// The grants that were missing, and the addresses that are denied to all checks.
     pub(super) fn all(&self) -> (Vec<String>, Vec<String>) {
-        let Refused { missing, denied } = &*self.refused();
+        let Refused { missing, denied, .. } = &*self.refused();
         (missing.clone(), denied.clone())
     }
 
@@ -103,6 +110,8 @@ mod tests {
         let missing =
             r#"the check does not let its probe reach tcp:db:1; to allow it, add to the check: allow = ["tcp:db:1"]"#;
         assert_eq!(refusals.told(), Some(format!("{denied}. And {missing}")));
+        refusals.cannot("it can't".to_owned());
+        assert_eq!(refusals.told(), Some(format!("{denied}. And it can't. And {missing}")));
         refusals.begin_call();
         assert_eq!(refusals.told(), None);
         (0..100).for_each(|port| refusals.add(format!("tcp:db:{port}")));
