@@ -322,6 +322,13 @@ pub fn for_tls() -> String {
     TLS.to_owned()
 }
 
+/// The grant that would allow dialling whatever a name leads to.
+#[must_use]
+pub fn for_name(protocol: Protocol, name: &str, port: u16) -> String {
+    let name = name.to_ascii_lowercase();
+    if protocol.usual_port() == Some(port) { format!("{protocol}:{name}") } else { format!("{protocol}:{name}:{port}") }
+}
+
 /// The grant that would allow reading another check.
 #[must_use]
 pub fn for_check(name: &str) -> String {

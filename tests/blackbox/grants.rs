@@ -82,6 +82,32 @@ fn an_operator_can_insist_on_saying_all_of_it() {
 }
 
 #[test]
+fn what_is_missing_for_a_redirect_is_one_line_that_is_enough() {
+    let answer = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    let page = Target::http(move |_| answer.to_owned());
+    let port = page.port();
+    let moved = Target::http(move |_| {
+        format!(
+            "HTTP/1.1 302 Found\r\nlocation: http://LOCALHOST:{port}/\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+        )
+    });
+    let config = |allow: &str| {
+        format!(
+            "{BRISK}[[check]]\nname = \"page\"\nprobe = \"http\"\n{allow}\nsettings = {{ url = \"http://127.0.0.1:{}/\", \
+             follow_redirects = 1 }}\n",
+            moved.port()
+        )
+    };
+    let runner = Home::new(&config("")).start();
+    let line = format!("allow = [\"http:localhost:{port}\"]");
+    let check = denied(&runner, "page", "the check does not let its probe reach");
+    assert!(check.message().ends_with(&format!("add to the check: {line}")), "{check:?}");
+    runner.home.put("probity.toml", config(&line).as_bytes());
+    healthy(&runner, "page");
+    runner.stop();
+}
+
+#[test]
 fn what_is_dropped_in_looks_at_the_machine_by_grant_alone() {
     let mut disk = fs::read(repository().join("probes/dist/disk.wasm")).unwrap();
     let config = |name: &str, allow: &str| {

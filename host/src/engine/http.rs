@@ -4,11 +4,12 @@
 //! host itself, dials only what the check is granted, ends with the run, and bounds the answer.
 
 mod answer;
+mod dial;
 mod exchanges;
 mod failure;
 mod http2;
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use http::{HeaderName, HeaderValue, Request, Response, Uri, header, uri::Scheme};
 use http_body_util::BodyExt;
@@ -32,7 +33,7 @@ use super::{
     exceeded::Exceeded,
     network::Network,
     tls::{Purpose, Speaker},
-    traffic::{Metered, Open},
+    traffic::Metered,
 };
 use crate::grant::Protocol;
 
@@ -126,7 +127,7 @@ impl Exchange {
         let needs_http2 = http2::is_needed(request.headers());
         let connected = self.until(self.options.connect_timeout);
         let (stream, http2): (Box<dyn Stream>, bool) = timeout_at(connected, async {
-            let stream = self.dial(protocol, host, port).await?;
+            let stream = self.dial(protocol, host, port, connected).await?;
             if protocol == Protocol::Http {
                 return Ok((Box::new(stream) as Box<dyn Stream>, needs_http2));
             }
@@ -146,38 +147,32 @@ impl Exchange {
             .map_or(self.deadline, |at| at.min(self.deadline))
     }
 
-    async fn dial(&self, protocol: Protocol, host: &str, port: u16) -> Result<Metered<TcpStream>, Error> {
-        let open = Open::new(&self.network).map_err(ended)?;
+    async fn dial(
+        &self,
+        protocol: Protocol,
+        host: &str,
+        port: u16,
+        until: Instant,
+    ) -> Result<Metered<TcpStream>, Error> {
         let begun = Instant::now();
         self.network.count_lookup(host).map_err(ended)?;
-        let addresses = self.network.resolve(host).await.map_err(|error| match error.kind() {
+        let found = self.network.resolve_to_dial(protocol, host, port).await;
+        let addresses = found.map_err(|error| match error.kind() {
             io::ErrorKind::PermissionDenied => Error::HttpRequestDenied,
             _ => Error::DnsError { rcode: Some(error.to_string()), info_code: None },
         })?;
         self.record.note(|exchange| exchange.resolve = since(begun));
         let begun = Instant::now();
-        let mut failure = Error::DestinationNotFound;
-        for address in addresses {
-            if !self.network.may_dial(protocol, address, Some(port)) {
-                failure = Error::HttpRequestDenied;
-                continue;
-            }
-            let remote = SocketAddr::new(address, port);
-            match TcpStream::connect(remote).await {
-                Ok(stream) => {
-                    self.record.note(|exchange| {
-                        exchange.connect = since(begun);
-                        exchange.remote = Some(remote.to_string());
-                    });
-                    // A request is written in several parts, none of which should wait until the server has confirmed another.
-                    // A system that can't promise that only makes it slower.
-                    let _ = stream.set_nodelay(true);
-                    return Ok(open.meter(stream));
-                }
-                Err(error) => failure = failure::of_dialling(&error),
-            }
-        }
-        Err(failure)
+        let dialled = dial::dial(&self.network, protocol, &addresses, port, until, TcpStream::connect).await;
+        let (stream, remote) = dialled?;
+        self.record.note(|exchange| {
+            exchange.connect = since(begun);
+            exchange.remote = Some(remote.to_string());
+        });
+        // A request is written in several parts, none of which should wait until the server has confirmed another.
+        // A system that can't promise that only makes it slower.
+        let _ = stream.get_ref().set_nodelay(true);
+        Ok(stream)
     }
 
     /// Speaks TLS over a connection; tells whether HTTP/2 is to be spoken over that.

@@ -27,7 +27,7 @@ use wasmtime_wasi::{
 
 use super::{bindings::ip_name_lookup, exceeded::Exceeded, refusals::Refusals, traffic::Traffic};
 use crate::{
-    grant::{Grants, Protocol, Refusal, Target, canonical},
+    grant::{self, Grants, Protocol, Refusal, Target, canonical},
     limits::Limits,
 };
 
@@ -105,11 +105,30 @@ impl Network {
     ///
     /// `PermissionDenied` if no grant could lead to this name; otherwise whatever the system's resolver says.
     pub(super) async fn resolve(&self, name: &str) -> std::io::Result<Vec<IpAddr>> {
+        self.resolve_or_miss(name, || format!("{}:{name}", Protocol::Resolve)).await
+    }
+
+    /// The addresses of a name that is looked up to be dialled at this port. What is missing where no grant could lead there is
+    /// one to dial it, which lets it be looked up as well.
+    ///
+    /// # Errors
+    ///
+    /// As those of [`Network::resolve`].
+    pub(super) async fn resolve_to_dial(
+        &self,
+        protocol: Protocol,
+        name: &str,
+        port: u16,
+    ) -> std::io::Result<Vec<IpAddr>> {
+        self.resolve_or_miss(name, || grant::for_name(protocol, name, port)).await
+    }
+
+    async fn resolve_or_miss(&self, name: &str, missing: impl FnOnce() -> String) -> std::io::Result<Vec<IpAddr>> {
         if let Some(address) = literal(name) {
             return Ok(vec![canonical(address)]);
         }
         if !self.0.grants.allow_lookup(name) {
-            self.0.refusals.add(format!("{}:{name}", Protocol::Resolve));
+            self.0.refusals.add(missing());
             return Err(std::io::ErrorKind::PermissionDenied.into());
         }
         let addresses = self.0.resolver.clone().resolve(name.to_owned()).await?;

@@ -103,6 +103,11 @@ impl Traffic {
         if open < limit { Ok(()) } else { Err(self.refuse(Exceeded::Sockets { limit })) }
     }
 
+    /// Whether another connection of a request would be within the limit.
+    pub(super) fn has_room(&self) -> bool {
+        self.connections.load(Relaxed) < self.limits.sockets
+    }
+
     fn count(&self, counter: &AtomicU64, more: u64, limit: u64, exceeded: Exceeded) -> Result<(), Exceeded> {
         let total = counter.fetch_add(more, Relaxed).saturating_add(more);
         if total > limit { Err(self.refuse(exceeded)) } else { Ok(()) }
@@ -186,6 +191,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
 }
 
 impl<S> Metered<S> {
+    /// The connection itself.
+    pub(super) fn get_ref(&self) -> &S {
+        &self.stream
+    }
+
     fn wrote(&self, bytes: usize) -> Poll<io::Result<usize>> {
         Poll::Ready(self.open.0.traffic().sent(bytes).map(|()| bytes).map_err(io::Error::other))
     }
