@@ -4,6 +4,7 @@
 //! takes a grant of its own, since it shows whatever certificate the check has.
 
 mod certificate;
+mod gathered;
 mod handshakes;
 mod reason;
 mod verifier;
@@ -21,13 +22,14 @@ use tokio::io::{self, AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::client;
 use wasmtime_wasi_tls::{Error, TlsProvider, TlsStream, TlsTransport};
 
+use self::{
+    gathered::Gathered,
+    reason::plain,
+    verifier::{Shown, Verifier, observe},
+};
 pub(super) use self::{
     handshakes::Handshakes,
     reason::{alert, of_alert},
-};
-use self::{
-    reason::plain,
-    verifier::{Shown, Verifier, observe},
 };
 use super::{bindings::tls as contract, refusals::Refusals};
 use crate::{
@@ -197,7 +199,7 @@ impl TlsProvider for Speaker {
             let name = ServerName::try_from(server_name.as_str())
                 .map_err(|_| Error::msg(format!("`{}` can be no server's name", server_name.escape_debug())))?
                 .to_owned();
-            let secured = speaker.connect(Purpose::Stream, name, transport).await;
+            let secured = speaker.connect(Purpose::Stream, name, Gathered(transport)).await;
             let (stream, number) = secured.map_err(|failure| match failure {
                 Failure::Refused(why) => Error::msg(why),
                 Failure::Broken(error) => Error::msg(plain(&error)),
@@ -209,7 +211,7 @@ impl TlsProvider for Speaker {
 
 /// A stream whose handshake is done.
 struct Secure {
-    stream: client::TlsStream<Box<dyn TlsTransport>>,
+    stream: client::TlsStream<Gathered<Box<dyn TlsTransport>>>,
     number: u64,
     handshakes: Handshakes,
 }
@@ -245,9 +247,11 @@ impl AsyncWrite for Secure {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
     use rcgen::{CertifiedKey, generate_simple_self_signed};
-    use rustls::{ServerConfig, pki_types::PrivateKeyDer};
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use rustls::{ALL_VERSIONS, ServerConfig, SupportedProtocolVersion, pki_types::PrivateKeyDer, version::TLS12};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
     use tokio_rustls::TlsAcceptor;
 
     use super::{
@@ -258,9 +262,13 @@ mod tests {
 
     /// A server for `a.test`, and an identity that trusts it.
     fn server() -> (TlsAcceptor, Identity) {
+        server_of(ALL_VERSIONS)
+    }
+
+    fn server_of(versions: &[&'static SupportedProtocolVersion]) -> (TlsAcceptor, Identity) {
         let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["a.test".to_owned()]).unwrap();
         let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
-        let config = ServerConfig::builder().with_no_client_auth();
+        let config = ServerConfig::builder_with_protocol_versions(versions).with_no_client_auth();
         let mut config = config.with_single_cert(vec![cert.der().clone()], key).unwrap();
         config.alpn_protocols = vec![b"imap".to_vec()];
         let authorities = Some(Arc::new(Authorities::read(cert.pem().as_bytes()).unwrap()));
@@ -325,6 +333,45 @@ mod tests {
         let told = Identity { server_name, alpn: Some(vec!["imap".to_owned()]), ..identity };
         let (is_secure, seen, _) = shake_hands(&server, &all.of(&Arc::new(told)), "b.test").await;
         assert!(is_secure && seen.server_name == "a.test" && seen.alpn.as_deref() == Some("imap"), "{seen:?}");
+    }
+
+    /// A transport that counts what is written to it.
+    struct Counting(DuplexStream, Arc<AtomicUsize>);
+
+    impl AsyncRead for Counting {
+        fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.0).poll_read(cx, buffer)
+        }
+    }
+
+    impl AsyncWrite for Counting {
+        fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            self.1.fetch_add(1, Relaxed);
+            Pin::new(&mut self.0).poll_write(cx, bytes)
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.0).poll_flush(cx)
+        }
+
+        fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.0).poll_shutdown(cx)
+        }
+    }
+
+    #[tokio::test]
+    async fn a_flight_is_written_in_one_piece() {
+        // The second one of TLS 1.2 is three records: a key, a change of ciphers, and the end (RFC 5246, section 7.3).
+        let (server, identity) = server_of(&[&TLS12]);
+        let tls = Configurations::default().of(&Arc::new(identity));
+        let grants = Arc::new(Grants::new(["tls".parse().unwrap()], Arc::default()));
+        let speaker = Speaker::new(tls, Handshakes::default(), grants, Refusals::default());
+        let (near, far) = io::duplex(64 * 1024);
+        let writes = Arc::<AtomicUsize>::default();
+        let connecting = TlsProvider::connect(&speaker, "a.test".into(), Box::new(Counting(near, Arc::clone(&writes))));
+        let (near, far) = tokio::join!(connecting, server.accept(far));
+        assert!(near.is_ok() && far.is_ok());
+        assert_eq!(writes.load(Relaxed), 2);
     }
 
     #[test]
