@@ -391,6 +391,45 @@ fn a_server_that_asks_is_shown_the_certificate_of_the_check_and_nobody_its_key()
     runner.stop();
 }
 
+/// A server that speaks this protocol over TLS, asks for a certificate, and hangs up without a word on whoever has none.
+fn rude(server: &Identity, members: &Authority, protocol: &str) -> Target {
+    let mut roots = RootCertStore::empty();
+    roots.add(members.certificate().der().clone()).unwrap();
+    let members = WebPkiClientVerifier::builder(Arc::new(roots)).build().unwrap();
+    let config = ServerConfig::builder().with_client_cert_verifier(members);
+    let mut config = config.with_single_cert(server.chain(), server.private()).unwrap();
+    config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
+    let config = Arc::new(config);
+    Target::tcp(move |mut stream| {
+        let mut connection = ServerConnection::new(Arc::clone(&config)).unwrap();
+        while connection.is_handshaking() {
+            while connection.wants_write() {
+                if connection.write_tls(&mut stream).is_err() {
+                    return;
+                }
+            }
+            let read = connection.read_tls(&mut stream);
+            // What it has to say to that stays where it is.
+            if !read.is_ok_and(|read| read > 0) || connection.process_new_packets().is_err() {
+                return;
+            }
+        }
+    })
+}
+
+#[test]
+fn a_server_that_hangs_up_on_strangers_has_asked_for_a_certificate() {
+    let (authority, members) = (Authority::new("Known CA"), Authority::new("Members CA"));
+    let [server, modern] = ["http/1.1", "h2"].map(|protocol| rude(&authority.certify(90), &members, protocol));
+    let why = "closed after the server asked for a client certificate, and the check has none";
+    let cases = [
+        ("handshake", "tls", at(&server, ""), "unhealthy", why),
+        ("page", "http", of(&server), "unhealthy", why),
+        ("service", "grpc", at(&modern, ", tls = true"), "unhealthy", why),
+    ];
+    try_out(&[("ca.pem", authority.certificate().pem())], &cases, |_| {});
+}
+
 /// Speaks the first part of a dialogue: says a greeting, and to each line that comes the next answer.
 fn converse(stream: &TcpStream, greeting: &str, answers: &[&str]) -> Option<Vec<String>> {
     let mut writer = stream;

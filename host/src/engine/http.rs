@@ -114,6 +114,15 @@ struct Exchange {
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Stream for T {}
 
+/// A connection over which a request can be sent.
+struct Connected {
+    stream: Box<dyn Stream>,
+    /// Whether HTTP/2 is to be spoken over it.
+    http2: bool,
+    /// Whether the server asked for a client certificate, and the check has none.
+    unshown: bool,
+}
+
 impl Exchange {
     async fn send(self, request: Request<WasiBody>) -> Result<Sent, Error> {
         let protocol = match request.uri().scheme() {
@@ -126,10 +135,10 @@ impl Exchange {
 
         let needs_http2 = http2::is_needed(request.headers());
         let connected = self.until(self.options.connect_timeout);
-        let (stream, http2): (Box<dyn Stream>, bool) = timeout_at(connected, async {
+        let Connected { stream, http2, unshown } = timeout_at(connected, async {
             let stream = self.dial(protocol, host, port, connected).await?;
             if protocol == Protocol::Http {
-                return Ok((Box::new(stream) as Box<dyn Stream>, needs_http2));
+                return Ok(Connected { stream: Box::new(stream), http2: needs_http2, unshown: false });
             }
             self.secure(stream, host, needs_http2).await
         })
@@ -137,7 +146,9 @@ impl Exchange {
         .map_err(|_| Error::ConnectionTimeout)??;
 
         let answered = self.until(self.options.first_byte_timeout);
-        timeout_at(answered, self.exchange(stream, http2, request)).await.map_err(|_| Error::ConnectionReadTimeout)?
+        let came = timeout_at(answered, self.exchange(stream, http2, request)).await;
+        let came = came.map_err(|_| Error::ConnectionReadTimeout)?;
+        came.map_err(|error| if unshown { failure::or_unshown(error) } else { error })
     }
 
     /// The moment at which a time-out of the guest's choice ends, or the run does.
@@ -175,18 +186,13 @@ impl Exchange {
         Ok(stream)
     }
 
-    /// Speaks TLS over a connection; tells whether HTTP/2 is to be spoken over that.
-    async fn secure(
-        &self,
-        stream: Metered<TcpStream>,
-        host: &str,
-        needs_http2: bool,
-    ) -> Result<(Box<dyn Stream>, bool), Error> {
+    /// Speaks TLS over a connection.
+    async fn secure(&self, stream: Metered<TcpStream>, host: &str, needs_http2: bool) -> Result<Connected, Error> {
         let name = host.trim_start_matches('[').trim_end_matches(']').to_owned();
         let name = ServerName::try_from(name).map_err(|_| Error::HttpRequestUriInvalid)?;
         let purpose = if needs_http2 { Purpose::Http2 } else { Purpose::Http };
         let begun = Instant::now();
-        let (stream, _) =
+        let (stream, number) =
             self.speaker.connect(purpose, name, stream).await.map_err(|error| match failure::of_tls(&error) {
                 Error::TlsAlertReceived { alert_id: Some(NO_APPLICATION_PROTOCOL), .. } if needs_http2 => {
                     self.no_http2()
@@ -195,7 +201,10 @@ impl Exchange {
             })?;
         self.record.note(|exchange| exchange.tls = since(begun));
         let http2 = stream.get_ref().1.alpn_protocol() == Some(HTTP2.as_bytes());
-        if needs_http2 && !http2 { Err(self.no_http2()) } else { Ok((Box::new(stream), http2)) }
+        if needs_http2 && !http2 {
+            return Err(self.no_http2());
+        }
+        Ok(Connected { stream: Box::new(stream), http2, unshown: self.speaker.asked_in_vain(number) })
     }
 
     async fn exchange(

@@ -11,10 +11,10 @@ mod verifier;
 
 use std::{
     collections::HashMap,
-    future::ready,
+    future,
     pin::Pin,
     sync::{Arc, Mutex, OnceLock, PoisonError, Weak},
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::ServerName};
@@ -24,12 +24,12 @@ use wasmtime_wasi_tls::{Error, TlsProvider, TlsStream, TlsTransport};
 
 use self::{
     gathered::Gathered,
-    reason::plain,
-    verifier::{Shown, Verifier, observe},
+    reason::{is_cut_off, plain},
+    verifier::{Asked, Shown, Verifier, observe},
 };
 pub(super) use self::{
     handshakes::Handshakes,
-    reason::{alert, of_alert},
+    reason::{UNSHOWN, alert, of_alert},
 };
 use super::{bindings::tls as contract, refusals::Refusals};
 use crate::{
@@ -132,6 +132,8 @@ impl Settings {
 pub(super) enum Failure {
     /// The server's certificate was refused; the text says why.
     Refused(String),
+    /// The server left without a word after it asked for a certificate that the check does not have.
+    Unshown,
     /// Anything else.
     Broken(io::Error),
 }
@@ -181,8 +183,15 @@ impl Speaker {
             let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
             seen.judge(&made.verifier, chain, &name);
         }
+        let unshown = seen.client == Asked::InVain;
         let number = self.handshakes.take(&name, &came, seen, &settings.identity)?;
-        came.map(|stream| (stream, number)).map_err(Failure::Broken)
+        came.map(|stream| (stream, number))
+            .map_err(|error| if unshown && is_cut_off(&error) { Failure::Unshown } else { Failure::Broken(error) })
+    }
+
+    /// Whether the server of that handshake asked for a certificate, and the check has none.
+    pub(super) fn asked_in_vain(&self, number: u64) -> bool {
+        self.handshakes.asked_in_vain(number)
     }
 }
 
@@ -192,7 +201,7 @@ impl TlsProvider for Speaker {
     fn connect(&self, server_name: String, transport: Box<dyn TlsTransport>) -> Handshake {
         if !self.grants.allow_tls() {
             self.refusals.add(grant::for_tls());
-            return Box::pin(ready(Err(Error::msg("the check does not let its probe speak TLS"))));
+            return Box::pin(future::ready(Err(Error::msg("the check does not let its probe speak TLS"))));
         }
         let speaker = self.clone();
         Box::pin(async move {
@@ -202,9 +211,11 @@ impl TlsProvider for Speaker {
             let secured = speaker.connect(Purpose::Stream, name, Gathered(transport)).await;
             let (stream, number) = secured.map_err(|failure| match failure {
                 Failure::Refused(why) => Error::msg(why),
+                Failure::Unshown => Error::msg(UNSHOWN),
                 Failure::Broken(error) => Error::msg(plain(&error)),
             })?;
-            Ok(Box::new(Secure { stream, number, handshakes: speaker.handshakes }) as Box<dyn TlsStream>)
+            let may_leave = speaker.asked_in_vain(number);
+            Ok(Box::new(Secure { stream, number, may_leave, handshakes: speaker.handshakes }) as Box<dyn TlsStream>)
         })
     }
 }
@@ -213,6 +224,8 @@ impl TlsProvider for Speaker {
 struct Secure {
     stream: client::TlsStream<Gathered<Box<dyn TlsTransport>>>,
     number: u64,
+    /// Whether the server asked for a certificate in vain, and has not been heard since: if it leaves, it is for that.
+    may_leave: bool,
     handshakes: Handshakes,
 }
 
@@ -220,13 +233,22 @@ impl TlsStream for Secure {}
 
 impl AsyncRead for Secure {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buffer).map_err(|error| {
+        let before = buffer.filled().len();
+        let came = ready!(Pin::new(&mut self.stream).poll_read(cx, buffer));
+        let is_over = match &came {
+            Ok(()) => buffer.filled().len() == before && buffer.remaining() > 0,
+            Err(error) => is_cut_off(error),
+        };
+        if std::mem::take(&mut self.may_leave) && is_over {
+            self.handshakes.gave_up(self.number, UNSHOWN.to_owned());
+        }
+        Poll::Ready(came.map_err(|error| {
             let why = plain(&error);
             if alert(&error).is_some() {
                 self.handshakes.gave_up(self.number, why.clone());
             }
             io::Error::new(error.kind(), why)
-        })
+        }))
     }
 }
 

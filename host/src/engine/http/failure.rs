@@ -22,11 +22,25 @@ pub(super) fn of_dialling(error: &io::Error) -> Error {
 pub(super) fn of_tls(failure: &Failure) -> Error {
     match failure {
         Failure::Refused(_) => Error::TlsCertificateError,
+        Failure::Unshown => unshown(),
         Failure::Broken(error) => of_alert(error).unwrap_or_else(|| match error.get_ref() {
             Some(source) if source.is::<rustls::Error>() => Error::TlsProtocolError,
             _ => Error::ConnectionTerminated,
         }),
     }
+}
+
+/// What a failure means if the server asked for a client certificate before, and the check has none: that it left without a word
+/// is an answer to that. It may even have said so, in an alert that was lost as the system gave up on what was on its way.
+pub(super) fn or_unshown(error: Error) -> Error {
+    match error {
+        Error::ConnectionTerminated | Error::HttpResponseIncomplete => unshown(),
+        other => other,
+    }
+}
+
+fn unshown() -> Error {
+    Error::TlsAlertReceived { alert_id: None, alert_message: Some(tls::UNSHOWN.to_owned()) }
 }
 
 /// What the server said on leaving, if that is what is behind an error.

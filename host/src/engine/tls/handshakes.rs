@@ -8,9 +8,9 @@ use tokio_rustls::client;
 
 use super::{
     Failure, certificate,
-    contract::{Handshake, Host, Refusal, Verification},
-    reason::{plain, refusal, spoken},
-    verifier::Seen,
+    contract::{ClientCertificate, Handshake, Host, Refusal, Verification},
+    reason::{UNSHOWN, is_cut_off, plain, refusal, spoken},
+    verifier::{Asked, Seen},
 };
 use crate::{engine::ctx::Ctx, identity::Identity};
 
@@ -70,7 +70,7 @@ impl Handshakes {
         let agreed = came.as_ref().ok().map(|stream| stream.get_ref().1);
         let handshake = Handshake {
             server_name,
-            failure: why.clone().or_else(|| came.as_ref().err().map(plain)),
+            failure: why.clone().or_else(|| came.as_ref().err().map(|error| told(error, seen.client))),
             protocol: agreed.and_then(|agreed| agreed.protocol_version()).map(spelled),
             cipher_suite: agreed
                 .and_then(|agreed| agreed.negotiated_cipher_suite())
@@ -99,6 +99,12 @@ impl Handshakes {
         }
     }
 
+    /// Whether the server of that handshake asked for a certificate, and the check has none.
+    pub(super) fn asked_in_vain(&self, number: u64) -> bool {
+        let not_given = |handshake: &Handshake| matches!(handshake.client_certificate, ClientCertificate::NotGiven);
+        self.state().latest.iter().any(|(other, handshake)| *other == number && not_given(handshake))
+    }
+
     /// The latest handshake first.
     pub(super) fn latest(&self) -> Vec<Handshake> {
         self.state().latest.iter().map(|(_, handshake)| handshake.clone()).collect()
@@ -107,6 +113,11 @@ impl Handshakes {
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What went wrong with a handshake.
+fn told(error: &io::Error, client: Asked) -> String {
+    if client == Asked::InVain && is_cut_off(error) { UNSHOWN.to_owned() } else { plain(error) }
 }
 
 /// A version as OpenSSL and most others write it.

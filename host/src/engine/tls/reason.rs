@@ -132,9 +132,13 @@ pub(in crate::engine) fn plain(error: &io::Error) -> String {
     }
 }
 
+/// What is said of a server that asked who is there, heard that nobody is, and left without a word.
+pub(in crate::engine) const UNSHOWN: &str =
+    "closed after the server asked for a client certificate, and the check has none";
+
 /// Whether the connection ended before there was anything of use: closed, or reset, as by a server that has not read all it was
 /// told.
-fn is_cut_off(error: &io::Error) -> bool {
+pub(super) fn is_cut_off(error: &io::Error) -> bool {
     let of_guest = error.get_ref().and_then(|source| source.downcast_ref());
     match of_guest {
         Some(StreamError::LastOperationFailed(source)) => {
