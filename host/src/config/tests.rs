@@ -137,7 +137,9 @@ fn an_empty_config_has_the_documented_defaults() {
     let bare = parse("[[check]]\nname = \"a\"").unwrap();
     assert_eq!(plan(&config), plan(&bare));
     assert_eq!(config.checks[0].limits, bare.checks[0].limits);
-    let of_runner = |config: Config| Config { defaults: Defaults::default(), checks: Vec::new(), ..config };
+    assert!(!bare.probes_named && config.probes_named, "a folder that is written down is asked for");
+    let of_runner =
+        |config: Config| Config { defaults: Defaults::default(), checks: Vec::new(), probes_named: true, ..config };
     assert_eq!(of_runner(config), of_runner(bare));
 }
 

@@ -75,7 +75,7 @@ async fn an_alert_can_be_taken_care_of_and_left_again() {
     // All of that may be left out, and the body with it.
     let cared = post(&path).trusted().of(&router).await;
     let care = cared.json()["acknowledged"].clone();
-    assert_eq!((cared.status.as_u16(), &care["by"], &care["until"]), (200, &json!(""), &Json::Null));
+    assert_eq!((cared.status.as_u16(), &care["by"], &care["until"]), (200, &json!("its-name"), &Json::Null));
     let left = get(&path).method(Method::DELETE).trusted().of(&router).await;
     assert_eq!((left.status.as_u16(), &left.json()["acknowledged"]), (200, &Json::Null));
 }
