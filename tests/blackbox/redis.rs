@@ -175,7 +175,7 @@ fn a_server_is_asked() {
             "many",
             query("EVAL \"local t = {} for i = 1, 2000 do t[i] = i end return t\" 0", ""),
             "unhealthy",
-            "*2000\", expected",
+            "with 2000 elements, and this probe takes",
         ),
         ("secret", query("CONFIG GET requirepass", ""), "healthy", "answered the query"),
     ];

@@ -1,6 +1,9 @@
 //! What the operator configures; settings.schema.json says what each setting means.
 
-use probity_guest::{SettingProblem, settings::Port};
+use probity_guest::{
+    SettingProblem,
+    settings::{Host, Port},
+};
 use serde::Deserialize;
 
 use crate::queue::Queue;
@@ -18,7 +21,7 @@ pub(crate) const USUAL_USER: &str = "guest";
 #[derive(Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    pub(crate) host: String,
+    pub(crate) host: Host,
     #[serde(default = "usual_port")]
     pub(crate) port: Port,
     #[serde(default)]
@@ -53,9 +56,6 @@ impl Settings {
     pub(crate) fn problems(&self) -> Vec<SettingProblem> {
         let mut problems = Vec::new();
         let mut wrong = |pointer: String, message| problems.push(SettingProblem::new(pointer, message));
-        if self.host.is_empty() {
-            wrong("/host".to_owned(), "empty; give a name or an address such as `rabbit.internal`");
-        }
         let is_name = |name: &str| (1..=MOST_NAME).contains(&name.len());
         let names = [("/vhost", Some(&self.vhost)), ("/user", Some(&self.user)), ("/exchange", self.exchange.as_ref())];
         for (pointer, name) in names {

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use probity_guest::{
     SettingProblem,
     scram::{Hash, Sha256, Sha512},
-    settings::{Port, Span},
+    settings::{Host, Port, Span},
 };
 use serde::Deserialize;
 
@@ -16,7 +16,7 @@ const LONGEST_TOPIC: usize = 249;
 #[derive(Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    pub(crate) host: String,
+    pub(crate) host: Host,
     #[serde(default = "usual_port")]
     pub(crate) port: Port,
     #[serde(default)]
@@ -87,9 +87,6 @@ impl Settings {
     pub(crate) fn problems(&self) -> Vec<SettingProblem> {
         let mut problems = Vec::new();
         let mut wrong = |pointer: &str, message: &str| problems.push(SettingProblem::new(pointer, message));
-        if self.host.is_empty() {
-            wrong("/host", "empty; give a name or an address such as `kafka.internal`");
-        }
         let given = [
             ("/user", self.user.is_some(), "to log in takes a name; give it as `user`"),
             ("/password", self.password.is_some(), "to log in takes a password; give it as `password`"),

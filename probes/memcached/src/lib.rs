@@ -5,10 +5,10 @@ mod reply;
 use std::time::Duration;
 
 use probity_guest::{
-    Attempt, Conversation, Description, Failure, Probe, SettingProblem, Verdict, Wire,
+    Attempt, Conversation, Description, Failure, Probe, Verdict, Wire,
     clock::Deadline,
     random,
-    settings::{Port, Span},
+    settings::{Host, Port, Span},
 };
 use serde::Deserialize;
 
@@ -26,7 +26,7 @@ pub struct Memcached;
 #[derive(Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    host: String,
+    host: Host,
     #[serde(default = "usual_port")]
     port: Port,
     degraded_after: Option<Span>,
@@ -51,13 +51,6 @@ impl Probe for Memcached {
         .interval(Duration::from_secs(30))
         .timeout(Duration::from_secs(5))
         .grant("tcp:{host}:{port}")
-    }
-
-    fn validate(settings: &Settings) -> Vec<SettingProblem> {
-        if settings.host.is_empty() {
-            return vec![SettingProblem::new("/host", "empty; give a name or an address such as `cache.internal`")];
-        }
-        Vec::new()
     }
 
     fn check(settings: &Settings, attempt: &mut Attempt) -> Result<Verdict, Failure> {

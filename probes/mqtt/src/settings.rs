@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use probity_guest::{SettingProblem, settings::Port};
+use probity_guest::{
+    SettingProblem,
+    settings::{Host, Port},
+};
 use serde::{
     Deserialize, Deserializer,
     de::{self, Unexpected, Visitor},
@@ -17,7 +20,7 @@ const MOST_TOPIC: usize = 128;
 #[derive(Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    pub(crate) host: String,
+    pub(crate) host: Host,
     #[serde(default = "usual_port")]
     pub(crate) port: Port,
     #[serde(default)]
@@ -99,9 +102,6 @@ impl Settings {
     pub(crate) fn problems(&self) -> Vec<SettingProblem> {
         let mut problems = Vec::new();
         let mut wrong = |pointer, message| problems.push(SettingProblem::new(pointer, message));
-        if self.host.is_empty() {
-            wrong("/host", "empty; give a name or an address such as `mqtt.internal`");
-        }
         for (pointer, text) in [("/user", &self.user), ("/client_id", &self.client_id)] {
             if text.as_deref().is_some_and(|text| text.is_empty() || !is_text(text)) {
                 wrong(pointer, "empty, too long, or with a NUL; leave it out, or give 1 to 65535 bytes without one");

@@ -1,13 +1,16 @@
 //! What the operator configures; settings.schema.json says what each setting means.
 
-use probity_guest::{SettingProblem, settings::Port};
+use probity_guest::{
+    SettingProblem,
+    settings::{Host, Port},
+};
 use serde::Deserialize;
 
 /// The settings of a check.
 #[derive(Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    pub(crate) host: String,
+    pub(crate) host: Host,
     #[serde(default = "usual_port")]
     pub(crate) port: Port,
     #[serde(default)]
@@ -38,9 +41,6 @@ impl Settings {
     pub(crate) fn problems(&self) -> Vec<SettingProblem> {
         let mut problems = Vec::new();
         let mut wrong = |pointer, message| problems.push(SettingProblem::new(pointer, message));
-        if self.host.is_empty() {
-            wrong("/host", "empty; give a name or an address such as `nats.internal`");
-        }
         match (&self.user, &self.password) {
             (Some(_), None) => wrong("/user", "a user has a password; give it as `password`"),
             (None, Some(_)) => wrong("/password", "a password is a user's; give it as `user`"),

@@ -1,6 +1,9 @@
 //! What the operator configures; settings.schema.json says what each setting means.
 
-use probity_guest::{SettingProblem, settings::Port};
+use probity_guest::{
+    SettingProblem,
+    settings::{Host, Port},
+};
 use serde::Deserialize;
 
 use crate::replication::Replication;
@@ -9,7 +12,7 @@ use crate::replication::Replication;
 #[derive(Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    pub(crate) host: String,
+    pub(crate) host: Host,
     #[serde(default = "usual_port")]
     pub(crate) port: Port,
     pub(crate) user: String,
@@ -49,13 +52,8 @@ impl Settings {
     pub(crate) fn problems(&self) -> Vec<SettingProblem> {
         let mut problems = Vec::new();
         let mut problem = |pointer: &str, message: &str| problems.push(SettingProblem::new(pointer, message));
-        for (pointer, text, example) in [
-            ("/host", &self.host, "empty; give a name or an address such as `db.internal`"),
-            ("/user", &self.user, "empty; give the name of a role such as `probe`"),
-        ] {
-            if text.trim().is_empty() {
-                problem(pointer, example);
-            }
+        if self.user.trim().is_empty() {
+            problem("/user", "empty; give the name of a role such as `probe`");
         }
         for (pointer, text) in
             [("/user", Some(&self.user)), ("/password", self.password.as_ref()), ("/database", self.database.as_ref())]
@@ -95,6 +93,6 @@ mod tests {
         ] {
             assert_eq!(pointers(&format!(r#"{{ "host": "a", "user": "b", {wrong} }}"#)), [pointer], "{wrong}");
         }
-        assert_eq!(pointers(r#"{ "host": "", "user": "" }"#), ["/host", "/user"]);
+        assert_eq!(pointers(r#"{ "host": "a:5432", "user": "b" }"#), ["/host"]);
     }
 }

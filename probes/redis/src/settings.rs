@@ -4,7 +4,7 @@ use std::fmt;
 
 use probity_guest::{
     SettingProblem,
-    settings::{Port, Share},
+    settings::{Host, Port, Share},
 };
 use serde::Deserialize;
 
@@ -12,7 +12,7 @@ use serde::Deserialize;
 #[derive(Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    pub(crate) host: String,
+    pub(crate) host: Host,
     #[serde(default = "usual_port")]
     pub(crate) port: Port,
     #[serde(default)]
@@ -55,9 +55,6 @@ impl Settings {
     /// All that is wrong with them beside their form.
     pub(crate) fn problems(&self) -> Vec<SettingProblem> {
         let mut problems = Vec::new();
-        if self.host.is_empty() {
-            problems.push(SettingProblem::new("/host", "empty; give a name or an address such as `cache.internal`"));
-        }
         if self.username.is_some() && self.password.is_none() {
             let message = "a user has a password; give it as `password`, or leave the user out";
             problems.push(SettingProblem::new("/username", message));
