@@ -13,8 +13,8 @@ use tokio::time::{Instant, timeout_at};
 use super::{Alerts, follow::see};
 use crate::board::{Board, CheckState};
 
-/// How old what is known of a parent may be at any rate: where many children go bad one after the other, it is not run for each.
-const FRESH: SignedDuration = SignedDuration::from_secs(1);
+/// From the end of a parent's run to the next that its children want: where many go bad one after the other, it is not run for each.
+const APART: Duration = Duration::from_secs(1);
 /// What a run may take beyond the check's own time-out: it waits for room, and is published.
 const SLACK: Duration = Duration::from_secs(1);
 
@@ -36,8 +36,8 @@ impl RunChecks for NoRuns {
 /// A parent of which it is to be found out how it is.
 pub(super) struct Suspect {
     name: Arc<str>,
-    /// Whether what is known of it is older than its child's trouble.
-    is_stale: bool,
+    /// How long until it is to be run, as what is known of it is older than its child's trouble; `None`: it need not be.
+    run_in: Option<Duration>,
     /// How long finding out may take.
     patience: Duration,
 }
@@ -60,23 +60,26 @@ pub(super) fn suspects(
         let parent = parent.state();
         see(keeper, &parent, now, told);
         let is_down = keeper.alerts().get(&parent.info.name).is_some_and(|alert| alert.down);
-        let is_stale = is_stale(&parent, trouble, now);
+        let run_in = run_in(&parent, trouble, now);
         let asked_already = keeper.is_suspect(&parent.info.name, now);
-        if is_down || asked_already || !parent.snapshot.watched || !(is_stale || is_in_doubt(&parent)) {
+        if is_down || asked_already || !parent.snapshot.watched || !(run_in.is_some() || is_in_doubt(&parent)) {
             continue;
         }
-        let patience = patience(&parent);
+        let patience = patience(&parent).saturating_add(run_in.unwrap_or_default());
         let until = SignedDuration::try_from(patience).ok().and_then(|patience| now.checked_add(patience).ok());
         keeper.suspect(&parent.info.name, until.unwrap_or(Timestamp::MAX));
-        found.push(Suspect { name: Arc::clone(&parent.info.name), is_stale, patience });
+        found.push(Suspect { name: Arc::clone(&parent.info.name), run_in, patience });
     }
     found
 }
 
-/// Whether what is known of a check is older than a moment.
-fn is_stale(state: &CheckState, than: Timestamp, now: Timestamp) -> bool {
-    let Some(last) = state.snapshot.last.as_ref().filter(|_| !state.snapshot.restored) else { return true };
-    last.ended() < than && now.duration_since(last.ended()) > FRESH
+/// How long until a check is to be run, if what is known of it is older than a moment.
+fn run_in(state: &CheckState, than: Timestamp, now: Timestamp) -> Option<Duration> {
+    let Some(last) = state.snapshot.last.as_ref().filter(|_| !state.snapshot.restored) else {
+        return Some(Duration::ZERO);
+    };
+    let ago = Duration::try_from(now.duration_since(last.ended())).unwrap_or_default();
+    (last.ended() < than).then(|| APART.saturating_sub(ago))
 }
 
 /// Whether a check was found down, and not as often as it takes to count.
@@ -117,7 +120,8 @@ impl Alerts {
     }
 
     async fn find_out(&self, suspect: &Suspect, runs: &dyn RunChecks) {
-        if suspect.is_stale {
+        if let Some(wait) = suspect.run_in {
+            tokio::time::sleep(wait).await;
             runs.run(&suspect.name).await;
         }
         loop {
