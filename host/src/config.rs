@@ -55,7 +55,6 @@ pub use self::{
     check::{Check, When, in_a_circle, refuse_duplicates},
     connection::{Connection, DownInterval},
     defaults::Defaults,
-    duration::SHORTEST as SHORTEST_DURATION,
     fill::Surroundings,
     health::{Health, OnCriticalFailure},
     http::{Auth, AuthInForce, Http, HttpLimits, HttpTimeouts, ListenerTls, Pace, StatusPage, is_sendable},
@@ -75,12 +74,6 @@ use crate::{experiments::Experiments, grant::Policy, trust::Trust};
 #[must_use]
 pub fn parse_duration(text: &str) -> Option<Duration> {
     duration::parse(text)
-}
-
-/// What each of those that [`parse_duration`] takes matches, and has [`SHORTEST_DURATION`] letters at least.
-#[must_use]
-pub fn duration_pattern() -> String {
-    duration::pattern()
 }
 
 /// Where the runner answers HTTP unless told otherwise: reachable from this machine alone.

@@ -88,7 +88,7 @@ fn the_command_line_takes_programs_as_it_takes_probes() {
     home.put("floods.wasm", &guest::program("floods-output"));
     home.put("dials.wasm", &guest::dialling_command());
     let table: [(&[&str], i32, &str); 6] = [
-        (&["./says.wasm"], 1, "degraded: LOAD WARNING - 5\n  load1 = 5;4;8\n  load1: 5 1\n"),
+        (&["./says.wasm"], 1, "degraded: LOAD WARNING - 5\n  load1 = 5;4;8\n  load1: 5\n"),
         (&["./tells.wasm", "--set", "args=[\"-H\", \"db\"]"], 0, "healthy: tells\0-H\0db\0{\"args\""),
         (&["./tells.wasm", "--set", "args=5"], 3, "unknown (invalid-settings): "),
         (&["./floods.wasm"], 3, "unknown (output-too-large): the command wrote more than 65536 bytes"),

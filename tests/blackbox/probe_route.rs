@@ -87,7 +87,6 @@ fn a_target_that_does_not_answer_is_told_of_by_the_same_names() {
     for line in [
         "probe_grpc_status_code 14",
         "probe_grpc_ssl 0",
-        "probe_dns_lookup_time_seconds 0",
         "probe_grpc_healthcheck_response{serving_status=\"SERVING\"} 0",
     ] {
         assert_has(&metrics, line);

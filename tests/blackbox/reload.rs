@@ -189,11 +189,12 @@ fn a_hangup_reads_secrets_again() {
 #[test]
 fn the_configuration_is_followed_while_the_folder_is_missing() {
     let target = Target::greeting("hello");
-    let home = Home::new(BRISK);
+    let config = format!("probes = \"probes.d\"\n{BRISK}");
+    let home = Home::new(&config);
     fs::remove_dir(home.path("probes.d")).unwrap();
     let runner = home.start();
     runner.wait_for_flaw("probes.d");
-    runner.home.put("probity.toml", (BRISK.to_owned() + &door("door", target.port(), "")).as_bytes());
+    runner.home.put("probity.toml", (config + &door("door", target.port(), "")).as_bytes());
     runner.wait_for_check("door", "is healthy", |check| check.status() == "healthy");
     runner.stop();
 }

@@ -197,7 +197,7 @@ pub(super) struct Wanted {
 /// All trouble, or that of some checks, whether somebody was told of it or not.
 #[utoipa::path(get, path = "/alerts", tag = "alerts",
     params(
-        ("check" = Option<String>, Query, description = "Only alerts of these checks, separated by commas"),
+        ("check" = Option<String>, Query, pattern = ".*", description = "Only alerts of these checks, separated by commas"),
         ("group" = Option<String>, Query, description = "Only alerts of checks in these groups, separated by commas"),
     ),
     responses(
@@ -239,7 +239,7 @@ pub(super) struct Caring {
     comment: Option<String>,
     /// For how long, such as `2h`: more than no time, and at most 366 days; unless given, until the alert is over.
     #[serde(rename = "for")]
-    #[schema(rename = "for", schema_with = schema::span, required = false)]
+    #[schema(rename = "for", schema_with = schema::span_or_null, required = false)]
     span: Option<String>,
 }
 

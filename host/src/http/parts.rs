@@ -84,7 +84,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Said<T> {
     }
 }
 
-/// The body likewise, of which nothing need be said: none at all is as good as an empty object.
+/// The body likewise, of which nothing need be said: none at all is as good as an empty object, and so is null.
 pub(super) struct SaidIfAny<T>(pub(super) T);
 
 impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for SaidIfAny<T> {
@@ -92,7 +92,8 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for SaidIfAny
 
     async fn from_request(request: Request, _: &S) -> Result<SaidIfAny<T>, Problem> {
         let bytes = read_body(request).await?;
-        if bytes.is_empty() { Ok(SaidIfAny(T::default())) } else { read_json(&bytes).map(SaidIfAny) }
+        let said = if bytes.is_empty() { None } else { read_json::<Option<T>>(&bytes)? };
+        Ok(SaidIfAny(said.unwrap_or_default()))
     }
 }
 

@@ -18,11 +18,8 @@ use utoipa::{
     },
 };
 
-use super::{auth, control, probes, problem::PROBLEM};
-use crate::{
-    board::InForce,
-    config::{SHORTEST_DURATION, duration_pattern},
-};
+use super::{auth, control, probes, problem::PROBLEM, silences};
+use crate::board::InForce;
 
 /// The name, given in the description of the route, of the way in which a request shows that it may change something.
 const TOKEN: &str = "token";
@@ -53,6 +50,8 @@ const PARAMETERS: [(&str, &str); 10] = [
     ("cursor", "^[0-9]{1,19}$"),
     ("status", "^$|^(healthy|degraded|unhealthy|unknown|pending)(,(healthy|degraded|unhealthy|unknown|pending))*$"),
 ];
+/// A span of more than no time, and within the 366 days that are taken: as many of each unit as come to less in all.
+const SPAN: &str = "^(?=.*[1-9])([1-7]?[0-9]{1,3}h)?([0-9]{1,4}m)?([0-9]{1,5}s)?([0-9]{1,7}ms)?$";
 /// What a check can be called ([`crate::name::is_name`]).
 const NAME: &str = "^([a-z0-9_-]|[a-z0-9._-][a-z0-9_-]|[a-z0-9._-]{3,100})$";
 
@@ -62,6 +61,9 @@ pub(super) fn complete(description: &mut OpenApi) {
         let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
         RefOr::T(ResponseBuilder::new().description(about).content(PROBLEM, content).build())
     };
+    if let Some(components) = &mut description.components {
+        silences::complete(&mut components.schemas);
+    }
     for (path, item) in &mut description.paths.paths {
         for operation in [&mut item.get, &mut item.post, &mut item.put, &mut item.delete].into_iter().flatten() {
             // A report may be its path alone.
@@ -70,9 +72,12 @@ pub(super) fn complete(description: &mut OpenApi) {
             }
             for parameter in operation.parameters.iter_mut().flatten() {
                 let RefOr::T(parameter) = parameter else { continue };
+                if parameter.name == "exclude" {
+                    parameter.schema = Some(names().into());
+                }
                 let pattern = PARAMETERS.into_iter().find(|(name, _)| *name == parameter.name);
                 if let (Some((_, pattern)), Some(RefOr::T(Schema::Object(schema)))) = (pattern, &mut parameter.schema) {
-                    schema.pattern = Some(pattern.into());
+                    schema.pattern.get_or_insert_with(|| pattern.into());
                 }
             }
             let responses = &mut operation.responses.responses;
@@ -109,8 +114,17 @@ pub(super) fn names() -> Schema {
 
 /// A span of time, as people write it.
 pub(super) fn span() -> Schema {
-    let span = ObjectBuilder::new().schema_type(Type::String);
-    span.pattern(Some(duration_pattern())).min_length(Some(SHORTEST_DURATION)).examples(["2h", "1h30m"]).build().into()
+    span_of(Type::String.into())
+}
+
+/// The same, or null.
+pub(super) fn span_or_null() -> Schema {
+    span_of([Type::String, Type::Null].into_iter().collect())
+}
+
+fn span_of(kind: SchemaType) -> Schema {
+    let span = ObjectBuilder::new().schema_type(kind);
+    span.pattern(Some(SPAN)).examples(["2h", "1h30m"]).build().into()
 }
 
 pub(super) fn health() -> Schema {

@@ -6,7 +6,13 @@ use axum::{extract::State as Shared, response::Response};
 use jiff::Timestamp;
 use probity_core::alert::{Pattern, Selector, Silence};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{
+    ToSchema,
+    openapi::{
+        ArrayBuilder, ObjectBuilder, RefOr, Schema, Type,
+        schema::{AllOfBuilder, AnyOfBuilder, SchemaType},
+    },
+};
 
 use super::{
     App,
@@ -105,6 +111,7 @@ pub(super) struct Silencing {
     #[schema(schema_with = names)]
     groups: Option<Vec<String>>,
     /// Labels that a check must have, one at least, and what they say; `*` stands for any letters.
+    #[schema(schema_with = labels)]
     labels: Option<BTreeMap<String, String>>,
     /// Who says so; at most 200 bytes. Unless given: the name of the token.
     by: Option<String>,
@@ -112,11 +119,38 @@ pub(super) struct Silencing {
     comment: Option<String>,
 }
 
-/// A list of names.
-fn names() -> utoipa::openapi::Schema {
-    use utoipa::openapi::{ArrayBuilder, ObjectBuilder, Type};
-    let name = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(NAME));
-    ArrayBuilder::new().items(name).min_items(Some(1)).max_items(Some(NAMES)).build().into()
+/// Adds to the description that one of three is needed, which no attribute can say.
+pub(super) fn complete(schemas: &mut BTreeMap<String, RefOr<Schema>>) {
+    let Some(silencing) = schemas.get_mut("Silencing") else { return };
+    let one = |name: &str, kind: Type| {
+        let there = RefOr::T(ObjectBuilder::new().schema_type(kind).build().into());
+        RefOr::T(Schema::from(ObjectBuilder::new().property(name, there).required(name).build()))
+    };
+    let any = AnyOfBuilder::new()
+        .item(one("checks", Type::Array))
+        .item(one("groups", Type::Array))
+        .item(one("labels", Type::Object));
+    let all = AllOfBuilder::new().item(silencing.clone()).item(Schema::from(any.build()));
+    *silencing = RefOr::T(Schema::from(all.build()));
+}
+
+/// A list of names, or null.
+fn names() -> Schema {
+    let list = ArrayBuilder::new().schema_type([Type::Array, Type::Null].into_iter().collect::<SchemaType>());
+    list.items(text(1, NAME)).min_items(Some(1)).max_items(Some(NAMES)).build().into()
+}
+
+/// Labels and what they say, or null.
+fn labels() -> Schema {
+    let labels = ObjectBuilder::new().schema_type([Type::Object, Type::Null].into_iter().collect::<SchemaType>());
+    let labels = labels.property_names(Some(text(1, NAME))).additional_properties(Some(text(0, LABEL)));
+    labels.min_properties(Some(1)).max_properties(Some(NAMES)).build().into()
+}
+
+/// A text of so many characters.
+fn text(least: usize, most: usize) -> RefOr<Schema> {
+    let text = ObjectBuilder::new().schema_type(Type::String).min_length(Some(least)).max_length(Some(most));
+    RefOr::T(text.build().into())
 }
 
 /// Silences some checks: their trouble is noticed, and not told. The end of what was told before is told all the same.

@@ -29,8 +29,8 @@ fn downtime_counts_though_the_clock_of_the_runner_before_was_a_month_ahead() {
     assert!(check.store.close(PATIENCE));
     drop(check);
 
-    let (store, _) = open_when_free(options(folder.path()));
     let began = Timestamp::now();
+    let (store, _) = open_when_free(options(folder.path()));
     let mut check = Check::begin(&Arc::new(store), past());
     for _ in 0..3 {
         check.run(verdict(Status::Unhealthy, "down"));
