@@ -131,9 +131,10 @@ impl Checks {
 
     /// Stops all workers. Runs under way may go on until `deadline`.
     pub(super) async fn stop(mut self, deadline: Instant) {
-        for running in self.running.values() {
-            running.inbox.stop(Stop::Drained);
-        }
+        let expected = self.expected.values().map(|expected| &expected.inbox);
+        let all = self.running.values().map(|running| &running.inbox).chain(expected);
+        // Those who wait for a probe that is not ready yet are told, too, that nothing will come of it.
+        all.for_each(|inbox| inbox.stop(Stop::Drained));
         let drained = async { while self.workers.join_next().await.is_some() {} };
         if tokio::time::timeout_at(deadline, drained).await.is_err() {
             tracing::warn!("{} runs did not end within the grace period and are cut off", self.workers.len());
