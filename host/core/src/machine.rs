@@ -27,7 +27,7 @@ use crate::{
     health::{Finding, Health, Judge, Mode, Thresholds},
     outcome::{FaultKind, Outcome, Run, Verdict},
     schedule::{Schedule, Tick},
-    snapshot::Snapshot,
+    snapshot::{Rest, Snapshot},
     stats::Stats,
     time::Now,
 };
@@ -330,7 +330,7 @@ impl Machine {
             mode: self.mode,
             connection: self.connection,
             circuit: self.circuit,
-            breaker: self.breaker,
+            rest: Rest { state: self.breaker.state(), since: self.breaker.since(), expires: self.breaker.expires() },
             flapping: self.flapping.flaps(),
             watched: self.watched(),
             activity: self.activity,

@@ -2,6 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use jiff::Timestamp;
+
 use crate::{
     activity::Activity,
     circuit::{self, Circuit},
@@ -23,7 +25,7 @@ pub struct Snapshot {
     /// Whether calls to the target are let through.
     pub circuit: Circuit,
     /// Whether the probe is run: open while it rests, as it keeps failing.
-    pub breaker: Circuit,
+    pub rest: Rest,
     /// Whether the target changes its mind too often.
     pub flapping: bool,
     /// Whether the target is watched: somebody wants the connection, and nobody disabled it.
@@ -38,6 +40,17 @@ pub struct Snapshot {
     pub stats: Stats,
     /// Whether what is known was known to the runner before this one, and nothing has come in since.
     pub restored: bool,
+}
+
+/// Where the circuit of a probe stands, as far as somebody looks at it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rest {
+    /// Open: the probe rests.
+    pub state: circuit::State,
+    /// Since when.
+    pub since: Timestamp,
+    /// When it is tried again, as time since the runner's start; `None`: it does not rest.
+    pub expires: Option<Duration>,
 }
 
 impl Snapshot {

@@ -81,11 +81,11 @@ pub(super) struct ProbeCircuitPage {
 
 impl ProbeCircuitPage {
     pub(super) fn of(check: &CheckState, board: &Board) -> ProbeCircuitPage {
-        let breaker = &check.snapshot.breaker;
+        let rest = check.snapshot.rest;
         ProbeCircuitPage {
-            state: breaker.state().as_str(),
-            since: breaker.since(),
-            expires_at: breaker.expires().map(|at| board.at(at)),
+            state: rest.state.as_str(),
+            since: rest.since,
+            expires_at: rest.expires.map(|at| board.at(at)),
         }
     }
 }
