@@ -67,7 +67,7 @@ pub(super) fn suspects(
         }
         let patience = patience(&parent).saturating_add(run_in.unwrap_or_default());
         let until = SignedDuration::try_from(patience).ok().and_then(|patience| now.checked_add(patience).ok());
-        keeper.suspect(&parent.info.name, until.unwrap_or(Timestamp::MAX));
+        keeper.suspect(&parent.info.name, until.unwrap_or(Timestamp::MAX), now, told);
         found.push(Suspect { name: Arc::clone(&parent.info.name), run_in, patience });
     }
     found

@@ -316,7 +316,7 @@ impl Keeper {
         };
         if selected && !holds && alert.severity == Severity::Unknown {
             // Nothing is known of the target: neither that its trouble goes on, nor that it is over.
-            if !suppression.by.is_empty() {
+            if !suppression.by.is_empty() || suppression.awaits.is_some() {
                 self.withdraw(rule, &alert.id);
             }
             self.note(&mut standing, suppression.by.clone());

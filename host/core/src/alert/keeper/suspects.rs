@@ -15,8 +15,10 @@ impl Keeper {
     }
 
     /// Keeps what depends on a check from being told of, until [`clear`](Self::clear) or that moment.
-    pub fn suspect(&mut self, check: &Arc<str>, until: Timestamp) {
+    pub fn suspect(&mut self, check: &Arc<str>, until: Timestamp, now: Timestamp, told: &mut Told) {
         self.suspects.insert(Arc::clone(check), until);
+        // What is about to be told waits as well.
+        self.evaluate_descendants(check, now, told);
     }
 
     /// Whether it is to be found out how a check is.
@@ -28,9 +30,13 @@ impl Keeper {
     /// It is known how a check is, or will not be: what depends on it is told of, unless the check is down.
     pub fn clear(&mut self, check: &str, now: Timestamp, told: &mut Told) {
         if self.suspects.remove(check).is_some() {
-            for name in self.family.descendants(check) {
-                self.evaluate(&name, now, told);
-            }
+            self.evaluate_descendants(check, now, told);
+        }
+    }
+
+    fn evaluate_descendants(&mut self, check: &str, now: Timestamp, told: &mut Told) {
+        for name in self.family.descendants(check) {
+            self.evaluate(&name, now, told);
         }
     }
 

@@ -37,8 +37,8 @@ fn a_parent_that_fails_within_the_window_takes_the_blame() {
 fn who_depends_on_a_suspect_is_told_of_once_it_is_known_how_that_is() {
     let suspect = |scene: &mut Scene| {
         let until = batch::later(scene.now, MINUTE);
-        scene.act(|keeper, now, _| {
-            keeper.suspect(&"parent".into(), until);
+        scene.act(|keeper, now, told| {
+            keeper.suspect(&"parent".into(), until, now, told);
             assert!(keeper.is_suspect("parent", now) && !keeper.is_suspect("child", now));
         });
     };

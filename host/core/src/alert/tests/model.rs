@@ -127,7 +127,7 @@ impl Model {
             }
             Step::Suspect(seconds) => {
                 let until = batch::later(now, Duration::from_secs(seconds));
-                self.act(|keeper, _, _| keeper.suspect(&CHECKS[0].into(), until))
+                self.act(|keeper, now, told| keeper.suspect(&CHECKS[0].into(), until, now, told))
             }
             Step::Clear => self.act(|keeper, now, told| keeper.clear(CHECKS[0], now, told)),
             Step::Forget(check) => {
